@@ -1,0 +1,74 @@
+//! The only caller of "now". Everything else takes time as an argument.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use crate::model::{Time, Ts};
+
+/// Where the shell reads the time of a turn.
+pub trait Clock: Send + Sync {
+    /// Both times, read once per turn.
+    fn now(&self) -> Time;
+}
+
+/// The machine's clocks: steady time is the monotonic clock, anchored to wall time at the start.
+#[derive(Debug)]
+pub struct SystemClock {
+    started: Instant,
+    anchor: Ts,
+}
+
+impl SystemClock {
+    /// Starts the steady clock at wall time, or at `last_steady` where a clock that was set back
+    /// would make persisted times lie in the future. A persisted time absurdly far ahead (more
+    /// than a day) is a broken clock of the past: then wall time is taken.
+    pub fn anchored(last_steady: Option<Ts>) -> SystemClock {
+        let wall = wall_now();
+        let limit = wall.shifted(24 * 3_600_000);
+        let anchor = match last_steady {
+            Some(last) if last > wall && last < limit => last,
+            _ => wall,
+        };
+        SystemClock { started: monotonic(), anchor }
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn now(&self) -> Time {
+        Time { steady: self.anchor + self.started.elapsed(), wall: wall_now() }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn wall_now() -> Ts {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ts(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn monotonic() -> Instant {
+    Instant::now()
+}
+
+/// A clock that stands still until it is told to move: tests and stories.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// Starts at `millis`.
+    pub fn at(millis: i64) -> ManualClock {
+        ManualClock(AtomicI64::new(millis))
+    }
+
+    /// Moves it.
+    pub fn set(&self, millis: i64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Time {
+        Time::at(self.0.load(Ordering::SeqCst))
+    }
+}

@@ -1,0 +1,91 @@
+//! What a step wants kept. A step's changes are committed in one transaction before anything else.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Alert, Attempt, Incident, Message, Notice, RuleId, Subject, Ts};
+
+/// One row to write; rows are whole, so that writing one twice changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// What is known about a source: when it was first seen, its jobs' baseline.
+    Source {
+        /// Configured name.
+        name: String,
+        /// The tracker's own serialised state.
+        body: String,
+    },
+    /// What is known about a job.
+    Job {
+        /// Its key.
+        key: String,
+        /// The tracker's own serialised state.
+        body: String,
+    },
+    /// Forget a job.
+    ForgetJob {
+        /// Its key.
+        key: String,
+    },
+    /// A pending or firing alert.
+    Alert(Box<Alert>),
+    /// An alert that went away.
+    ForgetAlert {
+        /// Which rule.
+        rule: RuleId,
+        /// About what.
+        subject: Subject,
+    },
+    /// An incident, new or changed.
+    Incident(Box<Incident>),
+    /// A line of an incident's timeline.
+    Event {
+        /// The incident.
+        incident: u64,
+        /// Wall time.
+        at: Ts,
+        /// What happened, in plain words.
+        what: String,
+    },
+    /// A notice, new or changed.
+    Notice(Box<Notice>),
+    /// A message, new or changed.
+    Message(Box<Message>),
+    /// A try to send.
+    Attempt(Attempt),
+    /// A named value: the steady anchor, channel health.
+    Meta {
+        /// Name.
+        key: String,
+        /// Value.
+        value: String,
+    },
+}
+
+/// Everything the engine needs to go on where it was.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// Name of this installation: part of idempotency keys and mail Message-IDs.
+    pub installation: String,
+    /// (name, body) of each source.
+    pub sources: Vec<(String, String)>,
+    /// (key, body) of each job.
+    pub jobs: Vec<(String, String)>,
+    /// Pending and firing alerts.
+    pub alerts: Vec<Alert>,
+    /// Open incidents, and those resolved recently enough to be reopened.
+    pub incidents: Vec<Incident>,
+    /// Notices of open or reopenable incidents, and all pending ones.
+    pub notices: Vec<Notice>,
+    /// Due messages, and recent ones for group timers.
+    pub messages: Vec<Message>,
+    /// Attempts young enough to matter for a budget.
+    pub attempts: Vec<Attempt>,
+    /// Named values.
+    pub meta: Vec<(String, String)>,
+    /// Highest ids ever given.
+    pub max_incident: u64,
+    /// Highest notice id.
+    pub max_notice: u64,
+    /// Highest message id.
+    pub max_message: u64,
+}

@@ -1,0 +1,28 @@
+//! What rules need from the sources: the only thing that flows back.
+
+use serde::{Deserialize, Serialize};
+
+/// The union of what all rules need. A source fetches this and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Demand {
+    /// Restart and checkpoint counters of every live job.
+    pub counters: bool,
+    /// Checkpoint history where a counter moved unexpectedly, and every five minutes.
+    pub checkpoints: bool,
+    /// Exception history on change.
+    pub failures: bool,
+    /// Lag of the sources of every live job.
+    pub lag: bool,
+}
+
+impl Demand {
+    /// Everything either side needs.
+    pub fn union(self, other: Demand) -> Demand {
+        Demand {
+            counters: self.counters || other.counters,
+            checkpoints: self.checkpoints || other.checkpoints,
+            failures: self.failures || other.failures,
+            lag: self.lag || other.lag,
+        }
+    }
+}

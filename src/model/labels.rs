@@ -1,0 +1,204 @@
+//! Labels and matchers, with Alertmanager's syntax and semantics.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+/// Label names and values in order, so that everything derived from them is deterministic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Labels(pub BTreeMap<String, String>);
+
+impl Labels {
+    /// The value of `name`; a missing label equals an empty one, as in Prometheus.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// Sets a label; an empty value removes it.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        if value.is_empty() {
+            self.0.remove(name);
+        } else {
+            self.0.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Adds all of `other`; the later one wins.
+    pub fn extend(&mut self, other: &Labels) {
+        for (name, value) in &other.0 {
+            self.set(name, value.clone());
+        }
+    }
+
+    /// `{a="b", c="d"}`.
+    pub fn display(&self) -> String {
+        let parts: Vec<String> = self.0.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
+        format!("{{{}}}", parts.join(", "))
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Labels {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        let mut labels = Labels::default();
+        for (name, value) in pairs {
+            labels.set(name, value);
+        }
+        labels
+    }
+}
+
+/// Why a matcher could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// Not `name="value"` with one of the four operators.
+    #[error("matcher `{0}` is not of the form name=\"value\" (operators: =, !=, =~, !~)")]
+    Shape(String),
+    /// The regular expression does not compile.
+    #[error("matcher `{0}` has an invalid regular expression: {1}")]
+    Regex(String, String),
+}
+
+/// One condition on a label: `team="ads"`, `env!="dev"`, `job_name=~"ro-.*"`, `region!~"cn|sea"`.
+/// Regular expressions are anchored on both sides and run in linear time.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    /// Label name.
+    pub name: String,
+    /// The text it was written as.
+    pub text: String,
+    value: String,
+    negated: bool,
+    regex: Option<Regex>,
+}
+
+impl Matcher {
+    /// Reads a matcher in Alertmanager's syntax; the quotes may be left out.
+    ///
+    /// # Errors
+    /// When the text has no operator, no label name, or an invalid regular expression.
+    pub fn parse(text: &str) -> Result<Matcher, MatcherError> {
+        let shape = || MatcherError::Shape(text.to_owned());
+        let at = text.find(['=', '!']).ok_or_else(shape)?;
+        let (name, rest) = text.split_at(at);
+        let (negated, is_regex, value) = if let Some(v) = rest.strip_prefix("=~") {
+            (false, true, v)
+        } else if let Some(v) = rest.strip_prefix("!~") {
+            (true, true, v)
+        } else if let Some(v) = rest.strip_prefix("!=") {
+            (true, false, v)
+        } else if let Some(v) = rest.strip_prefix('=') {
+            (false, false, v)
+        } else {
+            return Err(shape());
+        };
+        let name = name.trim();
+        let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(valid) {
+            return Err(shape());
+        }
+        let value = unquote(value.trim()).ok_or_else(shape)?;
+        let regex = if is_regex {
+            let built = RegexBuilder::new(&format!("^(?:{value})$")).size_limit(1 << 20).build();
+            Some(
+                built
+                    .map_err(|e| MatcherError::Regex(text.to_owned(), one_line(&e.to_string())))?,
+            )
+        } else {
+            None
+        };
+        Ok(Matcher { name: name.to_owned(), text: text.to_owned(), value, negated, regex })
+    }
+
+    /// Whether `labels` satisfy this matcher.
+    pub fn matches(&self, labels: &Labels) -> bool {
+        let actual = labels.get(&self.name);
+        let hit = match &self.regex {
+            Some(regex) => regex.is_match(actual),
+            None => actual == self.value,
+        };
+        hit != self.negated
+    }
+
+    /// The exact value this matcher asks for, if it is a plain equality.
+    pub fn exact_value(&self) -> Option<&str> {
+        (!self.negated && self.regex.is_none()).then_some(self.value.as_str())
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// Whether all matchers hold; true for none at all.
+pub fn matches_all(matchers: &[Matcher], labels: &Labels) -> bool {
+    matchers.iter().all(|m| m.matches(labels))
+}
+
+fn unquote(text: &str) -> Option<String> {
+    match text.strip_prefix('"') {
+        None if text.contains('"') => None,
+        None => Some(text.to_owned()),
+        Some(rest) => {
+            let inner = rest.strip_suffix('"')?;
+            let mut out = String::with_capacity(inner.len());
+            let mut chars = inner.chars();
+            while let Some(c) = chars.next() {
+                match c {
+                    '"' => return None,
+                    '\\' => match chars.next()? {
+                        'n' => out.push('\n'),
+                        '"' => out.push('"'),
+                        '\\' => out.push('\\'),
+                        // Regular expressions keep their own escapes, such as \d.
+                        other => out.extend(['\\', other]),
+                    },
+                    other => out.push(other),
+                }
+            }
+            Some(out)
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matchers_follow_alertmanager() {
+        let labels = Labels::from([("team", "ro"), ("env", "prod")]);
+        for (text, expected) in [
+            (r#"team="ro""#, true),
+            ("team=ro", true),
+            (r#"team!="ro""#, false),
+            (r#"team=~"r.""#, true),
+            (r#"team=~"r""#, false),
+            (r#"team!~"ads|ro""#, false),
+            (r#"missing="""#, true),
+            (r#"missing!="x""#, true),
+            (r#"env =~ "pr\w+""#, true),
+        ] {
+            let matcher = Matcher::parse(text).unwrap();
+            assert_eq!(matcher.matches(&labels), expected, "{text}");
+        }
+        for bad in ["team", "=x", "a b=c", r#"a="b"#, "a=~\"(\"", r#"a=b"c"#, "a!b"] {
+            assert!(Matcher::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Pure nouns: what the rest of the crate talks about. No decisions, no I/O, no clock.
+
+mod alert;
+mod change;
+mod demand;
+mod incident;
+mod job;
+mod labels;
+mod message;
+mod notice;
+mod observation;
+mod severity;
+mod subject;
+mod time;
+
+pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict};
+pub use change::{Change, Loaded};
+pub use demand::Demand;
+pub use incident::{CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause};
+pub use job::{JobKey, JobState, RunId, TaskCounts};
+pub use labels::{Labels, Matcher, MatcherError, matches_all};
+pub use message::{Attempt, Frozen, Message, MessageKind, MessageState, SendOutcome};
+pub use notice::{ChannelId, Notice, NoticeReason, Outcome};
+pub use observation::{
+    CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
+    RunObservation, Seen, Snapshot, SourceClock,
+};
+pub use severity::Severity;
+pub use subject::{Aspect, Subject};
+pub use time::{Time, Ts};

@@ -1,0 +1,125 @@
+//! Notices: one piece of news about one incident for one channel of one receiver.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Ts;
+
+/// A channel of a receiver: `receiver/channel`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChannelId {
+    /// Receiver's name.
+    pub receiver: String,
+    /// Channel's name inside the receiver.
+    pub channel: String,
+}
+
+impl fmt::Display for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.receiver, self.channel)
+    }
+}
+
+/// Why there is something to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeReason {
+    /// A new incident.
+    Opened,
+    /// Wrong already when the source was first seen; goes into the first report.
+    FirstLook,
+    /// More severe, or dead for good where it still retried before.
+    Worse,
+    /// It came back soon after it was over.
+    Reopened,
+    /// It comes and goes; the last word until it settles.
+    Flapping,
+    /// Still there.
+    Repeat,
+    /// Over; the incident says how.
+    Resolved,
+}
+
+impl NoticeReason {
+    /// The word in API, metrics and templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NoticeReason::Opened => "opened",
+            NoticeReason::FirstLook => "first_look",
+            NoticeReason::Worse => "worse",
+            NoticeReason::Reopened => "reopened",
+            NoticeReason::Flapping => "flapping",
+            NoticeReason::Repeat => "repeat",
+            NoticeReason::Resolved => "resolved",
+        }
+    }
+}
+
+/// What became of a notice. It always ends somewhere, never nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Waiting, for the reason in `held_by`.
+    Pending,
+    /// Delivered in message M.
+    Sent,
+    /// Named or counted in message M.
+    Folded,
+    /// Ended while it was held back.
+    Muted,
+    /// Over before `group_wait` ended.
+    Brief,
+    /// Would have been sent: `delivery: shadow`.
+    Shadow,
+    /// Given up; the error says why.
+    Failed,
+}
+
+impl Outcome {
+    /// The word in API and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Pending => "pending",
+            Outcome::Sent => "sent",
+            Outcome::Folded => "folded",
+            Outcome::Muted => "muted",
+            Outcome::Brief => "brief",
+            Outcome::Shadow => "shadow",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+/// One piece of news for one channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Growing number.
+    pub id: u64,
+    /// The incident.
+    pub incident: u64,
+    /// For whom.
+    pub to: ChannelId,
+    /// Why.
+    pub reason: NoticeReason,
+    /// Rank of the incident when this became news (see [`super::Incident::rank`]).
+    pub rank: u8,
+    /// Where it stands.
+    pub outcome: Outcome,
+    /// What holds it back, or why it ended as it did: `group_wait`, `inhibited by #12`, `budget`.
+    pub held_by: Option<String>,
+    /// Group key: the route and the labels it groups by.
+    pub group: String,
+    /// Message it went into.
+    pub message: Option<u64>,
+    /// Wall time when it became news.
+    pub at: Ts,
+    /// Steady time when it became news.
+    pub at_steady: Ts,
+    /// Wall time when it reached its outcome.
+    pub done_at: Option<Ts>,
+    /// Attempts of its message.
+    pub attempts: u32,
+    /// Last error, redacted.
+    pub error: Option<String>,
+}

@@ -1,0 +1,258 @@
+//! What a source saw: one [`Snapshot`] per poll, made of raw facts in the source's own time.
+//!
+//! Whatever was not fetched, could not be read or cannot exist is said so with [`Seen`]; a missing
+//! fact never looks like a zero.
+
+use serde::{Deserialize, Serialize};
+
+use super::{JobKey, JobState, Labels, RunId, TaskCounts, Ts};
+
+/// A fact as this poll saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen<T> {
+    /// Not asked for at this poll; what was known before stays true.
+    #[default]
+    NotAsked,
+    /// Asked for, but the answer failed, was frozen or made no sense.
+    Unknown,
+    /// This job cannot have it (no checkpointing, no source that reports lag).
+    NotApplicable,
+    /// A fresh answer.
+    Fresh(T),
+}
+
+impl<T> Seen<T> {
+    /// The fresh value, if there is one.
+    pub fn fresh(&self) -> Option<&T> {
+        match self {
+            Seen::Fresh(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// How complete a look at a source was. Absence counts only after `Complete`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// The full listing from a healthy source.
+    Complete,
+    /// Some jobs were seen, others may exist.
+    Partial {
+        /// What was missing, for people.
+        reason: String,
+    },
+    /// Nothing could be seen; jobs become unknown, never lost.
+    Failed {
+        /// What went wrong, bounded, without secrets.
+        error: String,
+        /// A starting or leaderless source (503) that is expected to come back by itself.
+        starting: bool,
+    },
+}
+
+/// The source's clock at this poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceClock {
+    /// The source's own now, in ms (start-time + duration of a live job).
+    pub now: i64,
+    /// Source time minus Weir's wall time, in ms, quantised to whole seconds.
+    pub offset_ms: i64,
+}
+
+/// One look at one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Configured name of the source.
+    pub source: String,
+    /// Which poller took it (the replica's name).
+    pub poller: String,
+    /// How much of the source it shows.
+    pub completeness: Completeness,
+    /// The source's clock, when a live job let us read it.
+    pub clock: Option<SourceClock>,
+    /// Flink's version where known, such as `1.20.5`.
+    pub version: Option<String>,
+    /// The metric store of the cluster stands still: metric facts are unknown.
+    pub metrics_frozen: bool,
+    /// Flink clusters seen.
+    pub clusters: Vec<ClusterObservation>,
+    /// Runs seen, several per job possible.
+    pub runs: Vec<RunObservation>,
+    /// Time the poll took, in ms.
+    pub took_ms: u32,
+    /// Requests made.
+    pub requests: u32,
+    /// Body bytes received.
+    pub bytes: u64,
+}
+
+/// One Flink cluster as `/overview` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterObservation {
+    /// Stable name of the Flink cluster.
+    pub flink_cluster: String,
+    /// Registered TaskManagers.
+    pub taskmanagers: Option<u32>,
+    /// All slots.
+    pub slots_total: Option<u32>,
+    /// Free slots.
+    pub slots_available: Option<u32>,
+}
+
+/// One run of one job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunObservation {
+    /// Stable identity of the job this run belongs to.
+    pub key: JobKey,
+    /// The job's name (the last part of the key, not encoded).
+    pub name: String,
+    /// What fails together: the source's configured name.
+    pub cluster: String,
+    /// Kubernetes namespace, else empty.
+    pub namespace: String,
+    /// Stable name of the Flink cluster inside it.
+    pub flink_cluster: String,
+    /// Flink's own job name.
+    pub flink_job_name: String,
+    /// Which execution.
+    pub run: RunId,
+    /// Flink's state.
+    pub state: JobState,
+    /// End of the run in source ms.
+    pub end_time: Option<i64>,
+    /// Tasks by state.
+    pub tasks: TaskCounts,
+    /// Latest state change of a current task, source ms; a restart moves it.
+    pub last_modification: Option<i64>,
+    /// Labels found out about the job, beyond the source's own.
+    pub labels: Labels,
+    /// Restart and checkpoint counters.
+    pub counters: Seen<Counters>,
+    /// Checkpoint history and configuration.
+    pub checkpoints: Seen<CheckpointStats>,
+    /// Exception history, newest first. `truncated`: the list was as long as asked for.
+    pub failures: Seen<Vec<Failure>>,
+    /// The exception history may have dropped entries we never saw.
+    pub failures_truncated: bool,
+    /// Lag of its sources.
+    pub lag: Seen<Lag>,
+    /// Link to the run in Flink's web UI.
+    pub ui_url: Option<String>,
+}
+
+/// The job metrics that matter (`/jobs/:id/metrics`); a missing one was not reported.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// `numRestarts`; counts rescales too.
+    pub restarts: Option<u64>,
+    /// `numRescales` (Flink ≥ 2.0).
+    pub rescales: Option<u64>,
+    /// `numberOfCompletedCheckpoints`.
+    pub completed_checkpoints: Option<u64>,
+    /// `numberOfFailedCheckpoints`; counts those a restart aborted too.
+    pub failed_checkpoints: Option<u64>,
+    /// `lastCompletedCheckpointId` (≥ 1.17); includes savepoints.
+    pub last_checkpoint_id: Option<u64>,
+    /// `lastCheckpointExternalPath`; `None` for `n/a`.
+    pub last_checkpoint_path: Option<String>,
+    /// `lastCheckpointCompletedTimestamp` (≥ 2.0), source ms.
+    pub last_checkpoint_completed: Option<i64>,
+}
+
+/// What `/jobs/:id/checkpoints` and `…/config` say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CheckpointStats {
+    /// Configured interval in ms; `None` where unknown or not periodic.
+    pub interval_ms: Option<i64>,
+    /// Configured timeout in ms.
+    pub timeout_ms: Option<i64>,
+    /// Checkpoints stay after FAILED/CANCELED (`externalization.enabled`).
+    pub retained_on_cancel: Option<bool>,
+    /// `counts.restored`: restores in this JobManager's incarnation.
+    pub restored: Option<u64>,
+    /// `counts.completed`.
+    pub completed: Option<u64>,
+    /// `counts.failed`.
+    pub failed: Option<u64>,
+    /// Path and id this run was last restored from (`latest.restored`).
+    pub restored_from: Option<CheckpointSummary>,
+    /// Newest completed checkpoint, without savepoints.
+    pub latest_completed: Option<CheckpointSummary>,
+    /// Newest completed savepoint.
+    pub latest_savepoint: Option<CheckpointSummary>,
+    /// Recent failed checkpoints, newest first.
+    pub recent_failed: Vec<CheckpointSummary>,
+    /// Checkpoints in progress, newest first.
+    pub in_progress: Vec<CheckpointSummary>,
+}
+
+/// One checkpoint or savepoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CheckpointSummary {
+    /// Checkpoint id; they only grow within a job.
+    pub id: u64,
+    /// Source ms of the trigger.
+    pub triggered_at: Option<i64>,
+    /// Source ms of the last acknowledgement (completion), failure or restore.
+    pub ended_at: Option<i64>,
+    /// `external_path`; `None` when not externally addressable.
+    pub path: Option<String>,
+    /// A savepoint.
+    pub savepoint: bool,
+    /// Deleted since.
+    pub discarded: bool,
+    /// Why it failed, bounded.
+    pub failure: Option<String>,
+}
+
+/// One entry of the exception history, reduced to what a person needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Raw source ms: the key for telling failures apart.
+    pub at: i64,
+    /// `taskName`; `None` for a global failure.
+    pub task: Option<String>,
+    /// Class of the innermost useful cause.
+    pub class: String,
+    /// Message of that cause, one line, bounded.
+    pub message: String,
+    /// First stack frame outside java, scala and Flink: `OrderParser.parse(OrderParser.java:42)`.
+    pub frame: Option<String>,
+    /// TaskManager it happened on.
+    pub taskmanager: Option<String>,
+    /// The restart strategy gave up with this entry.
+    pub gave_up: bool,
+}
+
+/// Lag of a job's sources.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Lag {
+    /// Records not yet read (`pendingRecords`, summed over sources and subtasks).
+    pub records: Option<f64>,
+}
+
+impl Snapshot {
+    /// A failed look.
+    pub fn failed(source: &str, poller: &str, error: String, starting: bool) -> Snapshot {
+        Snapshot {
+            source: source.to_owned(),
+            poller: poller.to_owned(),
+            completeness: Completeness::Failed { error, starting },
+            clock: None,
+            version: None,
+            metrics_frozen: false,
+            clusters: Vec::new(),
+            runs: Vec::new(),
+            took_ms: 0,
+            requests: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Moves a raw source time to Weir's wall time.
+    pub fn to_wall(&self, source_ms: i64) -> Ts {
+        Ts(source_ms.saturating_sub(self.clock.map_or(0, |c| c.offset_ms)))
+    }
+}

@@ -1,0 +1,80 @@
+//! What a channel needs to write one message: all values, no decisions left.
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Frozen, Incident, Labels, MessageKind, NoticeReason, Ts};
+
+/// Language of a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
+}
+
+/// One message about to be written.
+#[derive(Debug, Clone)]
+pub struct MessageView {
+    /// Message number.
+    pub id: u64,
+    /// Name of this Weir installation (random, stable): for Message-IDs.
+    pub installation: String,
+    /// Idempotency key: `<installation>-<id>`.
+    pub key: String,
+    /// What kind.
+    pub kind: MessageKind,
+    /// Receiver it goes to.
+    pub receiver: String,
+    /// Group key, e.g. `{}:{cluster="prod"}`.
+    pub group_key: String,
+    /// The labels the route groups by, with the group's values.
+    pub group_labels: Labels,
+    /// Receiver's language.
+    pub language: Language,
+    /// Receiver's zone.
+    pub zone: TimeZone,
+    /// Wall time of composition.
+    pub now: Ts,
+    /// Where people reach Weir's page, without a trailing slash.
+    pub external_url: Option<String>,
+    /// The news, most important first. Several notices about one incident are one item (newest
+    /// reason wins).
+    pub items: Vec<ItemView>,
+    /// How many jobs were looked at in all (first report: "62 jobs watched, 3 need you").
+    pub jobs_watched: usize,
+}
+
+/// News about one incident.
+#[derive(Debug, Clone)]
+pub struct ItemView {
+    /// Why it is news.
+    pub reason: NoticeReason,
+    /// The incident as of composition.
+    pub incident: Incident,
+    /// Job name, source name or channel id: what the title starts with.
+    pub name: String,
+    /// 1 for the first notice about this incident on this channel, then 2, 3, …: mail threading.
+    pub sequence: u32,
+    /// What Weir does about it, in the receiver's language; `None`: nothing automatic.
+    pub action: Option<String>,
+}
+
+/// A written message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// Exactly what is sent, on every attempt.
+    pub frozen: Frozen,
+    /// How many items are named; a channel with a size limit names fewer and counts the rest.
+    pub named: usize,
+}
+
+/// Writes messages for one channel. Pure: the same view gives the same bytes.
+pub trait Compose: Send + Sync {
+    /// Never fails: a broken template falls back to a plain text, since an ugly message beats none.
+    fn compose(&self, view: &MessageView) -> Composed;
+}

@@ -1,0 +1,89 @@
+//! The store: one transaction per step, before any other effect of that step.
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Change, Incident, Loaded, Message, Notice, Ts};
+
+/// Why a commit or a query did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Locked, disk full, read-only, connection lost: the same batch may be tried again.
+    #[error("store is not writable: {0}")]
+    Unavailable(String),
+    /// Written by a newer Weir, or not ours at all.
+    #[error("store cannot be used: {0}")]
+    Refused(String),
+}
+
+/// Where everything durable lives.
+pub trait Store: Send + Sync {
+    /// Everything the engine needs to go on. `now`: steady time; bounds what is read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn load(&self, now: Ts) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+
+    /// Writes all or nothing. `batch` is unique per step: after an ambiguous failure the same
+    /// batch is tried again and is a no-op if it was committed.
+    ///
+    /// # Errors
+    /// When nothing was (or may not have been) written.
+    fn commit<'a>(
+        &'a self,
+        batch: &'a str,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Incidents, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn incidents<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Incident>, StoreError>>;
+
+    /// Notices, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn notices<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Notice>, StoreError>>;
+
+    /// Messages, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn messages<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Message>, StoreError>>;
+
+    /// Timeline of an incident: (wall time, what), oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn events(
+        &self,
+        incident: u64,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<(Ts, String)>, StoreError>>;
+
+    /// Deletes what is older than `before` (wall time) and over, a bounded number of rows a call;
+    /// returns how many. Open incidents and pending notices always stay.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn prune(&self, before: Ts) -> BoxFuture<'_, Result<u64, StoreError>>;
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// At most so many rows (1 … 1000).
+    pub limit: u32,
+    /// Only ids below this one (they come newest first).
+    pub after: Option<u64>,
+    /// Only this incident state or notice outcome or message state.
+    pub state: Option<String>,
+    /// Only this job key (incidents), incident id (notices) or receiver, where it applies.
+    pub job: Option<String>,
+    /// Only this incident.
+    pub incident: Option<u64>,
+    /// Only this receiver.
+    pub receiver: Option<String>,
+}
