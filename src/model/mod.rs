@@ -9,6 +9,7 @@ mod labels;
 mod message;
 mod notice;
 mod observation;
+mod problem;
 mod severity;
 mod subject;
 mod time;
@@ -25,6 +26,7 @@ pub use observation::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
     RunObservation, Seen, Snapshot, SourceClock,
 };
+pub use problem::Problem;
 pub use severity::Severity;
 pub use subject::{Aspect, Subject};
 pub use time::{Time, Ts};

@@ -1,0 +1,24 @@
+//! Validated settings of the incident stage.
+
+use std::time::Duration;
+
+/// How long quiet has to last, and how soon trouble counts as the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// No member fires on fresh facts for so long: resolved.
+    pub resolve_after: Duration,
+    /// The same identity within so long continues the old incident.
+    pub reopen_within: Duration,
+    /// Symptoms stay muted for so long after their root ended (the root route's `group_interval`).
+    pub release_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            resolve_after: Duration::from_secs(120),
+            reopen_within: Duration::from_secs(1800),
+            release_after: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Validated settings of the notification pipeline: receivers, the routing tree, budgets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::Language;
+use crate::model::{ChannelId, Labels, Matcher, matches_all};
+
+/// Everything the pipeline needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Receivers by name.
+    pub receivers: BTreeMap<String, ReceiverPlan>,
+    /// Root of the routing tree; it matches everything.
+    pub route: Route,
+    /// Many incidents at once become one message.
+    pub storm: Storm,
+    /// Weir's own address for links, without a trailing slash.
+    pub external_url: Option<String>,
+}
+
+/// A receiver and its channels.
+#[derive(Debug, Clone)]
+pub struct ReceiverPlan {
+    /// Name.
+    pub name: String,
+    /// Language of its messages.
+    pub language: Language,
+    /// Zone of its times.
+    pub zone: TimeZone,
+    /// `delivery: shadow`: everything but the sending.
+    pub shadow: bool,
+    /// Channels in order.
+    pub channels: Vec<ChannelPlan>,
+}
+
+/// What the pipeline knows about a channel.
+#[derive(Debug, Clone)]
+pub struct ChannelPlan {
+    /// Which.
+    pub id: ChannelId,
+    /// Kind, such as `feishu_bot`.
+    pub kind: String,
+    /// Hash of the endpoint; channels with the same one share its budgets.
+    pub endpoint: String,
+    /// Hard limits of the endpoint, all of which hold in every sliding window.
+    pub budgets: Vec<Budget>,
+    /// Also tell when it is over.
+    pub send_resolved: bool,
+    /// One message per incident even inside a group (mail threads), up to a storm.
+    pub per_incident: bool,
+}
+
+/// At most so many messages in any window of this length; retries count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// How many.
+    pub messages: u32,
+    /// Length of the window.
+    pub per: Duration,
+}
+
+/// When incidents of a receiver become one storm message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storm {
+    /// So many openings …
+    pub incidents: u32,
+    /// … within this time.
+    pub within: Duration,
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Storm { incidents: 5, within: Duration::from_secs(30) }
+    }
+}
+
+/// What a group is keyed by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// `["..."]`: every label; in effect no grouping.
+    All,
+    /// These labels.
+    Labels(Vec<String>),
+}
+
+/// A node of the routing tree, with everything inherited filled in.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Position in the tree, such as `0.1`: part of the group key.
+    pub id: String,
+    /// Who is told.
+    pub receiver: String,
+    /// All must hold.
+    pub matchers: Vec<Matcher>,
+    /// Try the following siblings too.
+    pub continues: bool,
+    /// Group key.
+    pub group_by: GroupBy,
+    /// Wait before the first message of a new group.
+    pub group_wait: Duration,
+    /// Wait between messages of a group.
+    pub group_interval: Duration,
+    /// First repetition; then twice this, then daily.
+    pub repeat_interval: Duration,
+    /// Children, first match wins unless it continues.
+    pub routes: Vec<Route>,
+}
+
+impl Route {
+    /// The routes that take these labels, by Alertmanager's rules.
+    pub fn matching<'a>(&'a self, labels: &Labels) -> Vec<&'a Route> {
+        if !matches_all(&self.matchers, labels) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for child in &self.routes {
+            let hits = child.matching(labels);
+            let hit = !hits.is_empty();
+            found.extend(hits);
+            if hit && !child.continues {
+                break;
+            }
+        }
+        if found.is_empty() {
+            found.push(self);
+        }
+        found
+    }
+
+    /// Key of the group these labels belong to on this route.
+    pub fn group_key(&self, labels: &Labels) -> String {
+        format!("{}:{}", self.id, self.group_labels(labels).display())
+    }
+
+    /// The labels the group is keyed by.
+    pub fn group_labels(&self, labels: &Labels) -> Labels {
+        match &self.group_by {
+            GroupBy::All => labels.clone(),
+            GroupBy::Labels(names) => {
+                let mut group = Labels::default();
+                for name in names {
+                    group.set(name, labels.get(name));
+                }
+                group
+            }
+        }
+    }
+
+    /// The route with this id, here or below.
+    pub fn find(&self, id: &str) -> Option<&Route> {
+        if self.id == id {
+            return Some(self);
+        }
+        self.routes.iter().find_map(|r| r.find(id))
+    }
+}
