@@ -4,5 +4,7 @@ pub mod engine;
 pub mod incidents;
 pub mod model;
 pub mod notify;
+pub mod rules;
 pub mod sources;
 pub mod store;
+pub mod tracker;
