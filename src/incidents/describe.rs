@@ -5,12 +5,7 @@ use crate::model::{Alert, Aspect, Incident, JobState, Subject, Time};
 use crate::tracker::{JobTrack, Tracker};
 
 /// Whether quiet may begin for this subject in this aspect.
-pub(super) fn health(
-    time: Time,
-    subject: &Subject,
-    aspect: &Aspect,
-    tracker: &Tracker,
-) -> Health {
+pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &Tracker) -> Health {
     match subject {
         Subject::Job(key) => match tracker.job_facts(key, time) {
             None => Health::Gone,

@@ -164,16 +164,12 @@ impl Incidents {
                 && i.end_reason != Some(EndReason::Unwatched)
         };
         match known {
-            Some(incident) if incident.is_open() || (!alerts.is_empty() && reopenable(incident)) => {
+            Some(incident)
+                if incident.is_open() || (!alerts.is_empty() && reopenable(incident)) =>
+            {
                 let before = incident.clone();
-                let news = transition::update(
-                    incident,
-                    time,
-                    alerts,
-                    health,
-                    tracker,
-                    &self.settings,
-                );
+                let news =
+                    transition::update(incident, time, alerts, health, tracker, &self.settings);
                 if *incident != before {
                     transition::events(&before, incident, time, out);
                     out.changes.push(Change::Incident(Box::new(incident.clone())));

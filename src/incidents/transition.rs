@@ -195,9 +195,11 @@ fn take_members(incident: &mut Incident, time: Time, alerts: &[&Alert]) {
 
 fn common_labels(members: &[&Member]) -> Labels {
     let Some((first, rest)) = members.split_first() else { return Labels::default() };
-    let shared = first.labels.0.iter().filter(|(name, value)| {
-        rest.iter().all(|m| m.labels.0.get(*name) == Some(value))
-    });
+    let shared = first
+        .labels
+        .0
+        .iter()
+        .filter(|(name, value)| rest.iter().all(|m| m.labels.0.get(*name) == Some(value)));
     Labels(shared.map(|(n, v)| (n.clone(), v.clone())).collect::<BTreeMap<_, _>>())
 }
 
@@ -219,7 +221,8 @@ pub(super) fn events(before: &Incident, after: &Incident, time: Time, out: &mut 
     }
     if after.occurrences > before.occurrences {
         let more = after.occurrences - before.occurrences;
-        let cause = after.root_cause.as_ref().map(|c| format!(": {}", c.line())).unwrap_or_default();
+        let cause =
+            after.root_cause.as_ref().map(|c| format!(": {}", c.line())).unwrap_or_default();
         say(format!("{more} more failures, {} in all{cause}", after.occurrences));
     }
     if before.subject_state != after.subject_state {

@@ -132,8 +132,12 @@ mod tests {
     #[test]
     fn renders_with_evidence_and_leaves_out_what_it_cannot() {
         let mut annotations = Annotations::default();
-        annotations.add("headline", "keeps failing · {{count}} in {{duration window_seconds}}").unwrap();
-        annotations.add("headline_zh", "反复失败 · {{duration_zh window_seconds}} {{count}} 次").unwrap();
+        annotations
+            .add("headline", "keeps failing · {{count}} in {{duration window_seconds}}")
+            .unwrap();
+        annotations
+            .add("headline_zh", "反复失败 · {{duration_zh window_seconds}} {{count}} 次")
+            .unwrap();
         annotations.add("summary", "{{nothing_like_that}}").unwrap();
         annotations.add("lag", "{{number lag}}").unwrap();
         assert!(annotations.add("broken", "{{#if}").is_err());

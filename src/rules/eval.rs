@@ -9,9 +9,7 @@ use serde_json::{Map, Value};
 use super::kinds::{Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
 use super::{Rule, RuleSet};
-use crate::model::{
-    Alert, Change, Labels, Loaded, RuleId, Subject, Time, Ts, Verdict,
-};
+use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Ts, Verdict};
 use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
 
 /// What is true on the first judgement within this time of a source's first look was wrong before.
@@ -117,13 +115,7 @@ impl Rules {
     }
 
     /// Judges all rules for a source, its Flink clusters and its jobs.
-    pub fn step(
-        &mut self,
-        time: Time,
-        tracker: &Tracker,
-        source: &str,
-        folded: &Folded,
-    ) -> Judged {
+    pub fn step(&mut self, time: Time, tracker: &Tracker, source: &str, folded: &Folded) -> Judged {
         let mut judged = Judged::default();
         let Some(track) = tracker.source(source) else { return judged };
         if folded.first_look {
@@ -141,7 +133,15 @@ impl Rules {
         let labels = || book.of_source(source, None);
         let values = || named(source);
         let turn = Turn { time, rules: &rules, first_look: false };
-        self.judge(turn, Scope::Sources, subject, &Facts::Source(facts), &labels, &values, &mut judged);
+        self.judge(
+            turn,
+            Scope::Sources,
+            subject,
+            &Facts::Source(facts),
+            &labels,
+            &values,
+            &mut judged,
+        );
 
         let emptied: BTreeSet<&String> = track.emptied.keys().collect();
         let alerted: BTreeSet<String> = self.alerted_clusters(source);
@@ -151,7 +151,15 @@ impl Rules {
             let labels = || book.of_source(source, Some(cluster));
             let values = || named(cluster);
             let facts = Facts::Cluster(facts);
-            self.judge(turn, Scope::JobsAndClusters, subject, &facts, &labels, &values, &mut judged);
+            self.judge(
+                turn,
+                Scope::JobsAndClusters,
+                subject,
+                &facts,
+                &labels,
+                &values,
+                &mut judged,
+            );
         }
 
         for key in &folded.jobs {
@@ -160,7 +168,15 @@ impl Rules {
             let values = || job_values(&facts);
             let turn = Turn { first_look: in_grace && facts.job.since_first_look, ..turn };
             let subject = Subject::Job(key.clone());
-            self.judge(turn, Scope::Jobs, subject, &Facts::Job(facts), &labels, &values, &mut judged);
+            self.judge(
+                turn,
+                Scope::Jobs,
+                subject,
+                &Facts::Job(facts),
+                &labels,
+                &values,
+                &mut judged,
+            );
         }
         self.set.rules = rules;
         judged
@@ -200,14 +216,14 @@ impl Rules {
             if before.is_none() && verdict.truth != crate::model::Truth::True {
                 continue;
             }
-            let waits =
-                Waits { hold: rule.hold, keep: rule.keep_firing_for, at_once: first_look };
+            let waits = Waits { hold: rule.hold, keep: rule.keep_firing_for, at_once: first_look };
             let life = before.as_ref().map(life_of);
             match advance(turn.time.steady, life, verdict.truth, waits) {
                 None => judged.changes.extend(before.map(|_| forget(&rule.id, &subject))),
                 Some(life) => {
                     let labels = known_labels.get_or_insert_with(labels);
-                    let alert = updated(before, rule, &subject, life, verdict, labels, values, first_look);
+                    let alert =
+                        updated(before, rule, &subject, life, verdict, labels, values, first_look);
                     if let Some(change) = alert.1 {
                         judged.changes.push(change);
                     }

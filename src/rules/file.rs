@@ -230,17 +230,27 @@ mod tests {
 "#,
         );
         let text = found.join("\n");
-        for sign in
-            ["r.yaml:5:", "r.yaml:6:28", "r.yaml:7:20", "r.yaml:8:33", "r.yaml:9:16", "unknown severity"]
-        {
+        for sign in [
+            "r.yaml:5:",
+            "r.yaml:6:28",
+            "r.yaml:7:20",
+            "r.yaml:8:33",
+            "r.yaml:9:16",
+            "unknown severity",
+        ] {
             assert!(text.contains(sign), "{sign} not in:\n{text}");
         }
     }
 
     #[test]
     fn unknown_kinds_and_keys_name_the_expected_ones() {
-        let unknown = problems("groups:\n  - name: g\n    rules:\n      - alert: A\n        when: { job_stat: {} }\n");
-        assert!(unknown[0].starts_with("r.yaml:5:") && unknown[0].contains("job_state"), "{unknown:?}");
+        let unknown = problems(
+            "groups:\n  - name: g\n    rules:\n      - alert: A\n        when: { job_stat: {} }\n",
+        );
+        assert!(
+            unknown[0].starts_with("r.yaml:5:") && unknown[0].contains("job_state"),
+            "{unknown:?}"
+        );
         let key = problems("groups:\n  - name: g\n    rules:\n      - alert: A\n        if: x\n");
         assert!(key[0].starts_with("r.yaml:5:9") && key[0].contains("`when`"), "{key:?}");
     }

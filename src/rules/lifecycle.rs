@@ -101,22 +101,42 @@ mod tests {
         for (name, waits, steps, expected) in [
             ("no for fires at once", waits(0, 0), vec![(0, True), (1, False)], vec![f, None]),
             ("for holds", waits(10, 0), vec![(0, True), (9, True), (10, True)], vec![p, p, f]),
-            ("a false starts over", waits(10, 0), vec![(0, True), (5, False), (11, True)], vec![
-                p, None, p,
-            ]),
-            ("keep holds", waits(0, 60), vec![(0, True), (59, False), (60, False)], vec![f, f, None]),
-            ("unknown never fires", waits(10, 0), vec![(0, True), (10, Unknown), (12, True)], vec![
-                p, p, f,
-            ]),
-            ("a long unknown starts anew", waits(10, 0), vec![(0, True), (5, Unknown), (30, True)], vec![
-                p, p, p,
-            ]),
-            ("firing outlives unknown", waits(0, 0), vec![(0, True), (5, Unknown), (900, Unknown)], vec![
-                f, f, f,
-            ]),
-            ("keep pauses in unknown", waits(0, 60), vec![
-                (0, True), (10, Unknown), (1000, False), (1049, False), (1051, False),
-            ], vec![f, f, f, f, None]),
+            (
+                "a false starts over",
+                waits(10, 0),
+                vec![(0, True), (5, False), (11, True)],
+                vec![p, None, p],
+            ),
+            (
+                "keep holds",
+                waits(0, 60),
+                vec![(0, True), (59, False), (60, False)],
+                vec![f, f, None],
+            ),
+            (
+                "unknown never fires",
+                waits(10, 0),
+                vec![(0, True), (10, Unknown), (12, True)],
+                vec![p, p, f],
+            ),
+            (
+                "a long unknown starts anew",
+                waits(10, 0),
+                vec![(0, True), (5, Unknown), (30, True)],
+                vec![p, p, p],
+            ),
+            (
+                "firing outlives unknown",
+                waits(0, 0),
+                vec![(0, True), (5, Unknown), (900, Unknown)],
+                vec![f, f, f],
+            ),
+            (
+                "keep pauses in unknown",
+                waits(0, 60),
+                vec![(0, True), (10, Unknown), (1000, False), (1049, False), (1051, False)],
+                vec![f, f, f, f, None],
+            ),
             ("n/a drops out", waits(0, 60), vec![(0, True), (1, NotApplicable)], vec![f, None]),
             ("unknown alone is nothing", waits(0, 0), vec![(0, Unknown)], vec![None]),
         ] {

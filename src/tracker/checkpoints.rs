@@ -111,7 +111,9 @@ impl CheckpointTrack {
     }
 
     fn complete(&mut self, id: Option<u64>, at: i64) {
-        if let (Some(id), Some(known)) = (id, self.last_id) && id < known {
+        if let (Some(id), Some(known)) = (id, self.last_id)
+            && id < known
+        {
             return;
         }
         match id {
@@ -152,9 +154,13 @@ impl CheckpointTrack {
 /// Checkpoints a restart cut off say nothing about checkpointing
 /// (`facts: numberOfFailedCheckpoints counts those aborted by restarts`).
 fn is_restart_abort(message: &str) -> bool {
-    ["Checkpoint Coordinator is suspending", "Checkpoint Coordinator is shutting down", "job failover"]
-        .iter()
-        .any(|sign| message.to_ascii_lowercase().contains(&sign.to_ascii_lowercase()))
+    [
+        "Checkpoint Coordinator is suspending",
+        "Checkpoint Coordinator is shutting down",
+        "job failover",
+    ]
+    .iter()
+    .any(|sign| message.to_ascii_lowercase().contains(&sign.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -180,7 +186,11 @@ mod tests {
         let mut track = CheckpointTrack::default();
         let mut stats = CheckpointStats {
             latest_completed: done(3, 1000),
-            recent_failed: vec![failed(5, "Checkpoint expired"), failed(4, "declined"), failed(2, "x")],
+            recent_failed: vec![
+                failed(5, "Checkpoint expired"),
+                failed(4, "declined"),
+                failed(2, "x"),
+            ],
             ..CheckpointStats::default()
         };
         track.hear_history(Ts(1), &Seen::Fresh(stats.clone()));

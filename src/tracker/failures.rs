@@ -170,10 +170,14 @@ impl FailureCount {
 
     fn absorb(&mut self, restarts: i64, restores: i64, total: u64) {
         let total = total as i64;
-        if restarts > total && let Some(base) = &mut self.restarts_base {
+        if restarts > total
+            && let Some(base) = &mut self.restarts_base
+        {
             *base += restarts - total;
         }
-        if restores > total && let Some(base) = &mut self.restores_base {
+        if restores > total
+            && let Some(base) = &mut self.restores_base
+        {
             *base += restores - total;
         }
     }

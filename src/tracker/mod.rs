@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use checkpoints::CheckpointTrack;
 pub use facts::{ClusterFacts, Fact, JobFacts, SourceFacts};
-pub use job::MAX_FAILURES;
 pub use job::JobTrack;
+pub use job::MAX_FAILURES;
 pub use run::Run;
 pub use series::Series;
 pub use source::SourceTrack;
@@ -145,9 +145,11 @@ impl Tracker {
             }
         }
         if let Some(source) = self.sources.get_mut(&snapshot.source) {
-            source.set_emptied(live.into_iter().filter(|(_, (m, p))| *m >= 2 && *p == 0).map(
-                |(cluster, (missing, _))| (cluster, missing),
-            ));
+            source.set_emptied(
+                live.into_iter()
+                    .filter(|(_, (m, p))| *m >= 2 && *p == 0)
+                    .map(|(cluster, (missing, _))| (cluster, missing)),
+            );
         }
     }
 

@@ -83,10 +83,8 @@ impl Run {
                 self.checkpoints.hear_counters(time.steady, source_now, counters);
         }
         let was = (self.checkpoints.failed.len(), self.checkpoints.not_applicable);
-        sighting.checkpoint_moved |=
-            self.checkpoints.hear_history(time.steady, &seen.checkpoints);
-        sighting.changed |=
-            was != (self.checkpoints.failed.len(), self.checkpoints.not_applicable);
+        sighting.checkpoint_moved |= self.checkpoints.hear_history(time.steady, &seen.checkpoints);
+        sighting.changed |= was != (self.checkpoints.failed.len(), self.checkpoints.not_applicable);
         let stats = seen.checkpoints.fresh();
         let said = Testimony {
             restarts: counters.and_then(|c| {

@@ -111,8 +111,7 @@ impl SourceTrack {
             return false;
         }
         self.first_look = Some(time);
-        self.first_look_source =
-            Some(snapshot.clock.map_or(time.wall.0, |clock| clock.now));
+        self.first_look_source = Some(snapshot.clock.map_or(time.wall.0, |clock| clock.now));
         true
     }
 

@@ -19,7 +19,9 @@ impl Span {
     /// When it is no length of time, negative, or beyond ten years.
     pub fn parse(text: &str) -> Result<Span, String> {
         let bad = || {
-            format!("`{text}` is not a duration: write a number and a unit, e.g. 30s, 10m, 1h30m, 7d")
+            format!(
+                "`{text}` is not a duration: write a number and a unit, e.g. 30s, 10m, 1h30m, 7d"
+            )
         };
         let text = text.trim();
         // Days are 24 hours here; the library leaves them to calendars.
