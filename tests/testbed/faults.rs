@@ -69,22 +69,27 @@ struct Share {
 impl FaultPlan {
     /// The next `n` requests meet `fault`.
     pub fn next(&self, n: usize, fault: &Fault) {
-        self.0.lock().unwrap().next.extend(std::iter::repeat_n(fault.clone(), n));
+        self.0
+            .lock()
+            .expect("no panic while locked")
+            .next
+            .extend(std::iter::repeat_n(fault.clone(), n));
     }
 
     /// `per_mille` of the requests meet `fault`, the same ones for the same seed.
     pub fn share(&self, per_mille: u64, seed: u64, fault: Fault) {
-        self.0.lock().unwrap().share = Some(Share { per_mille, state: seed, fault });
+        self.0.lock().expect("no panic while locked").share =
+            Some(Share { per_mille, state: seed, fault });
     }
 
     /// Everything works again.
     pub fn clear(&self) {
-        *self.0.lock().unwrap() = Plan::default();
+        *self.0.lock().expect("no panic while locked") = Plan::default();
     }
 
     /// What this request meets.
     pub fn take(&self) -> Option<Fault> {
-        let mut plan = self.0.lock().unwrap();
+        let mut plan = self.0.lock().expect("no panic while locked");
         if let Some(fault) = plan.next.pop_front() {
             return Some(fault);
         }

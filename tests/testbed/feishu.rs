@@ -314,7 +314,7 @@ impl Shared {
         if bot.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&peer)) {
             return Err(Refusal(IP_NOT_ALLOWED, "Ip Not Allowed"));
         }
-        if !within_rate(bot, &mut window.lock().unwrap(), now_ms()) {
+        if !within_rate(bot, &mut window.lock().expect("no panic while locked"), now_ms()) {
             self.rate_violations.fetch_add(1, Ordering::SeqCst);
             return Err(Refusal(
                 FREQUENCY_LIMITED,

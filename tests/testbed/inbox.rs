@@ -20,13 +20,13 @@ impl<T> Default for Inbox<T> {
 impl<T: Clone> Inbox<T> {
     /// Adds one and wakes whoever waits.
     pub fn push(&self, item: T) {
-        self.items.lock().unwrap().push(item);
+        self.items.lock().expect("no panic while locked").push(item);
         self.news.notify_waiters();
     }
 
     /// A copy of all of it.
     pub fn all(&self) -> Vec<T> {
-        self.items.lock().unwrap().clone()
+        self.items.lock().expect("no panic while locked").clone()
     }
 
     /// The first one, present or to come, that `wanted` accepts; `None` when `deadline` passes.
@@ -42,7 +42,7 @@ impl<T: Clone> Inbox<T> {
                 tokio::pin!(news);
                 news.as_mut().enable();
                 {
-                    let items = self.items.lock().unwrap();
+                    let items = self.items.lock().expect("no panic while locked");
                     if let Some(found) = items.iter().skip(seen).find(|item| wanted(item)) {
                         return found.clone();
                     }

@@ -68,9 +68,11 @@ pub struct Mail {
     /// When, milliseconds since the epoch.
     pub at_ms: i64,
     /// The envelope's sender.
-    pub mail_from: String,
+    #[serde(rename = "mail_from")]
+    pub sender: String,
     /// The envelope's recipients.
-    pub rcpt_tos: Vec<String>,
+    #[serde(rename = "rcpt_tos")]
+    pub recipients: Vec<String>,
     /// The headers, names in lower case, values unfolded and decoded; of repeated ones the first.
     pub headers: HashMap<String, String>,
     /// The first text/plain part, decoded.
@@ -116,7 +118,7 @@ pub struct Smtp {
     faults: AtomicU64,
     mails: Arc<Inbox<Mail>>,
     refusals: Arc<Inbox<Refusal>>,
-    _child: Child,
+    child: Child,
 }
 
 impl Smtp {
@@ -129,7 +131,7 @@ impl Smtp {
         let folder = tempfile::Builder::new().prefix("weir-smtp-").tempdir()?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed/smtp_sink.py");
         let mut command = Command::new(python);
-        command.arg(script).arg("--folder").arg(folder.path());
+        command.args(["-W", "ignore"]).arg(script).arg("--folder").arg(folder.path());
         command.args(["--tls", options.tls.word()]);
         if let Some((user, password)) = &options.login {
             command.args(["--user", user, "--password", password]);
@@ -153,15 +155,7 @@ impl Smtp {
                 }
             }
         });
-        Ok(Self {
-            port,
-            options,
-            folder,
-            faults: AtomicU64::new(0),
-            mails,
-            refusals,
-            _child: child,
-        })
+        Ok(Self { port, options, folder, faults: AtomicU64::new(0), mails, refusals, child })
     }
 
     /// The port on 127.0.0.1; the certificate names `localhost` and 127.0.0.1.
@@ -204,6 +198,13 @@ impl Smtp {
         let aside = path.with_extension("tmp");
         std::fs::write(&aside, plan.to_string()).expect("the mail server's folder is writable");
         std::fs::rename(&aside, &path).expect("the mail server's folder is writable");
+    }
+
+    /// Lets go of the leash, as a test that is killed does; whether the server ended by itself.
+    pub async fn let_go(mut self, deadline: Duration) -> bool {
+        drop(self.child.stdin.take());
+        let end = tokio::time::timeout(deadline, self.child.wait()).await;
+        end.is_ok_and(|status| status.is_ok_and(|s| s.success()))
     }
 
     /// Every mail taken, in order.

@@ -10,6 +10,10 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+
+/// The tests of one process share a venv and start together.
+static BUILDING: Mutex<()> = Mutex::const_new(());
 
 /// A Python interpreter that has `packages` (`name==version`); installed once, then reused.
 pub async fn python_with(packages: &[&str]) -> anyhow::Result<PathBuf> {
@@ -17,6 +21,7 @@ pub async fn python_with(packages: &[&str]) -> anyhow::Result<PathBuf> {
     packages.hash(&mut hasher);
     let venv = cache()?.join(format!("venv-{:016x}", hasher.finish()));
     let python = venv.join("bin/python");
+    let _one_at_a_time = BUILDING.lock().await;
     if python.exists() {
         return Ok(python);
     }

@@ -6,6 +6,7 @@
 mod v4;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -168,7 +169,11 @@ fn hex_mac(timestamp_s: i64, body: &[u8], secret: &str) -> String {
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key length will do");
     mac.update(format!("{timestamp_s}.").as_bytes());
     mac.update(body);
-    mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
+    let mut hex = String::new();
+    for byte in mac.finalize().into_bytes() {
+        write!(hex, "{byte:02x}").expect("a String takes any text");
+    }
+    hex
 }
 
 /// A body that takes `over` to arrive.

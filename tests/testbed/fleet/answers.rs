@@ -9,7 +9,7 @@ use super::version::Version;
 
 /// Writing to a `String` cannot fail.
 macro_rules! put {
-    ($out:expr, $($arg:tt)*) => { write!($out, $($arg)*).expect("a String takes any text") };
+    ($out:expr, $($arg:tt)*) => {{ write!($out, $($arg)*).expect("a String takes any text"); }};
 }
 
 const TASK_STATES: [&str; 10] = [
@@ -326,7 +326,7 @@ fn row(out: &mut String, version: Version, run: &Run, row: &Row, now: i64, disca
             Run::path(&run.jid, row.id)
         ),
         Outcome::Failed { at, message } => {
-            put!(out, r#","failure_timestamp":{at},"failure_message":{}}}"#, quoted(message))
+            put!(out, r#","failure_timestamp":{at},"failure_message":{}}}"#, quoted(message));
         }
         Outcome::InProgress => out.push('}'),
     }

@@ -155,6 +155,14 @@ impl Checkpoints {
         }
     }
 
+    /// The restart that [`Checkpoints::restart`] began is over, at `now`.
+    pub(super) fn resume(&mut self, now: i64) {
+        self.anchor = now;
+        if let Some(restored) = &mut self.restored {
+            restored.at = now;
+        }
+    }
+
     /// The coordinator lives on, in another process: counts and history start anew, ids do not.
     pub(super) fn fail_over(&mut self, now: i64, path: impl Fn(i64) -> String) {
         self.restart(now, now, path);

@@ -22,7 +22,7 @@ pub enum Fault {
     RedirectNowhere,
     /// No answer at all.
     Hang,
-    /// 503 of a JobManager without a leader.
+    /// 503 of a `JobManager` without a leader.
     Http503NoLeader,
     /// 500 with a stack trace.
     Http500,

@@ -7,7 +7,7 @@ use super::version::Version;
 use super::{SOURCE_OPERATOR, VERTICES};
 
 /// Ids of `/jobs/:id/metrics`, with the releases that have them.
-const JOB_METRICS: [(&str, fn(Version) -> bool); 26] = [
+const JOB_METRICS: [(&str, Since); 27] = [
     ("numberOfFailedCheckpoints", |_| true),
     ("cancellingTime", |_| true),
     ("lastCheckpointSize", |_| true),
@@ -34,13 +34,14 @@ const JOB_METRICS: [(&str, fn(Version) -> bool); 26] = [
     ("numRescales", |v| v.at_least(2, 0)),
     ("lastCheckpointCompletedTimestamp", |v| v.at_least(2, 0)),
     ("lastCheckpointMetadataSize", |v| v.at_least(2, 2)),
+    (ALL_RUNNING, |v| v.at_least(2, 2)),
 ];
-/// Its own line: the newest release has one id more than the array's two shapes need.
 const ALL_RUNNING: &str = "allSubTasksRunningOrFinishedTime";
+
+type Since = fn(Version) -> bool;
 
 fn has(version: Version, id: &str) -> bool {
     JOB_METRICS.iter().any(|(name, since)| *name == id && since(version))
-        || (id == ALL_RUNNING && version.at_least(2, 2))
 }
 
 fn ids<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -52,7 +53,7 @@ fn ids<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub(super) fn job(version: Version, run: Option<&Run>, get: Option<&str>, now: i64) -> String {
     let Some(run) = run.filter(|r| r.is_live()) else { return "[]".to_owned() };
     let Some(get) = get else {
-        let names = JOB_METRICS.iter().map(|(name, _)| *name).chain([ALL_RUNNING]);
+        let names = JOB_METRICS.iter().map(|(name, _)| *name);
         return ids(names.filter(|id| has(version, id)));
     };
     let progress = run.checkpoints.at(now);
@@ -79,8 +80,10 @@ pub(super) fn job(version: Version, run: Option<&Run>, get: Option<&str>, now: i
             "lastCompletedCheckpointId" => or_none(latest.map(|r| r.id)),
             "lastCheckpointCompletedTimestamp" => or_none(latest.map(|r| r.ack)),
             "lastCheckpointDuration" => or_none(latest.map(|r| r.ack - r.trigger)),
+            // Set even when there was nothing to restore from.
             "lastCheckpointRestoreTimestamp" => {
-                or_none(run.checkpoints.restored.as_ref().map(|r| r.at).filter(|at| *at <= now))
+                let restored = run.checkpoints.restored.as_ref().map(|r| r.at);
+                restored.filter(|at| *at <= now).unwrap_or(run.start + 15).to_string()
             }
             "numRestarts" | "fullRestarts" => run.restarts.to_string(),
             "runningTime" | "uptime" => running_ms.to_string(),

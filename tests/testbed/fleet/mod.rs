@@ -174,7 +174,7 @@ impl Fleet {
     }
 
     /// An address that refuses connections.
-    pub fn refused_url(&self) -> String {
+    pub fn refused_url() -> String {
         "http://127.0.0.1:1".to_owned()
     }
 
@@ -232,13 +232,16 @@ fn answer(inner: &Inner, method: &Method, uri: &Uri) -> (Kind, Option<Fault>, St
     let Some((cluster, path)) = found else {
         return (Kind::Other, None, StatusCode::NOT_FOUND, not_a_file(uri.path()));
     };
-    let mut cluster = cluster.lock().unwrap();
+    let mut cluster = cluster.lock().expect("no panic while locked");
     let now = inner.now() + cluster.clock_offset;
     let (kind, answer) = if method == Method::GET {
         route(&mut cluster, path, uri.query().unwrap_or_default(), now)
     } else {
         (Kind::Other, Err((StatusCode::NOT_FOUND, not_a_file(path))))
     };
+    if matches!(kind, Kind::JobMetrics | Kind::SubtaskMetrics | Kind::JobManagerMetrics) {
+        refresh(&mut cluster, now);
+    }
     let (status, body) = match answer {
         Ok(body) => (StatusCode::OK, body),
         Err(refusal) => refusal,
@@ -348,24 +351,23 @@ fn no_checkpointing() -> (StatusCode, String) {
     (StatusCode::NOT_FOUND, serde_json::json!({ "errors": [text] }).to_string())
 }
 
-/// The moment the metric values are from. A request refreshes the store for the next one.
+/// The moment the metric values of this answer are from.
 fn measured_at(c: &mut Cluster, now: i64) -> i64 {
     if !c.frozen && c.store_interval == 0 {
         c.store = None;
         return now;
     }
-    let due = c.store.as_ref().is_none_or(|s| now - s.at >= c.store_interval);
-    let answer_from = c.store.as_ref().map_or(now, |s| s.at);
-    if due && !c.frozen {
-        let fresh = c.snapshot(now);
-        if c.store.is_none() {
-            c.store = Some(fresh);
-        } else {
-            // This request still sees the old values; the next one sees these.
-            c.store.replace(fresh);
-        }
+    if c.store.is_none() {
+        c.store = Some(c.snapshot(now));
     }
-    answer_from
+    c.store.as_ref().map_or(now, |s| s.at)
+}
+
+/// A request for metrics refreshes the store, but for the next one only.
+fn refresh(c: &mut Cluster, now: i64) {
+    if !c.frozen && c.store.as_ref().is_some_and(|s| now - s.at >= c.store_interval) {
+        c.store = Some(c.snapshot(now));
+    }
 }
 
 fn measured<'a>(c: &'a Cluster, jid: &str) -> Option<&'a Run> {

@@ -29,11 +29,12 @@ impl Fleet {
 
     /// Steps a cluster's clock to `offset_ms` from the fleet's; older timestamps stay as they are.
     pub fn clock_offset(&self, cluster: usize, offset_ms: i64) {
-        self.inner.clusters[cluster].lock().unwrap().clock_offset = offset_ms;
+        self.inner.clusters[cluster].lock().expect("no panic while locked").clock_offset =
+            offset_ms;
     }
 
     fn with<T>(&self, cluster: usize, change: impl FnOnce(&mut Cluster, i64) -> T) -> T {
-        let mut cluster = self.inner.clusters[cluster].lock().unwrap();
+        let mut cluster = self.inner.clusters[cluster].lock().expect("no panic while locked");
         let now = self.inner.now() + cluster.clock_offset;
         change(&mut cluster, now)
     }
@@ -65,6 +66,11 @@ impl Fleet {
     pub fn fail_job(&self, cluster: usize, job: usize, failure: &Failure, then: Recovery) -> i64 {
         let version = self.with(cluster, |c, _| c.version);
         self.with_job(cluster, job, |run, now| run.fail(version, failure, now, then))
+    }
+
+    /// A job left in [`Recovery::Never`] runs again.
+    pub fn recover_job(&self, cluster: usize, job: usize) -> i64 {
+        self.with_job(cluster, job, Run::recover)
     }
 
     /// The job fails and its restart strategy gives up: FAILED.
@@ -100,13 +106,13 @@ impl Fleet {
         })
     }
 
-    /// The JobManager forgets a run, live or not: 404, no line in the overview.
+    /// The `JobManager` forgets a run, live or not: 404, no line in the overview.
     pub fn forget_job(&self, cluster: usize, jid: &str) -> i64 {
         self.with(cluster, |c, _| c.forget(jid));
         now_ms()
     }
 
-    /// The JobManager's process is replaced: same job ids, new start times, counters from zero.
+    /// The `JobManager`'s process is replaced: same job ids, new start times, counters from zero.
     pub fn fail_over(&self, cluster: usize) -> i64 {
         self.with(cluster, |c, now| {
             c.started = now;
@@ -116,7 +122,7 @@ impl Fleet {
         now_ms()
     }
 
-    /// Every metric stays what it is now, as after a TaskManager died hard.
+    /// Every metric stays what it is now, as after a `TaskManager` died hard.
     pub fn freeze_metrics(&self, cluster: usize) {
         self.with(cluster, |c, now| {
             c.store = Some(c.snapshot(now));
@@ -164,7 +170,7 @@ impl Fleet {
         })
     }
 
-    /// How many TaskManagers the cluster has.
+    /// How many `TaskManager`s the cluster has.
     pub fn set_taskmanagers(&self, cluster: usize, count: usize) {
         self.with(cluster, |c, _| c.taskmanagers = count);
     }

@@ -12,7 +12,7 @@ use super::version::Version;
 /// How many failures `/exceptions` remembers.
 const EXCEPTION_HISTORY: usize = 16;
 
-/// One failure as the JobManager reports it.
+/// One failure as the `JobManager` reports it.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The exception's class.
@@ -43,7 +43,7 @@ pub enum Recovery {
     AtOnce,
     /// RESTARTING for this long.
     AfterMs(i64),
-    /// RESTARTING until the next failure or end.
+    /// RESTARTING until told otherwise (`Fleet::recover_job`, another failure, an end).
     Never,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Run {
     pub(super) ended: Option<(End, i64)>,
     pub(super) last_modification: i64,
     pub(super) restarts: i64,
-    /// Attempts so far; the JobManager's failover does not reset the tasks' own names.
+    /// Attempts so far; the `JobManager`'s failover does not reset the tasks' own names.
     attempt: i64,
     pub(super) restarted_at: i64,
     /// Running again from here on.
@@ -205,6 +205,14 @@ impl Run {
         self.checkpoints.restart(now, running_from, |id| Self::path(&jid, id));
     }
 
+    pub(super) fn recover(&mut self, now: i64) {
+        if self.running_from > now {
+            self.running_from = now;
+            self.last_modification = now;
+            self.checkpoints.resume(now);
+        }
+    }
+
     pub(super) fn give_up(&mut self, version: Version, failure: &Failure, now: i64) {
         self.record(version, failure, now, true);
         self.end(End::Failed, now);
@@ -218,7 +226,7 @@ impl Run {
         }
     }
 
-    /// Another JobManager took over: same job id, new start time, everything counted anew.
+    /// Another `JobManager` took over: same job id, new start time, everything counted anew.
     pub(super) fn fail_over(&mut self, now: i64) {
         if !self.is_live() {
             return;
@@ -232,7 +240,7 @@ impl Run {
     }
 }
 
-/// What the metric store of the JobManager last fetched.
+/// What the metric store of the `JobManager` last fetched.
 pub(super) struct Store {
     pub(super) at: i64,
     pub(super) runs: HashMap<String, Run>,
@@ -360,7 +368,7 @@ impl Cluster {
         self.runs[index].jid.clone()
     }
 
-    /// The JobManager forgets a run, as it does an hour after its end.
+    /// The `JobManager` forgets a run, as it does an hour after its end.
     pub(super) fn forget(&mut self, jid: &str) {
         if let Some(index) = self.by_jid.remove(jid) {
             self.runs[index].end(End::Canceled, 0);
@@ -372,7 +380,7 @@ impl Cluster {
         &mut self.runs[index]
     }
 
-    /// Runs the JobManager still knows.
+    /// Runs the `JobManager` still knows.
     pub(super) fn known(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter().filter(|r| self.by_jid.contains_key(&r.jid))
     }
