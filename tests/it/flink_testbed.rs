@@ -1,5 +1,6 @@
 //! The test bed's Flink does what the other tests rely on.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::testbed::control::Control;
 use crate::testbed::flink::{Flink, FlinkOptions};
 use crate::testbed::job::{JobSpec, RestartStrategy};
 use crate::testbed::process::Leashed;
-use crate::testbed::{time, tools};
+use crate::testbed::{python, time, tools};
 
 /// Two busy cores make everything slow; nothing here waits this long when it works.
 const SOON: Duration = Duration::from_secs(90);
@@ -65,6 +66,7 @@ async fn every_failure_is_in_the_history(flink: &Flink, control: &Control) -> Re
         ensure!(trace.contains(&cause), "{trace}");
         ensure!(trace.contains("at com.example.orders.OrderParser.parseAmount"), "{trace}");
     }
+    tools::note(&format!("FAILED after {failures} failures, all in the history"));
     control.crash_off()
 }
 
@@ -146,10 +148,10 @@ async fn a_job_continues_from_a_checkpoint(
     let kept = time::wait_for("last checkpoint", SOON, || async {
         let checkpoints = rest.checkpoints(job_id).await?;
         let last = &checkpoints["latest"]["completed"];
-        let kept = last["external_path"].as_str().filter(|_| last["discarded"] == false);
-        // The answer may be a cached one from before the end.
-        let kept = kept.map(std::borrow::ToOwned::to_owned);
-        Ok(kept.filter(|path| std::path::Path::new(path.trim_start_matches("file:")).exists()))
+        let path = last["external_path"].as_str().filter(|_| last["discarded"] == false);
+        // The answer may be a cached one from before the end; the file system is not.
+        let exists = |path: &&str| Path::new(path.trim_start_matches("file:")).exists();
+        Ok(path.filter(exists).map(str::to_owned))
     })
     .await?;
 
@@ -208,5 +210,13 @@ async fn a_missing_program_is_named() -> Result<()> {
     ensure!(text.contains("cannot start no-such-program"), "{text}");
     let text = format!("{:#}", tools::require(&["javac-of-nowhere"]).err().context("found it")?);
     ensure!(text.contains("javac-of-nowhere"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn python_comes_with_its_packages() -> Result<()> {
+    let python = python::python_with(&["aiosmtpd==1.4.6"]).await?;
+    let program = "import aiosmtpd; print(aiosmtpd.__version__)";
+    assert_eq!(tools::run(&python.to_string_lossy(), &["-c", program]).await?.trim(), "1.4.6");
     Ok(())
 }

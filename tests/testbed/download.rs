@@ -11,7 +11,10 @@ use super::{cache, tools};
 
 /// The archives the tests were written against, by sha256.
 const PINNED: &[(&str, &str)] = &[
+    ("1.15.4", "f4f622f55198073ee1be7db14ae2efe89af1a6fc9e4da8bc6e4759d7fa84f58a"),
+    ("1.16.3", "d15df4185e9c507836b031879b64e18f68955dd7e90cd7d39b450513ed64ebbe"),
     ("1.17.2", "1d7f7de6d3288610d0fecb7b45235343e31d644d0eacbe5e560560ed9124dcdb"),
+    ("1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f"),
     ("1.20.5", "e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8"),
     ("2.2.1", "74dc5546fbd9add8fbcdf1222a237e09491f9b80296241aef8676ec56f8e686e"),
     ("2.3.0", "38ece876553286b3a285cf344c2d2038f8a7ca10da5df54d5107250386d64151"),
