@@ -130,13 +130,20 @@ impl Flink {
         let process = self.spawn("jobmanager", conf::JOBMANAGER, &[], JOBMANAGER_HEAP_MB).await?;
         let process = self.jobmanager.insert(process);
         let rest = &self.rest;
+        let own_folder = conf::tmp_dir(&self.root);
+        let own_folder = own_folder.as_str();
         let up = time::wait_for("answer of the JobManager", START_LIMIT, || {
             let alive = process.is_running();
             async move {
                 if !alive? {
                     return Ok(Some(false));
                 }
-                rest.get("/overview").await.map(|_| Some(true))
+                rest.get("/overview").await?;
+                // Another cluster may have been quicker to take the port.
+                let conf = rest.get("/jobmanager/config").await?;
+                let mut entries = conf.as_array().into_iter().flatten();
+                let ours = entries.any(|entry| entry["value"] == own_folder);
+                Ok(ours.then_some(true))
             }
         });
         let up = up.await.unwrap_or(false);

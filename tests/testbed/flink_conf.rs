@@ -52,6 +52,11 @@ pub(crate) const JOBMANAGER: &str =
     "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
 pub(crate) const TASKMANAGER: &str = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner";
 
+/// The value of `io.tmp.dirs`, by which a cluster can be told from another.
+pub(crate) fn tmp_dir(root: &Path) -> String {
+    root.join("tmp").display().to_string()
+}
+
 /// What every process of the cluster shares: addresses, folders, and refresh intervals short
 /// enough for tests.
 pub(crate) fn cluster(
@@ -75,7 +80,7 @@ pub(crate) fn cluster(
         ("rest.port", rest_port.to_string()),
         ("taskmanager.host", "127.0.0.1".to_owned()),
         ("taskmanager.bind-host", "127.0.0.1".to_owned()),
-        ("io.tmp.dirs", folder("tmp")),
+        ("io.tmp.dirs", tmp_dir(root)),
         ("web.tmpdir", folder("web")),
         (checkpoints, format!("file://{}", folder("checkpoints"))),
         (savepoints, format!("file://{}", folder("savepoints"))),
@@ -83,8 +88,9 @@ pub(crate) fn cluster(
         ("web.refresh-interval", "500".to_owned()),
         ("metrics.fetcher.update-interval", "1000".to_owned()),
         // A killed TaskManager is noticed in seconds, a slow machine is not taken for a dead one.
+        // TaskManagers join a restarted JobManager only when this timeout is over.
         ("heartbeat.interval", "1500".to_owned()),
-        ("heartbeat.timeout", "20000".to_owned()),
+        ("heartbeat.timeout", "10000".to_owned()),
     ];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
