@@ -4,4 +4,5 @@
 #[expect(dead_code, unreachable_pub, reason = "each binary uses a part of the test bed")]
 mod testbed;
 
+mod flink_testbed;
 mod standins;
