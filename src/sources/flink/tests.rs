@@ -1,0 +1,1 @@
+//! Recorded answers and garbage through the pure path.
