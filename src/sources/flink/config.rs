@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use crate::http::{AuthConfig, HttpConfig, TlsConfig};
 
-/// A Flink cluster, reached by the REST API of its JobManagers.
+/// A Flink cluster, reached by the REST API of its `JobManagers`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlinkConfig {
     /// Name of the source; the `cluster` of its jobs.
     pub name: String,
-    /// REST addresses of the JobManagers of this one cluster, such as `http://jm-1:8081`. The last
+    /// REST addresses of the `JobManagers` of this one cluster, such as `http://jm-1:8081`. The last
     /// one that answered is asked first.
     pub urls: Vec<String>,
     /// Address of Flink's web UI as people reach it. Default: the first of `urls`.

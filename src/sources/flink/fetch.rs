@@ -1,6 +1,5 @@
 //! The calls themselves: paths, body caps, and what a failed call means for its fact.
 
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use serde::de::DeserializeOwned;
@@ -39,7 +38,7 @@ impl Traffic {
     }
 }
 
-/// One JobManager's REST API.
+/// One `JobManager`'s REST API.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Api<'a> {
     pub(super) client: &'a HttpClient,
@@ -71,7 +70,7 @@ impl Api<'_> {
         self.get("config", 64 * KIB).await
     }
 
-    /// The JobManager's CPU time; `Ok(None)`: not reported.
+    /// The `JobManager`'s CPU time; `Ok(None)`: not reported.
     pub(super) async fn pulse(&self) -> Result<Option<i64>, HttpError> {
         let path = "jobmanager/metrics?get=Status.JVM.CPU.Time";
         let metrics: Vec<wire::Metric> = self.get(path, 64 * KIB).await?;
@@ -250,14 +249,14 @@ async fn look_at_lag(api: Api<'_>, memory: &RunMemory, row: &Row, facts: &mut Jo
     let mut sum = 0.0;
     for path in paths {
         match api.job::<Vec<wire::Aggregate>>(row, path, MIB).await {
-            Ok(metrics) => match observe::pending(&metrics) {
-                Some(records) => sum += records,
-                None => {
+            Ok(metrics) => {
+                let Some(records) = observe::pending(&metrics) else {
                     facts.look.lag_lost = true;
                     facts.lag = Seen::Unknown;
                     return;
-                }
-            },
+                };
+                sum += records;
+            }
             Err(error) => {
                 facts.lag = Seen::Unknown;
                 debug_failed("lag", row, &error);
@@ -291,8 +290,10 @@ fn encode(id: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
+            out.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                out.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
         }
     }
     out

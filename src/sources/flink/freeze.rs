@@ -1,7 +1,7 @@
 //! Tells a metric store that stands still from one that merely changes slowly.
 //!
-//! After a TaskManager died hard, Flink (1.17 and later) may serve the same metrics for minutes:
-//! every number looks fresh and none is. The JobManager's own CPU time never stands still, so it
+//! After a `TaskManager` died hard, Flink (1.17 and later) may serve the same metrics for minutes:
+//! every number looks fresh and none is. The `JobManager`'s own CPU time never stands still, so it
 //! is the pulse of the store.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ const STILL: Duration = Duration::from_secs(20);
 /// One repeated value may be one refresh seen twice, whatever the time between.
 const REPEATS: u32 = 2;
 
-/// The pulse of one JobManager's metric store.
+/// The pulse of one `JobManager`'s metric store.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FreezeDetector {
     last: Option<(i64, Ts)>,
@@ -21,7 +21,7 @@ pub(super) struct FreezeDetector {
 }
 
 impl FreezeDetector {
-    /// Takes in the JobManager's CPU time as read now; `None`: not reported. True when frozen.
+    /// Takes in the `JobManager`'s CPU time as read now; `None`: not reported. True when frozen.
     pub(super) fn observe(&mut self, cpu: Option<i64>, now: Ts) -> bool {
         match (cpu, self.last) {
             (Some(value), Some((last, _))) if value == last => self.repeats += 1,
@@ -38,7 +38,7 @@ impl FreezeDetector {
         self.repeats >= REPEATS && self.last.is_some_and(|(_, since)| now.since(since) >= STILL)
     }
 
-    /// Forgets: another JobManager answers, or nobody needed the pulse for a while.
+    /// Forgets: another `JobManager` answers, or nobody needed the pulse for a while.
     pub(super) fn reset(&mut self) {
         *self = FreezeDetector::default();
     }

@@ -41,13 +41,13 @@ const POLL_TIMEOUTS: u32 = 4;
 /// A run that was replaced and ended longer ago than this is not looked into.
 const HISTORY_MS: i64 = 600_000;
 
-/// A Flink cluster seen through its JobManagers.
+/// A Flink cluster seen through its `JobManagers`.
 #[derive(Debug)]
 pub struct FlinkSource {
     config: FlinkConfig,
     poller: String,
     client: HttpClient,
-    /// JobManagers, without trailing slashes.
+    /// `JobManagers`, without trailing slashes.
     bases: Vec<String>,
     ui: String,
     /// The one that answered last.
@@ -132,7 +132,7 @@ impl FlinkSource {
         snapshot
     }
 
-    /// Lists the jobs of the first JobManager that answers, the last good one first.
+    /// Lists the jobs of the first `JobManager` that answers, the last good one first.
     async fn list(
         &mut self,
         traffic: &Traffic,

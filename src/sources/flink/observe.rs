@@ -25,7 +25,7 @@ pub(super) struct Row {
     pub(super) tasks: TaskCounts,
     pub(super) end_time: Option<i64>,
     pub(super) last_modification: Option<i64>,
-    /// The JobManager's now, as a live job shows it.
+    /// The `JobManager`'s now, as a live job shows it.
     pub(super) now: Option<i64>,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn row(row: wire::JobRow) -> Option<Row> {
         name: if name.is_empty() { job_id.clone() } else { name },
         run: RunId { start_time, job_id },
         state,
-        tasks: row.tasks.map(tasks).unwrap_or_default(),
+        tasks: row.tasks.as_ref().map(tasks).unwrap_or_default(),
         end_time: time(row.end_time),
         last_modification: time(row.last_modification),
         now: row.duration.filter(|d| live && *d >= 0).map(|d| start_time.saturating_add(d)),
@@ -60,7 +60,7 @@ fn is_id(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-fn tasks(t: wire::Tasks) -> TaskCounts {
+fn tasks(t: &wire::Tasks) -> TaskCounts {
     let count = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     TaskCounts {
         total: count(t.total),
@@ -134,7 +134,7 @@ pub(super) fn counters(metrics: &[wire::Metric]) -> Option<Counters> {
     any.then_some(c)
 }
 
-/// The JobManager's CPU time, if it is there.
+/// The `JobManager`'s CPU time, if it is there.
 pub(super) fn cpu_time(metrics: &[wire::Metric]) -> Option<i64> {
     metrics.iter().find_map(|m| m.value.as_deref()?.parse().ok())
 }

@@ -8,15 +8,15 @@ use crate::model::{Counters, Demand, JobState, TaskCounts, Ts};
 use super::observe::{CheckpointPolicy, Row};
 
 /// What is asked for without a reason is asked for this often.
-const ROUTINE: Duration = Duration::from_secs(300);
+const ROUTINE: Duration = Duration::from_mins(5);
 /// While metrics are frozen or a checkpoint is overdue.
 const CLOSE: Duration = Duration::from_secs(30);
 /// Flink caches its answers for 3 s: what is read right after a change may be from before it.
 const CACHED: Duration = Duration::from_millis(3_200);
 /// On top of two intervals, before a checkpoint is overdue.
 const OVERDUE_SLACK: Duration = Duration::from_secs(10);
-/// A number that went back within one run is an old one from another JobManager, for so long.
-const HELD_BACK: Duration = Duration::from_secs(60);
+/// A number that went back within one run is an old one from another `JobManager`, for so long.
+const HELD_BACK: Duration = Duration::from_mins(1);
 /// Failures asked for.
 const FEW: u32 = 5;
 /// Failures asked for when many may have happened since the last look.
@@ -115,7 +115,7 @@ impl RunMemory {
         !row.state.is_terminal() && !self.is_settled() && !frozen && demand.counters
     }
 
-    /// Numbers that went back within one run come from an older answer of another JobManager; they
+    /// Numbers that went back within one run come from an older answer of another `JobManager`; they
     /// are not to be believed, for a while.
     pub(super) fn believes(&self, fresh: &Counters, now: Ts) -> bool {
         let Some(last) = &self.counters else { return true };

@@ -109,7 +109,7 @@ pub(super) fn extract(name: Option<&str>, trace: &str) -> Cause {
         .or_else(|| chain.iter().rev().find(|l| !l.message.is_empty()))
         .or_else(|| chain.back())
         .copied()
-        .unwrap_or_default();
+        .unwrap_or(Link { class: name.unwrap_or(""), ..Link::default() });
     // The cause's own frame; else that of whoever called it.
     let frame = chosen.frame().or_else(|| chain.iter().rev().find_map(Link::frame));
     Cause {
