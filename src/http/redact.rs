@@ -1,6 +1,7 @@
 //! What may be shown of a URL or an answer: never credentials, never more than a line.
 
 use reqwest::Url;
+use serde::Deserialize;
 
 /// Path parts after which the next one is a token (Feishu, Slack and their like).
 const TOKEN_AFTER: [&str; 3] = ["hook", "hooks", "services"];
@@ -52,8 +53,18 @@ pub fn one_line(text: &str, max: usize) -> String {
     line
 }
 
+/// Errors as Flink writes them, each with its stack trace.
+#[derive(Deserialize)]
+struct Errors {
+    errors: Vec<String>,
+}
+
 /// The start of an answer's body, fit for an error message.
 pub(super) fn excerpt(body: &[u8]) -> String {
+    if let Ok(Errors { errors }) = serde_json::from_slice(body) {
+        let lines = errors.iter().filter_map(|e| e.lines().find(|l| !l.trim().is_empty()));
+        return one_line(&lines.collect::<Vec<_>>().join("; "), 300);
+    }
     let start = body.get(..4096).unwrap_or(body);
     let text = String::from_utf8_lossy(start);
     let lower = text.to_ascii_lowercase();
@@ -95,6 +106,8 @@ mod tests {
     fn a_page_is_shown_by_its_title() {
         let page = b"<html><TITLE>502 Bad\n Gateway</TITLE><body>x</body>";
         assert_eq!(excerpt(page), "502 Bad Gateway");
-        assert_eq!(excerpt(b"{\"errors\":[]}"), "{\"errors\":[]}");
+        let errors = br#"{"errors":["", "a.NotFoundException: no job\n\tat a.B.c(B.java:1)"]}"#;
+        assert_eq!(excerpt(errors), "a.NotFoundException: no job");
+        assert_eq!(excerpt(b"{\"x\":1}"), "{\"x\":1}");
     }
 }
