@@ -1,6 +1,7 @@
 //! Weir: a monitoring and alerting sidecar for Apache Flink.
 pub mod clock;
 pub mod engine;
+pub mod http;
 pub mod incidents;
 pub mod model;
 pub mod notify;
