@@ -1,6 +1,7 @@
 //! When people are told, and what together with what; rendering; channels.
 
 pub mod channels;
+pub mod render;
 mod settings;
 mod view;
 
