@@ -118,16 +118,42 @@ pub(crate) fn good(language: Language) -> Vec<(&'static str, MessageView)> {
     ]
 }
 
-/// A channel as the configuration builds it, and what its console writes.
-pub(crate) fn build(config: serde_json::Value) -> (Box<dyn Channel>, Arc<Mutex<Vec<String>>>) {
-    let config: ChannelConfig = serde_json::from_value(config).unwrap();
-    let lines = Arc::new(Mutex::new(Vec::new()));
+/// What a console channel wrote.
+pub(crate) type Written = Arc<Mutex<Vec<String>>>;
+
+/// Shipped templates, and a sink that remembers.
+pub(crate) fn parts() -> (Parts, Written) {
+    let lines = Written::default();
     let written = Arc::clone(&lines);
-    let parts = Parts {
-        templates: Arc::new(Templates::shipped()),
-        sink: Arc::new(move |text| written.lock().unwrap().push(text.to_owned())),
-    };
+    let templates = Arc::new(Templates::shipped());
+    let sink: super::Sink = Arc::new(move |text| written.lock().unwrap().push(text.to_owned()));
+    (Parts { templates, sink }, lines)
+}
+
+/// A channel as the configuration builds it, and what its console writes.
+pub(crate) fn build(config: serde_json::Value) -> (Box<dyn Channel>, Written) {
+    let config: ChannelConfig = serde_json::from_value(config).unwrap();
+    let (parts, lines) = parts();
     (config.build(&parts).unwrap(), lines)
+}
+
+/// A server that answers everything alike, and what it got.
+pub(crate) async fn serve(
+    status: u16,
+    answer: &'static str,
+) -> (String, tokio::sync::mpsc::Receiver<(axum::http::HeaderMap, String)>) {
+    let (tx, rx) = tokio::sync::mpsc::channel(4);
+    let app = axum::Router::new().fallback(move |headers: axum::http::HeaderMap, body: String| {
+        let tx = tx.clone();
+        async move {
+            tx.send((headers, body)).await.unwrap();
+            (axum::http::StatusCode::from_u16(status).unwrap(), [("retry-after", "9")], answer)
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hush", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (url, rx)
 }
 
 /// A message around frozen bytes.

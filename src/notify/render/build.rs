@@ -1,7 +1,9 @@
 //! From a view to what templates see.
 
+use std::collections::BTreeMap;
+
 use super::data::{ItemData, MessageData};
-use super::escape::{cut, line, plain, url};
+use super::escape::{cut, plain, short, url};
 use super::words::{self, pick};
 use super::{headline, title, when};
 use crate::model::{Incident, MessageKind, Subject};
@@ -30,16 +32,19 @@ pub fn message_data(view: &MessageView, detail: Detail) -> MessageData {
     let language = view.language;
     let count = view.items.len();
     let named = count.min(detail.named);
-    let items = view.items.iter().take(named).map(|item| item_data(item, view, detail)).collect();
+    let mut items: Vec<ItemData> =
+        view.items.iter().take(named).map(|item| item_data(item, view, detail)).collect();
+    let common_cause = common_cause(view, detail, &mut items);
     let more = count - named;
     let now = when::clock(view.now, view.now, &view.zone);
-    let receiver = cut(&line(&view.receiver), 80);
+    let receiver = short(&view.receiver, 80);
     MessageData {
         kind: kind(view.kind),
         language: words::code(language),
-        title: cut(&title::message(view), detail.title),
+        title: title::message(view, detail.title),
         intro: intro(view),
-        single: count == 1,
+        single: single(view),
+        common_cause,
         items,
         count,
         more,
@@ -56,6 +61,34 @@ pub fn message_data(view: &MessageView, detail: Detail) -> MessageData {
         now,
         receiver,
     }
+}
+
+/// One incident, told in full. A digest, a storm or a first report of one is still a list.
+fn single(view: &MessageView) -> bool {
+    view.items.len() == 1 && matches!(view.kind, MessageKind::Incident | MessageKind::Group)
+}
+
+/// What most of them have in common is said once, above the list, instead of on every line.
+fn common_cause(view: &MessageView, detail: Detail, items: &mut [ItemData]) -> Option<String> {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for item in view.items.iter().filter(|i| i.incident.is_open()) {
+        if let Some(cause) = &item.incident.root_cause {
+            *counts.entry(short(&cause_line(cause), detail.text)).or_default() += 1;
+        }
+    }
+    let (cause, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    let all = view.items.len();
+    if count < 3 || count * 2 < all {
+        return None;
+    }
+    for item in items.iter_mut().filter(|i| i.root_cause.as_ref() == Some(&cause)) {
+        item.root_cause = None;
+    }
+    Some(pick(
+        view.language,
+        format!("{count} of {all}: {cause}"),
+        format!("{all} 条中的 {count} 条：{cause}"),
+    ))
 }
 
 fn kind(kind: MessageKind) -> &'static str {
@@ -76,9 +109,7 @@ fn page_url(view: &MessageView, path: &str) -> Option<String> {
 fn intro(view: &MessageView) -> Option<String> {
     let language = view.language;
     let text = match view.kind {
-        MessageKind::Incident => return None,
-        MessageKind::Group if view.items.len() == 1 => return None,
-        MessageKind::Group => return None,
+        MessageKind::Incident | MessageKind::Group => return None,
         MessageKind::Digest => pick(
             language,
             "The sending limit held these back; nothing was dropped.",
@@ -91,18 +122,12 @@ fn intro(view: &MessageView) -> Option<String> {
             "短时间内大量告警，请先排查共同原因。",
         )
         .to_owned(),
-        MessageKind::FirstLook => {
-            let (jobs, count) = (view.jobs_watched, view.items.len());
-            match language {
-                Language::En if count == 0 => format!("{jobs} jobs watched, none in trouble."),
-                Language::En if count == 1 => {
-                    format!("{jobs} jobs watched, 1 was already in trouble:")
-                }
-                Language::En => format!("{jobs} jobs watched, {count} were already in trouble:"),
-                Language::Zh if count == 0 => format!("已监控 {jobs} 个作业，一切正常。"),
-                Language::Zh => format!("已监控 {jobs} 个作业，其中 {count} 处此前已有问题："),
-            }
-        }
+        MessageKind::FirstLook => pick(
+            language,
+            "This was wrong before Weir looked for the first time.",
+            "以下问题在 Weir 首次巡检之前就已存在。",
+        )
+        .to_owned(),
         MessageKind::Test => pick(
             language,
             "If you can read this, alerts reach you. Nothing is wrong.",
@@ -115,7 +140,7 @@ fn intro(view: &MessageView) -> Option<String> {
 
 fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
     let (language, incident) = (view.language, &item.incident);
-    let long = |text: &str| cut(&line(text), detail.text);
+    let long = |text: &str| short(text, detail.text);
     let label = |name: &str| Some(incident.labels.get(name)).filter(|v| !v.is_empty()).map(long);
     let open = incident.is_open();
     let cause = incident.root_cause.as_ref();
@@ -132,8 +157,8 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         recovered: !open && title::end_reason(incident) == crate::model::EndReason::Recovered,
         severity: incident.severity.as_str(),
         tag: title::tag(incident, language).to_owned(),
-        title: cut(&title::item(item, view), detail.title),
-        name: cut(&line(&item.name), detail.title),
+        title: title::item(item, view, detail.title),
+        name: short(&item.name, detail.title),
         subject: match incident.subject {
             Subject::Job(_) => "job",
             Subject::Cluster(..) => "cluster",
@@ -146,12 +171,16 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         headline: title::headline_text(incident, language),
         first_step: headline::first_step(incident, language)
             .filter(|_| open)
-            .map(|text| cut(plain(&text).trim(), detail.text)),
+            .map(|text| cut(plain(&cut(&text, detail.text)).trim(), detail.text)),
         rule: long(&incident.rule),
         aspect: long(incident.aspect.as_str()),
         state: long(&incident.subject_state),
         given_up: incident.given_up && open,
-        root_cause: cause.map(|c| long(&cause_line(c))).filter(|t| !t.is_empty()),
+        // In a list only what still needs somebody is explained.
+        root_cause: cause
+            .filter(|_| open || single(view))
+            .map(|c| long(&cause_line(c)))
+            .filter(|t| !t.is_empty()),
         frame: cause.and_then(|c| field(c.frame.as_ref())),
         task: cause.and_then(|c| field(c.task.as_ref())),
         taskmanager: cause.and_then(|c| field(c.taskmanager.as_ref())),

@@ -15,8 +15,10 @@ pub struct MessageData {
     pub title: String,
     /// What stands before the list; null for a single incident.
     pub intro: Option<String>,
-    /// There is exactly one item.
+    /// It is about exactly one incident, which is told in full.
     pub single: bool,
+    /// The root cause most of a list have in common: `58 of 60: …`; said once, not per item.
+    pub common_cause: Option<String>,
     /// The named items, most important first.
     pub items: Vec<ItemData>,
     /// Items in all.

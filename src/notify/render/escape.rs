@@ -75,7 +75,7 @@ pub fn url(text: &str) -> Option<String> {
             }
         }
     }
-    Some(out)
+    (out.len() <= 2_000).then_some(out)
 }
 
 /// At most `max` characters; what is cut is marked by an ellipsis.
@@ -86,6 +86,20 @@ pub fn cut(text: &str, max: usize) -> String {
             let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
             out.push('…');
             out
+        }
+    }
+}
+
+/// One line of at most `max` characters. Looks no further than it must: exceptions may be
+/// megabytes.
+pub fn short(text: &str, max: usize) -> String {
+    let looked_at = max.saturating_mul(4);
+    match text.char_indices().nth(looked_at) {
+        None => cut(&line(text), max),
+        Some((end, _)) => {
+            let mut start = line(text.get(..end).unwrap_or_default());
+            start.push('…');
+            cut(&start, max)
         }
     }
 }
@@ -124,5 +138,8 @@ mod tests {
         assert_eq!(cut("告警告警", 3), "告警…");
         assert_eq!(cut("告警", 2), "告警");
         assert_eq!(cut("告警", 0), "…");
+        assert_eq!(short("a\nb", 3), "a b");
+        assert_eq!(short(&"\n".repeat(100), 3), "…");
+        assert_eq!(short(&"告".repeat(100), 3), "告告…");
     }
 }

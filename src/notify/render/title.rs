@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::escape::{cut, line};
+use super::escape::{cut, short};
 use super::words::{self, pick};
 use super::{headline, when};
 use crate::model::{EndReason, Incident, MessageKind, NoticeReason, Severity, Subject};
@@ -33,13 +33,13 @@ fn bracket(language: Language, tag: &str, rest: &str) -> String {
 /// Headline of an open incident, with the alert's name where it has none.
 pub(super) fn headline_text(incident: &Incident, language: Language) -> String {
     let text = headline::headline(incident, language).unwrap_or_else(|| incident.rule.clone());
-    cut(&line(&text), HEADLINE)
+    short(&text, HEADLINE)
 }
 
 fn what(item: &ItemView, language: Language) -> String {
-    let name = cut(&line(&item.name), NAME);
+    let name = short(&item.name, NAME);
     let incident = &item.incident;
-    let told = headline::headline(incident, language).map(|text| cut(&line(&text), HEADLINE));
+    let told = headline::headline(incident, language).map(|text| short(&text, HEADLINE));
     let weir = match incident.subject {
         Subject::Source(_) => {
             pick(language, format!("Weir cannot reach {name}"), format!("Weir 无法访问 {name}"))
@@ -62,7 +62,7 @@ fn what(item: &ItemView, language: Language) -> String {
 }
 
 fn over(item: &ItemView, language: Language) -> String {
-    let name = cut(&line(&item.name), NAME);
+    let name = short(&item.name, NAME);
     let reason = end_reason(&item.incident);
     let recovered = reason == EndReason::Recovered;
     match item.incident.subject {
@@ -78,8 +78,8 @@ fn over(item: &ItemView, language: Language) -> String {
     }
 }
 
-/// Title of one incident.
-pub(super) fn item(item: &ItemView, view: &MessageView) -> String {
+/// Title of one incident in at most `max` characters; its number is never cut off.
+pub(super) fn item(item: &ItemView, view: &MessageView, max: usize) -> String {
     let (language, incident) = (view.language, &item.incident);
     let mut rest;
     if incident.is_open() {
@@ -107,8 +107,9 @@ pub(super) fn item(item: &ItemView, view: &MessageView) -> String {
             Language::Zh => write!(rest, " · 历时 {span}"),
         };
     }
-    let _ = write!(rest, " · #{}", incident.id);
-    bracket(language, tag(incident, language), &rest)
+    let number = format!(" · #{}", incident.id);
+    let rest = bracket(language, tag(incident, language), &rest);
+    cut(&rest, max.saturating_sub(number.chars().count())) + &number
 }
 
 /// Distinct failures, where they are what the incident is about.
@@ -117,8 +118,17 @@ pub(super) fn failures(incident: &Incident) -> Option<u64> {
     (counted && incident.occurrences > 0).then_some(incident.occurrences)
 }
 
-/// Title of a message.
-pub(super) fn message(view: &MessageView) -> String {
+/// Title of a message in at most `max` characters.
+pub(super) fn message(view: &MessageView, max: usize) -> String {
+    match view.items.as_slice() {
+        [only] if matches!(view.kind, MessageKind::Incident | MessageKind::Group) => {
+            item(only, view, max)
+        }
+        _ => cut(&list(view), max),
+    }
+}
+
+fn list(view: &MessageView) -> String {
     let language = view.language;
     let count = view.items.len();
     let open = view.items.iter().filter(|i| i.incident.is_open());
@@ -126,11 +136,15 @@ pub(super) fn message(view: &MessageView) -> String {
     let open = open.count();
     let tag = match worst {
         Some(severity) => words::severity(language, severity),
-        None => pick(language, "RECOVERED", "恢复"),
+        None => {
+            let recovered = |i: &ItemView| end_reason(&i.incident) == EndReason::Recovered;
+            let all = view.items.iter().all(recovered);
+            words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
+        }
     };
     match view.kind {
         MessageKind::Test => {
-            let receiver = cut(&line(&view.receiver), NAME);
+            let receiver = short(&view.receiver, NAME);
             let rest = pick(
                 language,
                 format!("Weir test alert for receiver {receiver}"),
@@ -163,26 +177,21 @@ pub(super) fn message(view: &MessageView) -> String {
             );
             bracket(language, pick(language, "DIGEST", "汇总"), &rest)
         }
-        MessageKind::Incident | MessageKind::Group => match view.items.as_slice() {
-            [only] => item(only, view),
-            _ => {
-                let over = count - open;
-                let rest = match (open, over) {
-                    (open, 0) => pick(language, alerts(open), format!("{open} 条告警")),
-                    (0, over) => pick(
-                        language,
-                        format!("{} over", alerts(over)),
-                        format!("{over} 条告警已结束"),
-                    ),
-                    _ => pick(
-                        language,
-                        format!("{}, {over} over", alerts(open)),
-                        format!("{open} 条告警，{over} 条已结束"),
-                    ),
-                };
-                bracket(language, tag, &with_group(view, rest))
-            }
-        },
+        MessageKind::Incident | MessageKind::Group => {
+            let over = count - open;
+            let rest = match (open, over) {
+                (open, 0) => pick(language, alerts(open), format!("{open} 条告警")),
+                (0, over) => {
+                    pick(language, format!("{} over", alerts(over)), format!("{over} 条告警已结束"))
+                }
+                _ => pick(
+                    language,
+                    format!("{}, {over} over", alerts(open)),
+                    format!("{open} 条告警，{over} 条已结束"),
+                ),
+            };
+            bracket(language, tag, &with_group(view, rest))
+        }
     }
 }
 
@@ -199,14 +208,14 @@ fn with_group(view: &MessageView, rest: String) -> String {
         return rest;
     }
     let labels: Vec<String> =
-        view.group_labels.0.iter().map(|(k, v)| format!("{k}={}", cut(&line(v), NAME))).collect();
+        view.group_labels.0.iter().map(|(k, v)| format!("{k}={}", short(v, NAME))).collect();
     format!("{rest} · {}", labels.join(" "))
 }
 
 /// What a mail thread is called: the same for every message about an incident.
 pub fn thread_subject(item: &ItemView, language: Language) -> String {
-    let name = cut(&line(&item.name), NAME);
-    let aspect = line(item.incident.aspect.as_str());
+    let name = short(&item.name, NAME);
+    let aspect = short(item.incident.aspect.as_str(), NAME);
     let id = item.incident.id;
     match language {
         Language::En => format!("[Weir] {name}: {aspect} #{id}"),

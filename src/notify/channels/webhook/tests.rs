@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 use super::signature;
 use crate::model::{Message, SendOutcome};
 use crate::notify::Language;
-use crate::notify::channels::testing::{assert_title, build, good, hostile_views, message, now};
+use crate::notify::channels::testing::{
+    assert_title, build, good, hostile_views, message, now, serve,
+};
 use crate::notify::channels::wire;
 use crate::notify::render::words;
 
@@ -58,24 +60,6 @@ fn signature_covers_time_and_body() {
     );
 }
 
-async fn serve(
-    status: u16,
-) -> (String, tokio::sync::mpsc::Receiver<(axum::http::HeaderMap, String)>) {
-    let (tx, rx) = tokio::sync::mpsc::channel(4);
-    let app = axum::Router::new().fallback(move |headers: axum::http::HeaderMap, body: String| {
-        let tx = tx.clone();
-        async move {
-            tx.send((headers, body)).await.unwrap();
-            let retry = [("retry-after", "9")];
-            (axum::http::StatusCode::from_u16(status).unwrap(), retry, "said no")
-        }
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/hush", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (url, rx)
-}
-
 fn frozen(channel: &dyn crate::notify::channels::Channel) -> Message {
     let (_, view) = good(Language::Zh).swap_remove(0);
     message(channel.composer().compose(&view).frozen)
@@ -83,7 +67,7 @@ fn frozen(channel: &dyn crate::notify::channels::Channel) -> Message {
 
 #[tokio::test]
 async fn sends_the_frozen_bytes_signed() {
-    let (url, mut rx) = serve(200).await;
+    let (url, mut rx) = serve(200, "").await;
     let (channel, _) = build(json!({"webhook": {
         "url": url, "secret": "demo", "headers": {"X-Team": "ro"},
         "auth": {"bearer": {"token": "tok"}},
@@ -102,7 +86,7 @@ async fn sends_the_frozen_bytes_signed() {
 
 #[tokio::test]
 async fn refusals_have_a_class_and_hide_the_address() {
-    let (url, _rx) = serve(503).await;
+    let (url, _rx) = serve(503, "said no").await;
     let (channel, _) = build(json!({"webhook": {"url": url}}));
     let outcome = channel.send(&frozen(&*channel), "k", now()).await;
     let error = "HTTP 503: said no".to_owned();
