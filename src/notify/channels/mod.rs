@@ -15,6 +15,7 @@ use crate::notify::render::Templates;
 use crate::notify::{Budget, Compose};
 
 mod console;
+mod email;
 mod feishu_bot;
 mod options;
 mod secret;
@@ -110,6 +111,8 @@ macro_rules! channels {
 channels! {
     /// Writes to the terminal.
     console => Console,
+    /// Mail by SMTP, one thread per incident.
+    email => Email,
     /// A Feishu or Lark group's custom bot: interactive cards.
     feishu_bot => FeishuBot,
     /// Alertmanager's webhook, version 4, with our fields.

@@ -97,9 +97,16 @@ pub(crate) fn good(language: Language) -> Vec<(&'static str, MessageView)> {
             probe::recovered(127, "dim-users"),
         ]
     };
+    let two = || three().into_iter().take(2).collect();
     let mut given_up = probe::failing(128, name);
     given_up.reason = crate::model::NoticeReason::Worse;
     given_up.incident.given_up = true;
+    let mut dead = given_up.incident.members[0].clone();
+    dead.rule.alert = "JobFailed".to_owned();
+    for (key, text) in [("headline", "failed for good"), ("headline_zh", "彻底失败")] {
+        dead.annotations.insert(key.to_owned(), text.to_owned());
+    }
+    given_up.incident.members.push(dead);
     given_up.action = Some(match language {
         Language::En => "restart from chk-42 at 03:34, attempt 1 of 3".to_owned(),
         Language::Zh => "03:34 从 chk-42 自动重启，第 1/3 次".to_owned(),
@@ -113,7 +120,7 @@ pub(crate) fn good(language: Language) -> Vec<(&'static str, MessageView)> {
         ("group", probe::view(MessageKind::Group, language, three())),
         ("digest", probe::view(MessageKind::Digest, language, three())),
         ("storm", probe::view(MessageKind::Storm, language, storm)),
-        ("first_look", probe::view(MessageKind::FirstLook, language, three())),
+        ("first_look", probe::view(MessageKind::FirstLook, language, two())),
         ("test", probe::view(MessageKind::Test, language, Vec::new())),
     ]
 }
