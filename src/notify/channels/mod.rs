@@ -1,10 +1,28 @@
 //! Channels: how a message reaches people. Each writes its body by a pure function
 //! ([`Compose`]) and sends frozen bytes.
+//!
+//! To add one: a file with a `Config` that implements [`Settings`], its `mod` and its line in
+//! `channels!` below, and its templates.
+
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::model::{Message, SendOutcome, Time};
-use crate::notify::Compose;
+use crate::notify::render::Templates;
+use crate::notify::{Budget, Compose};
+
+mod console;
+mod email;
+mod feishu_bot;
+mod options;
+mod secret;
+mod webhook;
+mod wire;
+
+pub use options::BudgetConfig;
 
 /// One configured integration of a receiver.
 pub trait Channel: Send + Sync {
@@ -20,3 +38,124 @@ pub trait Channel: Send + Sync {
         now: Time,
     ) -> BoxFuture<'a, SendOutcome>;
 }
+
+/// Where the console channel writes; only the command line may print.
+pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What channels are built from besides their own configuration.
+#[derive(Clone)]
+pub struct Parts {
+    /// Shipped or a user's own templates.
+    pub templates: Arc<Templates>,
+    /// For the console channel.
+    pub sink: Sink,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// Why a channel cannot be built, with the way out; never with a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildError(pub String);
+
+/// What the configuration of every kind of channel can tell.
+pub(crate) trait Settings {
+    /// Name given by the user; needed when a receiver has two of a kind.
+    fn name(&self) -> Option<&str>;
+    /// Hard limits of its endpoint.
+    fn budgets(&self) -> Vec<Budget>;
+    /// Also tell when it is over.
+    fn send_resolved(&self) -> bool {
+        true
+    }
+    /// One message per incident even inside a group.
+    fn per_incident(&self) -> bool {
+        false
+    }
+    /// Hash of what the budget belongs to.
+    fn endpoint(&self) -> Result<String, BuildError>;
+    /// The running channel.
+    fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError>;
+}
+
+/// The one list of channels.
+macro_rules! channels {
+    ($($(#[doc = $doc:literal])* $kind:ident => $variant:ident),* $(,)?) => {
+        /// A channel of a receiver: its kind and its configuration.
+        #[derive(Debug, Clone, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ChannelConfig {
+            $($(#[doc = $doc])* $variant($kind::Config),)*
+        }
+
+        impl ChannelConfig {
+            /// All kinds, for error messages and documentation.
+            pub const KINDS: &'static [&'static str] = &[$(stringify!($kind)),*];
+
+            /// Its kind, such as `webhook`; the default of its name.
+            pub fn kind(&self) -> &'static str {
+                match self { $(ChannelConfig::$variant(_) => stringify!($kind),)* }
+            }
+
+            fn settings(&self) -> &dyn Settings {
+                match self { $(ChannelConfig::$variant(config) => config,)* }
+            }
+        }
+    };
+}
+
+channels! {
+    /// Writes to the terminal.
+    console => Console,
+    /// Mail by SMTP, one thread per incident.
+    email => Email,
+    /// A Feishu or Lark group's custom bot: interactive cards.
+    feishu_bot => FeishuBot,
+    /// Alertmanager's webhook, version 4, with our fields.
+    webhook => Webhook,
+}
+
+impl ChannelConfig {
+    /// Its name inside the receiver.
+    pub fn name(&self) -> &str {
+        self.settings().name().unwrap_or_else(|| self.kind())
+    }
+
+    /// Hard limits of its endpoint, all of which hold.
+    pub fn budgets(&self) -> Vec<Budget> {
+        self.settings().budgets()
+    }
+
+    /// Also tell when it is over.
+    pub fn send_resolved(&self) -> bool {
+        self.settings().send_resolved()
+    }
+
+    /// One message per incident even inside a group (mail threads), up to a storm.
+    pub fn per_incident(&self) -> bool {
+        self.settings().per_incident()
+    }
+
+    /// Hash of its endpoint: channels with the same one share its budgets.
+    ///
+    /// # Errors
+    /// When the file that holds its address cannot be read.
+    pub fn endpoint(&self) -> Result<String, BuildError> {
+        self.settings().endpoint()
+    }
+
+    /// Builds the running channel.
+    ///
+    /// # Errors
+    /// When something in its configuration cannot be used; the text says what and the way out.
+    pub fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
+        self.settings().build(parts)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,113 @@
+//! Options several channels share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::notify::Budget;
+
+/// A hard limit: at most so many messages in any window of this length; retries count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// How many messages.
+    pub messages: u32,
+    /// In any window of this length, such as `1m`.
+    pub per: SignedDuration,
+}
+
+impl BudgetConfig {
+    /// The limit as the pipeline counts it.
+    pub fn budget(self) -> Budget {
+        Budget { messages: self.messages, per: span(self.per) }
+    }
+}
+
+/// Credentials of HTTP requests; exactly one of them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// User name and password.
+    Basic(Basic),
+    /// A bearer token.
+    Bearer(Bearer),
+}
+
+/// User name and password.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Basic {
+    /// User name.
+    pub username: String,
+    /// Password.
+    #[schemars(with = "Option<String>")]
+    pub password: Option<SecretString>,
+    /// File with the password, read again for every message.
+    pub password_file: Option<PathBuf>,
+}
+
+/// A bearer token.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bearer {
+    /// Token.
+    #[schemars(with = "Option<String>")]
+    pub token: Option<SecretString>,
+    /// File with the token, read again for every message.
+    pub token_file: Option<PathBuf>,
+}
+
+/// TLS of outgoing connections.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificates to trust besides the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate, PEM.
+    pub cert_file: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Extra request headers; values are taken for secrets.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Headers(
+    /// By name.
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub BTreeMap<String, SecretString>,
+);
+
+/// A duration of the configuration; negative ones are none.
+pub(super) fn span(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or_default()
+}
+
+/// How long a send may take when nothing is configured.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The configured time limit, kept between 100 ms and 2 minutes.
+pub(super) fn timeout(configured: Option<SignedDuration>) -> Duration {
+    let span = configured.map_or(TIMEOUT, span);
+    span.clamp(Duration::from_millis(100), Duration::from_secs(120))
+}
+
+/// Names an endpoint without telling what it is: 16 hex digits.
+pub(super) fn endpoint_hash(kind: &str, address: &str) -> String {
+    hex(&Sha256::digest(format!("{kind}\n{address}")))[..16].to_owned()
+}
+
+/// Lowercase hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,145 @@
+//! Escaping for where a text lands. Names and exceptions come from strangers' programs: they must
+//! come out harmless and still readable.
+
+/// Characters that reorder or hide what stands around them.
+fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{FEFF}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2066}'..='\u{2069}')
+}
+
+/// Several lines of plain text: control characters become spaces, direction overrides vanish.
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|c| !is_deceptive(*c))
+        .map(|c| match c {
+            '\n' => '\n',
+            '\u{2028}' | '\u{2029}' => '\n',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect()
+}
+
+/// One line, as a header or a title needs it: line breaks become single spaces too.
+pub fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        let c = if c.is_whitespace() { ' ' } else { c };
+        if c != ' ' || !(out.is_empty() || out.ends_with(' ')) {
+            out.push(c);
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// One line inside card markdown: everything that could format, mention or link becomes an entity.
+pub fn md(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in line(text).chars() {
+        match c {
+            '*' | '_' | '~' | '[' | ']' | '(' | ')' | '<' | '>' | '&' | '`' | '\\' | '#' | '|'
+            | '$' => {
+                out.push_str("&#");
+                out.push_str(&u32::from(c).to_string());
+                out.push(';');
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Inside HTML text and quoted attributes.
+pub fn html(text: &str) -> String {
+    handlebars::html_escape(&plain(text))
+}
+
+/// An http(s) address that is safe inside a quoted attribute, a markdown link and a JSON button;
+/// anything else is no address.
+pub fn url(text: &str) -> Option<String> {
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    if !(lower.starts_with("http://") || lower.starts_with("https://")) || text.len() > 2_000 {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() || "-._~:/?#@!$&+,;=%".contains(c) {
+            out.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    (out.len() <= 2_000).then_some(out)
+}
+
+/// At most `max` characters; what is cut is marked by an ellipsis.
+pub fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some(_) => {
+            let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
+            out.push('…');
+            out
+        }
+    }
+}
+
+/// One line of at most `max` characters. Looks no further than it must: exceptions may be
+/// megabytes.
+pub fn short(text: &str, max: usize) -> String {
+    let looked_at = max.saturating_mul(4);
+    match text.char_indices().nth(looked_at) {
+        None => cut(&line(text), max),
+        Some((end, _)) => {
+            let mut start = line(text.get(..end).unwrap_or_default());
+            start.push('…');
+            cut(&start, max)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_without_tricks() {
+        assert_eq!(line(" a\r\nBcc: x\u{202E}\u{2028}\t b\u{0} "), "a Bcc: x b");
+        assert_eq!(line("👩‍👧 emoji stays"), "👩‍👧 emoji stays");
+    }
+
+    #[test]
+    fn markdown_cannot_mention_or_format() {
+        let text = md("<at id=all></at> **x** [a](b) `c`\n# d & _e_ ~~f~~");
+        for c in "*_~[]()<>`".chars() {
+            assert!(!text.contains(c), "{c} in {text}");
+        }
+        assert!(text.starts_with("&#60;at id=all&#62;"));
+    }
+
+    #[test]
+    fn only_web_addresses_are_addresses() {
+        assert_eq!(url("javascript:alert(1)"), None);
+        assert_eq!(url("http"), None);
+        assert_eq!(
+            url("HTTPS://a/b c)\"<é>?x=1&y=[2]").as_deref(),
+            Some("HTTPS://a/b%20c%29%22%3C%C3%A9%3E?x=1&y=%5B2%5D")
+        );
+    }
+
+    #[test]
+    fn cutting_respects_characters() {
+        assert_eq!(cut("告警告警", 3), "告警…");
+        assert_eq!(cut("告警", 2), "告警");
+        assert_eq!(cut("告警", 0), "…");
+        assert_eq!(short("a\nb", 3), "a b");
+        assert_eq!(short(&"\n".repeat(100), 3), "…");
+        assert_eq!(short(&"告".repeat(100), 3), "告告…");
+    }
+}

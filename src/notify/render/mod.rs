@@ -1,0 +1,22 @@
+//! What people read: from a [`MessageView`](super::MessageView) to localised, escaped text.
+//!
+//! [`MessageData`] and [`ItemData`] are what templates see: flat, documented, built by pure
+//! functions. [`Templates`] holds the shipped templates and a user's own ones. Text is escaped for
+//! where it lands by the registry it is rendered in, so that a template cannot forget it.
+
+mod build;
+mod data;
+pub mod escape;
+mod headline;
+pub(crate) mod probe;
+mod table;
+mod templates;
+mod title;
+mod when;
+pub mod words;
+
+pub use build::{Detail, message_data};
+pub use data::{ItemData, MessageData};
+pub use templates::{Syntax, Templates};
+pub use title::thread_subject;
+pub(crate) use when::rfc3339;

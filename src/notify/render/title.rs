@@ -1,0 +1,239 @@
+//! Titles: the one line people read at 3 a.m.
+
+use std::fmt::Write as _;
+
+use super::escape::{cut, short};
+use super::words::{self, pick};
+use super::{headline, when};
+use crate::model::{EndReason, Incident, MessageKind, NoticeReason, Severity, Subject};
+use crate::notify::{ItemView, Language, MessageView};
+
+/// Longest name inside a title, in characters.
+const NAME: usize = 80;
+/// Longest headline inside a title, in characters.
+const HEADLINE: usize = 120;
+
+/// `CRITICAL` or how it ended.
+pub(super) fn tag(incident: &Incident, language: Language) -> &'static str {
+    if incident.is_open() {
+        words::severity(language, incident.severity)
+    } else {
+        words::end_tag(language, end_reason(incident))
+    }
+}
+
+pub(super) fn end_reason(incident: &Incident) -> EndReason {
+    incident.end_reason.unwrap_or(EndReason::Recovered)
+}
+
+fn bracket(language: Language, tag: &str, rest: &str) -> String {
+    pick(language, format!("[{tag}] {rest}"), format!("【{tag}】{rest}"))
+}
+
+/// Headline of an open incident, with the alert's name where it has none.
+pub(super) fn headline_text(incident: &Incident, language: Language) -> String {
+    let text = headline::headline(incident, language).unwrap_or_else(|| incident.rule.clone());
+    short(&text, HEADLINE)
+}
+
+fn what(item: &ItemView, language: Language) -> String {
+    let name = short(&item.name, NAME);
+    let incident = &item.incident;
+    let told = headline::headline(incident, language).map(|text| short(&text, HEADLINE));
+    let weir = match incident.subject {
+        Subject::Source(_) => {
+            pick(language, format!("Weir cannot reach {name}"), format!("Weir 无法访问 {name}"))
+        }
+        Subject::Channel(_) => pick(
+            language,
+            format!("Weir cannot deliver through {name}"),
+            format!("Weir 无法通过 {name} 发送消息"),
+        ),
+        Subject::Job(_) | Subject::Cluster(..) => {
+            return format!("{name} {}", headline_text(incident, language));
+        }
+    };
+    match told {
+        // A rule's own words may be a whole sentence already.
+        Some(text) if text.contains("Weir") => text,
+        Some(text) => format!("{weir} · {text}"),
+        None => weir,
+    }
+}
+
+fn over(item: &ItemView, language: Language) -> String {
+    let name = short(&item.name, NAME);
+    let reason = end_reason(&item.incident);
+    let recovered = reason == EndReason::Recovered;
+    match item.incident.subject {
+        Subject::Source(_) if recovered => {
+            pick(language, format!("Weir reaches {name} again"), format!("Weir 已恢复访问 {name}"))
+        }
+        Subject::Channel(_) if recovered => pick(
+            language,
+            format!("Weir delivers through {name} again"),
+            format!("Weir 已恢复通过 {name} 发送消息"),
+        ),
+        _ => format!("{name} {}", words::end(language, reason)),
+    }
+}
+
+/// Title of one incident in at most `max` characters; its number is never cut off.
+pub(super) fn item(item: &ItemView, view: &MessageView, max: usize) -> String {
+    let (language, incident) = (view.language, &item.incident);
+    let mut rest;
+    if incident.is_open() {
+        rest = what(item, language);
+        if let Some(why) = words::reason(language, item.reason) {
+            let _ = write!(rest, " · {why}");
+            if item.reason == NoticeReason::Repeat {
+                let span = when::duration(language, view.now.since(incident.opened_at));
+                let _ = write!(rest, " {span}");
+            }
+        }
+    } else {
+        rest = over(item, language);
+        if let Some(count) = failures(incident) {
+            let count = words::times(language, count);
+            let _ = match language {
+                Language::En => write!(rest, " · failed {count}"),
+                Language::Zh => write!(rest, " · 共失败 {count}"),
+            };
+        }
+        let end = incident.resolved_at.unwrap_or(view.now);
+        let span = when::duration(language, end.since(incident.opened_at));
+        let _ = match language {
+            Language::En => write!(rest, " · took {span}"),
+            Language::Zh => write!(rest, " · 历时 {span}"),
+        };
+    }
+    let number = format!(" · #{}", incident.id);
+    let rest = bracket(language, tag(incident, language), &rest);
+    cut(&rest, max.saturating_sub(number.chars().count())) + &number
+}
+
+/// Distinct failures, where they are what the incident is about.
+pub(super) fn failures(incident: &Incident) -> Option<u64> {
+    let counted = incident.aspect.as_str() == crate::model::Aspect::FAILURE;
+    (counted && incident.occurrences > 0).then_some(incident.occurrences)
+}
+
+/// Title of a message in at most `max` characters.
+pub(super) fn message(view: &MessageView, max: usize) -> String {
+    match view.items.as_slice() {
+        [only] if matches!(view.kind, MessageKind::Incident | MessageKind::Group) => {
+            item(only, view, max)
+        }
+        _ => cut(&list(view), max),
+    }
+}
+
+fn list(view: &MessageView) -> String {
+    let language = view.language;
+    let count = view.items.len();
+    let open = view.items.iter().filter(|i| i.incident.is_open());
+    let worst = open.clone().map(|i| i.incident.severity).max();
+    let open = open.count();
+    let tag = match worst {
+        Some(severity) => words::severity(language, severity),
+        None => {
+            let recovered = |i: &ItemView| end_reason(&i.incident) == EndReason::Recovered;
+            let all = view.items.iter().all(recovered);
+            words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
+        }
+    };
+    match view.kind {
+        MessageKind::Test => {
+            let receiver = short(&view.receiver, NAME);
+            let rest = pick(
+                language,
+                format!("Weir test alert for receiver {receiver}"),
+                format!("Weir 告警测试消息 · 接收者 {receiver}"),
+            );
+            bracket(language, pick(language, "TEST", "测试"), &rest)
+        }
+        MessageKind::FirstLook => {
+            let jobs = view.jobs_watched;
+            let rest = pick(
+                language,
+                format!("{jobs} jobs watched, {count} {} already in trouble", were(count)),
+                format!("已监控 {jobs} 个作业，其中 {count} 处此前已有问题"),
+            );
+            bracket(language, pick(language, "FIRST LOOK", "首次巡检"), &rest)
+        }
+        MessageKind::Storm => {
+            let rest = pick(
+                language,
+                format!("alert storm: {count} incidents"),
+                format!("告警风暴：{count} 起"),
+            );
+            bracket(language, tag, &with_group(view, rest))
+        }
+        MessageKind::Digest => {
+            let rest = pick(
+                language,
+                format!("{} in one message (sending limit reached)", alerts(count)),
+                format!("{count} 条告警合并为一条（已达发送上限）"),
+            );
+            bracket(language, pick(language, "DIGEST", "汇总"), &rest)
+        }
+        MessageKind::Incident | MessageKind::Group => {
+            let over = count - open;
+            let rest = match (open, over) {
+                (open, 0) => pick(language, alerts(open), format!("{open} 条告警")),
+                (0, over) => {
+                    pick(language, format!("{} over", alerts(over)), format!("{over} 条告警已结束"))
+                }
+                _ => pick(
+                    language,
+                    format!("{}, {over} over", alerts(open)),
+                    format!("{open} 条告警，{over} 条已结束"),
+                ),
+            };
+            bracket(language, tag, &with_group(view, rest))
+        }
+    }
+}
+
+fn were(count: usize) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
+
+fn alerts(count: usize) -> String {
+    if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") }
+}
+
+fn with_group(view: &MessageView, rest: String) -> String {
+    if view.group_labels.0.is_empty() {
+        return rest;
+    }
+    let labels: Vec<String> =
+        view.group_labels.0.iter().map(|(k, v)| format!("{k}={}", short(v, NAME))).collect();
+    format!("{rest} · {}", labels.join(" "))
+}
+
+/// What a mail thread is called: the same for every message about an incident.
+pub fn thread_subject(item: &ItemView, language: Language) -> String {
+    let name = short(&item.name, NAME);
+    let aspect = short(item.incident.aspect.as_str(), NAME);
+    let id = item.incident.id;
+    match language {
+        Language::En => format!("[Weir] {name}: {aspect} #{id}"),
+        Language::Zh => {
+            let aspect = match aspect.as_str() {
+                "failure" => "作业失败",
+                "checkpoints" => "检查点异常",
+                "lag" => "消费延迟",
+                "resources" => "资源问题",
+                "platform" => "平台问题",
+                other => other,
+            };
+            format!("[Weir 告警] {name}：{aspect} #{id}")
+        }
+    }
+}
+
+/// Highest severity of what is not over.
+pub(super) fn worst(view: &MessageView) -> Option<Severity> {
+    view.items.iter().filter(|i| i.incident.is_open()).map(|i| i.incident.severity).max()
+}
