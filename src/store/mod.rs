@@ -1,7 +1,7 @@
 //! The store: one transaction per step, before any other effect of that step.
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 mod sqlite;
 pub(crate) mod words;
 
