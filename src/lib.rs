@@ -2,7 +2,9 @@
 pub mod clock;
 pub mod engine;
 pub mod incidents;
+pub mod metrics;
 pub mod model;
 pub mod notify;
 pub mod sources;
 pub mod store;
+pub mod web;
