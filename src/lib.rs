@@ -1,5 +1,6 @@
 //! Weir: a monitoring and alerting sidecar for Apache Flink.
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod http;
 pub mod incidents;
