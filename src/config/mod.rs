@@ -25,12 +25,13 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use crate::notify::channels::ChannelConfig;
+pub use crate::sources::flink::FlinkConfig;
 pub use env::{Env, process_env};
 pub use raw::RawConfig;
 pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
 pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::job_labels::JobLabels;
-pub use sections::pending::{ChannelConfig, FlinkConfig};
 pub use sections::receivers::Receiver;
 pub use sections::sources::SourceConfig;
 pub use sections::store::Store;

@@ -5,7 +5,6 @@ pub mod heartbeat;
 pub mod incidents;
 pub mod job_labels;
 pub mod later;
-pub mod pending;
 pub mod receivers;
 pub mod route;
 pub mod rule_files;

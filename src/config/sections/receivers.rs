@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::general::{Delivery, StormConfig, zone};
-use super::pending::ChannelConfig;
 use crate::config::de::At;
 use crate::config::findings::Findings;
 use crate::model::ChannelId;
+use crate::notify::channels::ChannelConfig;
 use crate::notify::{ChannelPlan, Language, ReceiverPlan, Storm};
 
 /// As written.

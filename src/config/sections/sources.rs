@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::pending::FlinkConfig;
 use crate::config::de::At;
 use crate::config::findings::Findings;
+use crate::sources::flink::FlinkConfig;
 
 /// One source: its kind and its configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -52,6 +52,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
         occurrences: 3,
         occurrences_base: 7,
         given_up: true,
+        peak_rank: 0,
         reopened: 0,
         flapping: false,
         first_look: false,
