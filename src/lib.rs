@@ -1,9 +1,12 @@
 //! Weir: a monitoring and alerting sidecar for Apache Flink.
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod http;
 pub mod incidents;
+pub mod lifecycle;
 pub mod metrics;
 pub mod model;
 pub mod notify;

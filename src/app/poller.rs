@@ -1,0 +1,63 @@
+//! Looks at one source again and again; polls of one source never overlap.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::Input;
+use crate::model::Demand;
+use crate::sources::Source;
+
+/// One source's poller.
+pub(super) struct Poller {
+    pub(super) source: Box<dyn Source>,
+    pub(super) demand: Demand,
+    pub(super) interval: Duration,
+    pub(super) delay: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) inputs: mpsc::Sender<Input>,
+}
+
+impl Poller {
+    /// Until told to stop. While the engine cannot take a look it waits with the next one: facts
+    /// that were fetched are never dropped.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(self.delay) => {}
+        }
+        let mut ticks = tokio::time::interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let now = self.clock.now();
+            let snapshot = tokio::select! {
+                () = stop.cancelled() => return,
+                snapshot = self.source.poll(&self.demand, now) => snapshot,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                sent = self.inputs.send(Input::Snapshot(Box::new(snapshot))) => {
+                    if sent.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Spreads the sources over the interval, so that they are not all asked in the same instant; a
+/// few are asked at once.
+pub(super) fn stagger(index: usize, count: usize, interval: Duration) -> Duration {
+    let step = (interval / u32::try_from(count.max(1)).unwrap_or(u32::MAX))
+        .min(Duration::from_millis(200));
+    step * u32::try_from(index).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,83 @@
+//! Joins the page, the API and the metrics to the running engine.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::error;
+
+use crate::config::{Access, Config};
+use crate::engine::{Health, View};
+use crate::metrics;
+use crate::store::Store;
+use crate::web::{Scope, TokenConfig, Web, WebConfig};
+
+/// Takes the address before anything else is started.
+pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
+    Ok(crate::web::bind(&web_config(config)?).await?)
+}
+
+#[expect(clippy::too_many_arguments, reason = "each part is one thing the page shows")]
+pub(super) fn spawn(
+    config: &Config,
+    listener: TcpListener,
+    view: watch::Receiver<Arc<View>>,
+    mut health: watch::Receiver<Health>,
+    store: Arc<dyn Store>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<()> {
+    let shown = watch::Sender::new(Arc::new(metrics::Health::default()));
+    let web = Web { view, store, health: shown.subscribe() };
+    let router = crate::web::router(&web_config(config)?, web)?;
+    tasks.spawn(async move {
+        while health.changed().await.is_ok() {
+            let next = metrics::Health {
+                store_error: health.borrow_and_update().store_error.clone(),
+                reload_error: None,
+            };
+            shown.send_if_modified(|known| {
+                let differs = **known != next;
+                if differs {
+                    *known = Arc::new(next);
+                }
+                differs
+            });
+        }
+    });
+    tasks.spawn(async move {
+        if let Err(error) = crate::web::serve(listener, router, stop).await {
+            error!(%error, "the page and the api are gone");
+        }
+    });
+    Ok(())
+}
+
+fn web_config(config: &Config) -> Result<WebConfig> {
+    let mut tokens = Vec::new();
+    for token in &config.web.tokens {
+        let (value, file): (Option<SecretString>, _) = match &token.secret {
+            crate::config::de::Secret::Value(value) => (Some(value.clone()), None),
+            crate::config::de::Secret::File(path) => (None, Some(path.clone())),
+        };
+        tokens.push(TokenConfig {
+            name: token.name.clone(),
+            token: value,
+            token_file: file,
+            scope: match token.access {
+                Access::Read => Scope::Read,
+                Access::Operate => Scope::Operate,
+            },
+        });
+    }
+    Ok(WebConfig {
+        listen: config.web.listen,
+        external_url: config.web.external_url.clone(),
+        tokens,
+        metrics_open: config.web.metrics_open,
+    })
+}
