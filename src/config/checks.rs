@@ -148,7 +148,9 @@ fn file(key: &str, value: &Node, findings: &mut Findings) {
 }
 
 fn address(key: &str, value: &Node, findings: &mut Findings) {
-    let Some(text) = value.text() else { return };
+    let Some(text) = value.text().filter(|_| !findings.dropped().contains(&value.id)) else {
+        return;
+    };
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     let fine = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '+');
     if !scheme.is_some_and(fine) {
