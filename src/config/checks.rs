@@ -82,10 +82,17 @@ pub(super) fn check(root: &Node, findings: &mut Findings) {
         for entry in item.entries() {
             mapping(&entry.value, true, findings);
         }
-        if findings.count() > before {
+        if findings.count() > before || holds_dropped(item, findings) {
             findings.mark(item.place);
         }
     }
+}
+
+/// Whether something inside was reported before these checks.
+fn holds_dropped(node: &Node, findings: &Findings) -> bool {
+    findings.dropped().contains(&node.id)
+        || node.items().iter().any(|i| holds_dropped(i, findings))
+        || node.entries().iter().any(|e| holds_dropped(&e.value, findings))
 }
 
 fn mapping(node: &Node, limits: bool, findings: &mut Findings) {

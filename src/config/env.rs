@@ -16,9 +16,15 @@ pub fn process_env(name: &str) -> Option<String> {
 /// Expands every value below `node`; a value that cannot be expanded is reported and dropped.
 pub(super) fn expand(node: &mut Node, env: Env<'_>, findings: &mut Findings) {
     match &mut node.kind {
-        Kind::List(items) => items.iter_mut().for_each(|i| expand(i, env, findings)),
+        Kind::List(items) => {
+            for item in items {
+                expand(item, env, findings);
+            }
+        }
         Kind::Map(entries) => {
-            entries.iter_mut().for_each(|e| expand(&mut e.value, env, findings));
+            for entry in entries {
+                expand(&mut entry.value, env, findings);
+            }
         }
         Kind::Scalar(scalar) if scalar.text.contains("${") => match substitute(&scalar.text, env) {
             Ok((text, used)) => {

@@ -39,7 +39,7 @@ impl Findings {
         what: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(at, what.into(), hint.into(), false);
+        self.push(at, &what.into(), hint.into().as_deref(), false);
     }
 
     /// Something worth a word.
@@ -49,14 +49,14 @@ impl Findings {
         what: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(at, what.into(), hint.into(), true);
+        self.push(at, &what.into(), hint.into().as_deref(), true);
     }
 
-    fn push(&mut self, at: Place, what: String, hint: Option<String>, warning: bool) {
+    fn push(&mut self, at: Place, what: &str, hint: Option<&str>, warning: bool) {
         if self.problems.len() < 2 * MAX {
             let file = self.file.clone();
-            let what = self.presentable(&what);
-            let hint = hint.map(|hint| self.presentable(&hint));
+            let what = self.presentable(what);
+            let hint = hint.map(|hint| self.presentable(hint));
             let Place { line, column } = at;
             let problem = Problem { file, line, column, what, hint, warning };
             if !self.problems.contains(&problem) {
@@ -116,7 +116,7 @@ impl Findings {
 
     /// In the order of the file: the warnings when there is no error, else everything.
     pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
-        self.problems.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+        self.problems.sort_by_key(|p| (p.line, p.column));
         self.problems.truncate(MAX);
         match value {
             Some(value) if self.only_warnings() => Ok((value, self.problems)),

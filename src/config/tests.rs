@@ -123,8 +123,8 @@ fn the_full_example_loads() {
     assert_eq!(child.receiver, "night");
     assert_eq!(child.group_by, GroupBy::All);
     assert_eq!(child.group_wait, Duration::ZERO);
-    assert_eq!(child.group_interval, Duration::from_secs(600));
-    assert_eq!(config.incidents.release_after, Duration::from_secs(300));
+    assert_eq!(child.group_interval, Duration::from_mins(10));
+    assert_eq!(config.incidents.release_after, Duration::from_mins(5));
     assert!(config.notify.receivers["night"].shadow);
     assert_eq!(config.receivers[0].channels.len(), 4);
     assert_eq!(config.heartbeat.as_ref().unwrap().interval, Duration::from_secs(30));

@@ -98,7 +98,7 @@ impl ChannelConfig {
     ///
     /// # Errors
     /// Never here.
-    pub fn endpoint(&self) -> Result<String, String> {
+    pub fn endpoint(&self) -> Result<String, std::convert::Infallible> {
         Ok(self.kind().to_owned())
     }
 }
@@ -109,7 +109,7 @@ impl ChannelConfig {
 pub struct FlinkConfig {
     /// Name of the source.
     pub name: String,
-    /// REST addresses of its JobManagers.
+    /// REST addresses.
     pub urls: Vec<String>,
     /// Address of the web UI as people reach it.
     pub ui_url: Option<String>,
