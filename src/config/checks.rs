@@ -82,10 +82,17 @@ pub(super) fn check(root: &Node, findings: &mut Findings) {
         for entry in item.entries() {
             mapping(&entry.value, true, findings);
         }
-        if findings.count() > before {
+        if findings.count() > before || holds_dropped(item, findings) {
             findings.mark(item.place);
         }
     }
+}
+
+/// Whether something inside was reported before these checks.
+fn holds_dropped(node: &Node, findings: &Findings) -> bool {
+    findings.dropped().contains(&node.id)
+        || node.items().iter().any(|i| holds_dropped(i, findings))
+        || node.entries().iter().any(|e| holds_dropped(&e.value, findings))
 }
 
 fn mapping(node: &Node, limits: bool, findings: &mut Findings) {
@@ -148,7 +155,9 @@ fn file(key: &str, value: &Node, findings: &mut Findings) {
 }
 
 fn address(key: &str, value: &Node, findings: &mut Findings) {
-    let Some(text) = value.text() else { return };
+    let Some(text) = value.text().filter(|_| !findings.dropped().contains(&value.id)) else {
+        return;
+    };
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     let fine = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '+');
     if !scheme.is_some_and(fine) {

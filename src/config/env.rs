@@ -16,15 +16,24 @@ pub fn process_env(name: &str) -> Option<String> {
 /// Expands every value below `node`; a value that cannot be expanded is reported and dropped.
 pub(super) fn expand(node: &mut Node, env: Env<'_>, findings: &mut Findings) {
     match &mut node.kind {
-        Kind::List(items) => items.iter_mut().for_each(|i| expand(i, env, findings)),
+        Kind::List(items) => {
+            for item in items {
+                expand(item, env, findings);
+            }
+        }
         Kind::Map(entries) => {
-            entries.iter_mut().for_each(|e| expand(&mut e.value, env, findings));
+            for entry in entries {
+                expand(&mut entry.value, env, findings);
+            }
         }
         Kind::Scalar(scalar) if scalar.text.contains("${") => match substitute(&scalar.text, env) {
             Ok((text, used)) => {
-                if used {
+                if !used.is_empty() {
                     scalar.shown = Some(excerpt(&scalar.text));
                     scalar.style = Style::Expanded;
+                }
+                for (name, value) in used {
+                    findings.hide(&value, format!("${{{name}}}"));
                 }
                 scalar.text = text;
             }
@@ -37,10 +46,13 @@ pub(super) fn expand(node: &mut Node, env: Env<'_>, findings: &mut Findings) {
     }
 }
 
-fn substitute(text: &str, env: Env<'_>) -> Result<(String, bool), (String, String)> {
+/// A text with its variables replaced, and the names and values of those.
+type Substituted = (String, Vec<(String, String)>);
+
+fn substitute(text: &str, env: Env<'_>) -> Result<Substituted, (String, String)> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    let mut used = false;
+    let mut used = Vec::new();
     while let Some((before, after)) = rest.split_once("${") {
         if let Some(kept) = before.strip_suffix('$') {
             out.push_str(kept);
@@ -66,7 +78,7 @@ fn substitute(text: &str, env: Env<'_>) -> Result<(String, bool), (String, Strin
             ));
         };
         out.push_str(&value);
-        used = true;
+        used.push((name.to_owned(), value));
         rest = after;
     }
     out.push_str(rest);

@@ -49,6 +49,11 @@ impl Fault {
                     *text = without(text, &scalar.text, shown);
                 }
             }
+            (What::Unknown { name, .. }, Kind::Scalar(scalar)) => {
+                if let Some(shown) = &scalar.shown {
+                    name.clone_from(shown);
+                }
+            }
             // What a flattened struct does not know is found by its name.
             (What::Message(text), Kind::Map(entries)) => {
                 let name = text.strip_prefix("unknown field `").and_then(|t| t.split_once('`'));
@@ -59,7 +64,9 @@ impl Fault {
                 }
             }
             (What::Missing(field), Kind::Map(entries)) => {
-                if entries.iter().any(|e| e.key == *field && dropped(e.value.id)) {
+                // It is there, with a mistake in it or in its name.
+                let meant = |key: &str| suggest::nearest(key, [*field]).is_some();
+                if entries.iter().any(|e| dropped(e.value.id) && meant(&e.key)) {
                     self.what = What::Follows;
                 }
                 // A block mapping starts at its first key, an empty one where it stands.

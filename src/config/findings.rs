@@ -8,6 +8,9 @@ use crate::model::Problem;
 /// After so many the file is not a configuration, and nobody reads on.
 const MAX: usize = 100;
 
+/// A shorter value is no secret, and would be found inside words.
+const MIN_HIDDEN: usize = 4;
+
 /// What was found in one file.
 #[derive(Debug)]
 pub(super) struct Findings {
@@ -15,6 +18,7 @@ pub(super) struct Findings {
     problems: Vec<Problem>,
     dropped: HashSet<u32>,
     marked: HashSet<Place>,
+    hidden: Vec<(String, String)>,
 }
 
 impl Findings {
@@ -24,6 +28,7 @@ impl Findings {
             problems: Vec::new(),
             dropped: HashSet::new(),
             marked: HashSet::new(),
+            hidden: Vec::new(),
         }
     }
 
@@ -34,7 +39,7 @@ impl Findings {
         what: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(at, what.into(), hint.into(), false);
+        self.push(at, &what.into(), hint.into().as_deref(), false);
     }
 
     /// Something worth a word.
@@ -44,18 +49,36 @@ impl Findings {
         what: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(at, what.into(), hint.into(), true);
+        self.push(at, &what.into(), hint.into().as_deref(), true);
     }
 
-    fn push(&mut self, at: Place, what: String, hint: Option<String>, warning: bool) {
+    fn push(&mut self, at: Place, what: &str, hint: Option<&str>, warning: bool) {
         if self.problems.len() < 2 * MAX {
             let file = self.file.clone();
+            let what = self.presentable(what);
+            let hint = hint.map(|hint| self.presentable(hint));
             let Place { line, column } = at;
             let problem = Problem { file, line, column, what, hint, warning };
             if !self.problems.contains(&problem) {
                 self.problems.push(problem);
             }
         }
+    }
+
+    /// No message shows `value`; `name` stands for it.
+    pub(super) fn hide(&mut self, value: &str, name: String) {
+        if value.chars().count() >= MIN_HIDDEN {
+            self.hidden.push((one_line(value), name));
+        }
+    }
+
+    /// One line, without what came from the environment.
+    fn presentable(&self, text: &str) -> String {
+        let mut text = one_line(text);
+        for (value, name) in &self.hidden {
+            text = without(&text, value, name);
+        }
+        text
     }
 
     /// Passes over this part from now on: it was reported.
@@ -70,6 +93,11 @@ impl Findings {
 
     pub(super) fn marked(&self, item: Place) -> bool {
         self.marked.contains(&item)
+    }
+
+    /// Nothing was found that Weir does not start with.
+    pub(super) fn only_warnings(&self) -> bool {
+        self.problems.iter().all(|p| p.warning)
     }
 
     /// How many were found so far.
@@ -88,11 +116,47 @@ impl Findings {
 
     /// In the order of the file: the warnings when there is no error, else everything.
     pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
-        self.problems.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+        self.problems.sort_by_key(|p| (p.line, p.column));
         self.problems.truncate(MAX);
         match value {
-            Some(value) if self.problems.iter().all(|p| p.warning) => Ok((value, self.problems)),
+            Some(value) if self.only_warnings() => Ok((value, self.problems)),
             _ => Err(self.problems),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// `text` with `name` for every `value`; a message may end in the middle of one.
+fn without(text: &str, value: &str, name: &str) -> String {
+    let start: String = value.chars().take(8).collect();
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(start.as_str()) {
+        out.push_str(before);
+        out.push_str(name);
+        let shared = value.chars().skip(8).zip(after.chars()).take_while(|(a, b)| a == b).count();
+        let end = after.char_indices().nth(shared).map_or(after.len(), |(at, _)| at);
+        rest = after.split_at(end).1;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_values_are_named_even_when_cut() {
+        for (text, expected) in [
+            ("unknown `s3cr3t-zone-1`, `s3cr3t-zone-1`", "unknown `${Z}`, `${Z}`"),
+            ("unknown `s3cr3t-zon…`", "unknown `${Z}…`"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(without(text, "s3cr3t-zone-1", "${Z}"), expected);
         }
     }
 }

@@ -64,8 +64,13 @@ pub(super) fn parse(
             tree
         }
         Err(error) => {
-            let hint = "the file cannot be read as YAML; further mistakes may follow".to_owned();
-            findings.error(error.place, error.what, hint);
+            let index = usize::try_from(error.place.line).unwrap_or(0).saturating_sub(1);
+            let hint = if text.lines().nth(index).is_some_and(|line| line.contains("${")) {
+                "inside `{ }` and `[ ]`, put `${…}` in quotes"
+            } else {
+                "this is no YAML; further mistakes may follow"
+            };
+            findings.error(error.place, error.what, hint.to_owned());
             return findings.finish(None);
         }
     };
@@ -78,8 +83,10 @@ pub(super) fn parse(
         return findings.finish(None);
     };
     let config = build(raw, &tree, base, &mut findings);
-    for (what, hint) in super::warnings(&config) {
-        findings.warn(Place::default(), what, hint);
+    if findings.only_warnings() {
+        for (what, hint) in super::warnings(&config) {
+            findings.warn(Place::default(), what, hint);
+        }
     }
     findings.finish(Some(config))
 }

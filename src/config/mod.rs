@@ -1,8 +1,8 @@
 //! From `weir.yaml` to a validated [`Config`], or to everything that is wrong with it.
 //!
-//! The text becomes a tree whose values know their places ([`tree`]); variables are expanded in
-//! the tree, never in the text ([`env`]); checks by the name of a key run on it ([`checks`]); serde
-//! types are read from it with every mistake reported, not just the first ([`reader`]); then each
+//! The text becomes a tree whose values know their places (`tree`); variables are expanded in
+//! the tree, never in the text (`env`); checks by the name of a key run on it (`checks`); serde
+//! types are read from it with every mistake reported, not just the first (`reader`); then each
 //! section is validated. Nothing here reads a secret or reaches the network.
 
 pub mod de;

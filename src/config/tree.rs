@@ -169,11 +169,8 @@ fn syntax_message(error: &serde_saphyr::Error) -> String {
     let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("unreadable");
     // The position stands in front already.
     let line = line.strip_prefix("error: ").unwrap_or(line);
-    excerpt_long(line)
-}
-
-fn excerpt_long(text: &str) -> String {
-    text.chars().take(200).collect()
+    let line = line.split(" at line ").next().unwrap_or(line);
+    line.chars().take(200).collect()
 }
 
 struct Build<'t> {

@@ -11,7 +11,7 @@ use serde::Serializer;
 use serde::de::{Deserializer, Error, Visitor};
 
 /// Ten years: nothing here waits longer, and sums cannot overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 const HOW: &str = "write it as `500ms`, `30s`, `5m`, `1h30m` or `7d`";
 
 /// Reads a duration that is longer than nothing.
@@ -106,7 +106,8 @@ pub fn format(duration: Duration) -> String {
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)]
     {
         if millis >= size {
-            text.push_str(&format!("{}{unit}", millis / size));
+            text.push_str(&(millis / size).to_string());
+            text.push_str(unit);
             millis %= size;
         }
     }
@@ -149,7 +150,6 @@ pub mod optional {
     ///
     /// # Errors
     /// When the serializer fails.
-    #[expect(clippy::ref_option, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         serializer: S,

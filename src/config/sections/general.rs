@@ -86,7 +86,7 @@ pub struct SelfMonitoring {
 
 impl Default for SelfMonitoring {
     fn default() -> Self {
-        SelfMonitoring { failing_after: Duration::from_secs(300) }
+        SelfMonitoring { failing_after: Duration::from_mins(5) }
     }
 }
 

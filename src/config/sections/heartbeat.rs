@@ -41,7 +41,7 @@ pub enum HeartbeatMethod {
 }
 
 const fn every_minute() -> Duration {
-    Duration::from_secs(60)
+    Duration::from_mins(1)
 }
 
 /// A configured dead man's switch.

@@ -14,7 +14,7 @@ pub mod web;
 
 use crate::config::de::At;
 use crate::config::findings::Findings;
-use crate::model::Matcher;
+use crate::model::{Matcher, MatcherError};
 
 /// Reads matchers; those that cannot be read are reported and left out.
 fn matchers(written: &[At<String>], findings: &mut Findings) -> Vec<Matcher> {
@@ -22,11 +22,11 @@ fn matchers(written: &[At<String>], findings: &mut Findings) -> Vec<Matcher> {
     for text in written {
         match Matcher::parse(&text.value) {
             Ok(matcher) => read.push(matcher),
-            Err(error) => findings.error(
-                text.place,
-                error.to_string(),
-                Some("write matchers as 'team=\"ads\"' or 'job_name=~\"ro-.*\"'".to_owned()),
-            ),
+            Err(error) => {
+                let hint = matches!(error, MatcherError::Regex(..))
+                    .then(|| "regular expressions are anchored on both sides".to_owned());
+                findings.error(text.place, error.to_string(), hint);
+            }
         }
     }
     read

@@ -58,8 +58,8 @@ pub(in crate::config) fn root(receiver: &str) -> Route {
         continues: false,
         group_by: GroupBy::Labels(vec!["cluster".to_owned()]),
         group_wait: Duration::from_secs(30),
-        group_interval: Duration::from_secs(300),
-        repeat_interval: Duration::from_secs(4 * 3600),
+        group_interval: Duration::from_mins(5),
+        repeat_interval: Duration::from_hours(4),
         routes: Vec::new(),
     }
 }

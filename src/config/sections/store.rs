@@ -28,7 +28,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig {
             url: At::nowhere(SecretString::from("sqlite://weir.db")),
-            retention: Duration::from_secs(30 * 86_400),
+            retention: Duration::from_hours(30 * 24),
             max_size: ByteSize(2 << 30),
         }
     }
