@@ -1,1 +1,7 @@
-fn main() {}
+//! Weir's entry point.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    weir::cli::run()
+}

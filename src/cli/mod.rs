@@ -1,0 +1,112 @@
+//! The command line: one file per command, and the only place that prints.
+//!
+//! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 a finding or a failure, 2 wrong usage
+//! or a configuration that `run` refuses.
+
+mod check;
+mod config;
+mod demo;
+mod once;
+mod output;
+mod report;
+mod run;
+mod story;
+mod test_message;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::complain;
+
+/// Watches Flink jobs and tells people once per failure.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, long_about = None, max_term_width = 100)]
+struct Cli {
+    /// How much is logged: error, warn, info, debug, trace, or filters such as weir=debug.
+    #[arg(long, global = true, env = "WEIR_LOG", default_value = "info", value_name = "LEVEL")]
+    log: String,
+    /// Log one JSON object per line.
+    #[arg(long, global = true, env = "WEIR_LOG_JSON")]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the configured sources and tell the configured receivers, until stopped.
+    Run(run::Args),
+    /// Watch clusters without a configuration: shipped rules, alerts on the terminal.
+    Watch(watch::Args),
+    /// Check a configuration, its rules and templates; start nothing.
+    Check(check::Args),
+    /// Send a test message to every channel of a receiver.
+    TestMessage(test_message::Args),
+    /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
+    Demo(demo::Args),
+    /// About the configuration file.
+    Config(config::Args),
+}
+
+/// The configuration file, for the commands that need one.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ConfigFile {
+    /// Configuration file.
+    #[arg(long, short, env = "WEIR_CONFIG", default_value = "weir.yaml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// How a command ended.
+pub(crate) enum Failure {
+    /// Something was found, or did not work: exit 1.
+    Found,
+    /// Said already: exit 2.
+    Refused,
+    /// To be said: exit 1.
+    Error(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Error(error.into())
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    output::start_log(&cli.log, cli.log_json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: the runtime cannot be started: {error}"));
+            return ExitCode::from(1);
+        }
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Watch(args) => watch::run(args).await,
+            Command::Check(args) => check::run(&args),
+            Command::TestMessage(args) => test_message::run(args).await,
+            Command::Demo(args) => demo::run(&args),
+            Command::Config(args) => config::run(&args),
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Found) => ExitCode::from(1),
+        Err(Failure::Refused) => ExitCode::from(2),
+        Err(Failure::Error(error)) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::from(1)
+        }
+    }
+}

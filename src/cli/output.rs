@@ -1,0 +1,55 @@
+//! Printing, and nothing else prints.
+
+use std::io::{IsTerminal, Write};
+
+use crate::model::Problem;
+
+/// A line of data.
+#[expect(clippy::print_stdout, reason = "the command line's data")]
+pub(super) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// A line for people, beside the data.
+#[expect(clippy::print_stderr, reason = "the command line's words to people")]
+pub(super) fn complain(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A line that replaces itself on a terminal; nothing elsewhere.
+#[expect(clippy::print_stderr, reason = "the command line's words to people")]
+pub(super) fn progress(line: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K{line}");
+        std::io::stderr().flush().ok();
+    }
+}
+
+/// Ends the line of [`progress`].
+#[expect(clippy::print_stderr, reason = "the command line's words to people")]
+pub(super) fn end_progress() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
+    }
+}
+
+/// All problems, and a word on what follows from them.
+pub(super) fn problems(problems: &[Problem]) {
+    for problem in problems {
+        complain(&problem.to_string());
+    }
+}
+
+/// Logs go to stderr.
+pub(super) fn start_log(filter: &str, json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = if json { log.json().try_init() } else { log.with_target(false).try_init() };
+    if started.is_err() {
+        complain("warning: logging was set up twice");
+    }
+}

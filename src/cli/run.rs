@@ -1,0 +1,43 @@
+//! `weir run`: the real thing.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{ConfigFile, Failure, check, output};
+use crate::app::{self, Blueprint};
+use crate::lifecycle;
+
+/// Runs Weir.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let checked = check::read(&args.file.config)?;
+    for warning in &checked.warnings {
+        warn!("{warning}");
+    }
+    let stop = CancellationToken::new();
+    let (sources, rules) = (checked.config.sources.len(), checked.rules.set.rules.len());
+    let running = app::start(
+        Blueprint {
+            config: checked.config,
+            rules: checked.rules.set,
+            templates: checked.templates,
+            sink: Arc::new(|text: &str| output::say(text)),
+            serve: true,
+        },
+        stop.clone(),
+    )
+    .await?;
+    lifecycle::stop_on_signals(stop);
+    let page = running.listens.map_or_else(String::new, |at| format!("http://{at}/"));
+    info!(sources, rules, page, "weir is watching");
+    running.join().await?;
+    info!("stopped");
+    Ok(())
+}
