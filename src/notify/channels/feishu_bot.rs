@@ -27,7 +27,7 @@ use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
 
 /// The vendor takes 100 a minute …
-const PER_MINUTE: Budget = Budget { messages: 80, per: Duration::from_secs(60) };
+const PER_MINUTE: Budget = Budget { messages: 80, per: Duration::from_mins(1) };
 /// … and 5 a second.
 const PER_SECOND: Budget = Budget { messages: 4, per: Duration::from_secs(1) };
 /// People mentioned in one card.

@@ -14,7 +14,7 @@ use crate::notify::render::escape::{cut, line};
 /// Largest reply that is read.
 const MAX_REPLY: usize = 64 * 1024;
 /// Longest wait a vendor may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,10 +145,9 @@ pub(super) async fn post_json(
     while body.len() < MAX_REPLY {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            // A status says more than half a body; without a whole body it still counts.
             Err(error) if status < 300 => return Err(chain(&error.without_url())),
-            Err(_) => break,
+            // A refusal counts without its whole body.
+            Ok(None) | Err(_) => break,
         }
     }
     body.truncate(MAX_REPLY);

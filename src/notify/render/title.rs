@@ -1,7 +1,5 @@
 //! Titles: the one line people read at 3 a.m.
 
-use std::fmt::Write as _;
-
 use super::escape::{cut, short};
 use super::words::{self, pick};
 use super::{headline, when};
@@ -81,34 +79,26 @@ fn over(item: &ItemView, language: Language) -> String {
 /// Title of one incident in at most `max` characters; its number is never cut off.
 pub(super) fn item(item: &ItemView, view: &MessageView, max: usize) -> String {
     let (language, incident) = (view.language, &item.incident);
-    let mut rest;
+    let mut parts = Vec::new();
     if incident.is_open() {
-        rest = what(item, language);
+        parts.push(what(item, language));
         if let Some(why) = words::reason(language, item.reason) {
-            let _ = write!(rest, " · {why}");
-            if item.reason == NoticeReason::Repeat {
-                let span = when::duration(language, view.now.since(incident.opened_at));
-                let _ = write!(rest, " {span}");
-            }
+            let span = when::duration(language, view.now.since(incident.opened_at));
+            let repeat = item.reason == NoticeReason::Repeat;
+            parts.push(if repeat { format!("{why} {span}") } else { why.to_owned() });
         }
     } else {
-        rest = over(item, language);
+        parts.push(over(item, language));
         if let Some(count) = failures(incident) {
             let count = words::times(language, count);
-            let _ = match language {
-                Language::En => write!(rest, " · failed {count}"),
-                Language::Zh => write!(rest, " · 共失败 {count}"),
-            };
+            parts.push(pick(language, format!("failed {count}"), format!("共失败 {count}")));
         }
         let end = incident.resolved_at.unwrap_or(view.now);
         let span = when::duration(language, end.since(incident.opened_at));
-        let _ = match language {
-            Language::En => write!(rest, " · took {span}"),
-            Language::Zh => write!(rest, " · 历时 {span}"),
-        };
+        parts.push(pick(language, format!("took {span}"), format!("历时 {span}")));
     }
     let number = format!(" · #{}", incident.id);
-    let rest = bracket(language, tag(incident, language), &rest);
+    let rest = bracket(language, tag(incident, language), &parts.join(" · "));
     cut(&rest, max.saturating_sub(number.chars().count())) + &number
 }
 
@@ -134,13 +124,12 @@ fn list(view: &MessageView) -> String {
     let open = view.items.iter().filter(|i| i.incident.is_open());
     let worst = open.clone().map(|i| i.incident.severity).max();
     let open = open.count();
-    let tag = match worst {
-        Some(severity) => words::severity(language, severity),
-        None => {
-            let recovered = |i: &ItemView| end_reason(&i.incident) == EndReason::Recovered;
-            let all = view.items.iter().all(recovered);
-            words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
-        }
+    let tag = if let Some(severity) = worst {
+        words::severity(language, severity)
+    } else {
+        let recovered = |i: &ItemView| end_reason(&i.incident) == EndReason::Recovered;
+        let all = view.items.iter().all(recovered);
+        words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
     };
     match view.kind {
         MessageKind::Test => {
