@@ -1,8 +1,11 @@
 //! Weir: a monitoring and alerting sidecar for Apache Flink.
 pub mod clock;
 pub mod engine;
+pub mod http;
 pub mod incidents;
 pub mod model;
 pub mod notify;
+pub mod rules;
 pub mod sources;
 pub mod store;
+pub mod tracker;

@@ -1,5 +1,237 @@
-//! Incidents: that something is news, and for whom.
+//! Incidents: one episode of trouble of one subject in one aspect, however many alerts, failures
+//! and resubmissions it has.
+//!
+//! Decides: that something is news. Never decides when it is told, or together with what.
 
+mod causality;
+mod describe;
 mod settings;
+mod transition;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use settings::Settings;
+
+use crate::model::{
+    Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, NoticeReason,
+    Subject, Time, Ts,
+};
+use crate::rules::Rules;
+use crate::tracker::Tracker;
+
+/// Resolved incidents kept in memory at most; the store has all.
+const MAX_RESOLVED: usize = 2_000;
+
+/// All incidents that can still change.
+#[derive(Debug, Default)]
+pub struct Incidents {
+    settings: Settings,
+    by_id: BTreeMap<u64, Incident>,
+    current: BTreeMap<(Subject, Aspect), u64>,
+    next_id: u64,
+}
+
+/// One piece of news, for whoever the routes name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// About this incident.
+    pub incident: u64,
+    /// Why.
+    pub reason: NoticeReason,
+}
+
+/// What a step of incidents wants.
+#[derive(Debug, Default)]
+pub struct Stepped {
+    /// Rows to keep.
+    pub changes: Vec<Change>,
+    /// News, in order.
+    pub news: Vec<News>,
+}
+
+/// How a subject is, as far as its incidents' end is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Fresh facts, nothing speaks against quiet.
+    Well,
+    /// Cannot be judged now, or not yet healthy: quiet does not begin.
+    NotYet,
+    /// Cancelled or finished on purpose.
+    Ended,
+    /// Not watched any more.
+    Gone,
+}
+
+impl Incidents {
+    /// Goes on where a former process was.
+    pub fn restore(settings: Settings, loaded: &Loaded) -> Incidents {
+        let mut incidents =
+            Incidents { settings, next_id: loaded.max_incident + 1, ..Incidents::default() };
+        for incident in &loaded.incidents {
+            let identity = (incident.subject.clone(), incident.aspect.clone());
+            let newest = incidents.current.get(&identity).is_none_or(|known| *known < incident.id);
+            if newest {
+                incidents.current.insert(identity, incident.id);
+            }
+            incidents.by_id.insert(incident.id, incident.clone());
+        }
+        incidents
+    }
+
+    /// An incident.
+    pub fn get(&self, id: u64) -> Option<&Incident> {
+        self.by_id.get(&id)
+    }
+
+    /// All that are in memory, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Incident> {
+        self.by_id.values()
+    }
+
+    /// Settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes in the alerts of the subjects that were just judged.
+    pub fn step(
+        &mut self,
+        time: Time,
+        subjects: &[Subject],
+        rules: &Rules,
+        tracker: &Tracker,
+    ) -> Stepped {
+        let mut out = Stepped::default();
+        for subject in subjects {
+            let mut firing: BTreeMap<Aspect, Vec<&Alert>> = BTreeMap::new();
+            for alert in rules.alerts_of(subject).filter(|a| a.state == AlertState::Firing) {
+                firing.entry(alert.aspect.clone()).or_default().push(alert);
+            }
+            let aspects: BTreeSet<Aspect> =
+                firing.keys().cloned().chain(self.open_aspects(subject)).collect();
+            for aspect in aspects {
+                let alerts = firing.get(&aspect).map(Vec::as_slice).unwrap_or_default();
+                let health = describe::health(time, subject, &aspect, tracker);
+                self.apply(time, subject, &aspect, alerts, health, Some(tracker), &mut out);
+            }
+        }
+        causality::update(time, &self.settings, &mut self.by_id, &self.current, tracker, &mut out);
+        self.forget_old(time);
+        out
+    }
+
+    /// Takes in one alert about Weir itself: `firing` while it holds, empty when it is over.
+    pub fn step_own(&mut self, time: Time, subject: &Subject, firing: Option<&Alert>) -> Stepped {
+        let mut out = Stepped::default();
+        let aspect = Aspect::from(Aspect::PLATFORM);
+        let alerts: Vec<&Alert> = firing.into_iter().collect();
+        self.apply(time, subject, &aspect, &alerts, Health::Well, None, &mut out);
+        out
+    }
+
+    /// Ends what belongs to subjects that are not watched any more.
+    pub fn unwatch(&mut self, time: Time, is_watched: &dyn Fn(&Subject) -> bool) -> Stepped {
+        let mut out = Stepped::default();
+        let ids: Vec<u64> = self.by_id.values().filter(|i| i.is_open()).map(|i| i.id).collect();
+        for id in ids {
+            if let Some(incident) = self.by_id.get_mut(&id)
+                && !is_watched(&incident.subject)
+            {
+                transition::end(incident, time, EndReason::Unwatched);
+                out.news.push(News { incident: id, reason: NoticeReason::Resolved });
+                out.changes.push(Change::Incident(Box::new(incident.clone())));
+            }
+        }
+        out
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the facts about one identity at one turn")]
+    fn apply(
+        &mut self,
+        time: Time,
+        subject: &Subject,
+        aspect: &Aspect,
+        alerts: &[&Alert],
+        health: Health,
+        tracker: Option<&Tracker>,
+        out: &mut Stepped,
+    ) {
+        let identity = (subject.clone(), aspect.clone());
+        let known = self.current.get(&identity).and_then(|id| self.by_id.get_mut(id));
+        let reopenable = |i: &Incident| {
+            let ended = i.resolved_steady.unwrap_or(Ts(i64::MIN));
+            time.steady.since(ended) <= self.settings.reopen_within
+                && i.end_reason != Some(EndReason::Unwatched)
+        };
+        match known {
+            Some(incident)
+                if incident.is_open() || (!alerts.is_empty() && reopenable(incident)) =>
+            {
+                let before = incident.clone();
+                let news =
+                    transition::update(incident, time, alerts, health, tracker, &self.settings);
+                if *incident != before {
+                    transition::events(&before, incident, time, out);
+                    out.changes.push(Change::Incident(Box::new(incident.clone())));
+                }
+                out.news.extend(news.map(|reason| News { incident: incident.id, reason }));
+            }
+            _ if alerts.is_empty() => {}
+            _ => {
+                let id = self.next_id;
+                self.next_id += 1;
+                let incident = transition::open(id, time, subject, aspect, alerts, tracker);
+                let reason = if incident.first_look {
+                    NoticeReason::FirstLook
+                } else {
+                    NoticeReason::Opened
+                };
+                let what = format!("opened by {}", incident.rule);
+                out.changes.push(Change::Incident(Box::new(incident.clone())));
+                out.changes.push(Change::Event { incident: id, at: time.wall, what });
+                out.news.push(News { incident: id, reason });
+                self.current.insert(identity, id);
+                self.by_id.insert(id, incident);
+            }
+        }
+    }
+
+    fn open_aspects(&self, subject: &Subject) -> Vec<Aspect> {
+        let from = (subject.clone(), Aspect(String::new()));
+        let of_subject = self.current.range(from..).take_while(|((s, _), _)| s == subject);
+        of_subject
+            .filter(|(_, id)| self.by_id.get(id).is_some_and(Incident::is_open))
+            .map(|((_, aspect), _)| aspect.clone())
+            .collect()
+    }
+
+    fn forget_old(&mut self, time: Time) {
+        if self.by_id.len() <= 64 {
+            return;
+        }
+        let keep = self.settings.reopen_within + self.settings.release_after;
+        let resolved = |i: &Incident| i.state == IncidentState::Resolved;
+        let over = self.by_id.values().filter(|i| resolved(i)).count();
+        let gone: Vec<u64> = self
+            .by_id
+            .values()
+            .filter(|i| resolved(i))
+            .filter(|i| {
+                over > MAX_RESOLVED
+                    || i.resolved_steady.is_some_and(|at| time.steady.since(at) > keep * 4)
+            })
+            .map(|i| i.id)
+            .collect();
+        for id in gone {
+            if let Some(incident) = self.by_id.remove(&id) {
+                let identity = (incident.subject, incident.aspect);
+                if self.current.get(&identity) == Some(&id) {
+                    self.current.remove(&identity);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,8 @@ pub struct Incident {
     pub occurrences_base: u64,
     /// The job's run is dead for good: no retry will follow.
     pub given_up: bool,
+    /// Highest rank so far: a rise is news once.
+    pub peak_rank: u8,
     /// How often it was reopened.
     pub reopened: u32,
     /// Comes and goes: nothing is said until it settles.

@@ -1,9 +1,20 @@
 //! When people are told, and what together with what; rendering; channels.
+//!
+//! The pipeline decides *when and together with what*; it is the only owner of "was this channel
+//! already told". What is news is decided by [`crate::incidents`].
 
+mod backoff;
+mod budget;
 pub mod channels;
+mod compose;
+mod delivery;
+mod flush;
+mod ledger;
+mod pipeline;
 pub mod render;
 mod settings;
 mod view;
 
+pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
 pub use view::{Compose, Composed, ItemView, Language, MessageView};

@@ -1,6 +1,8 @@
 //! Sources: where jobs are looked at. A source turns wire answers into a [`Snapshot`] by pure
 //! functions and never decides anything about alerts.
 
+pub mod flink;
+
 use futures_util::future::BoxFuture;
 
 use crate::model::{Demand, Snapshot, Time};

@@ -1,1 +1,8 @@
-fn main() {}
+//! Tests against real components and strict stand-ins, in one binary: linking is the slow part.
+
+#[path = "../testbed/mod.rs"]
+#[expect(dead_code, unreachable_pub, reason = "each binary uses a part of the test bed")]
+mod testbed;
+
+mod flink_testbed;
+mod standins;

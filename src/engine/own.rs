@@ -1,0 +1,134 @@
+//! Weir in trouble says so: channels and sources of its own that have failed for long.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::model::{
+    Alert, AlertState, Aspect, Evidence, Labels, RuleId, Severity, Subject, Time, Ts,
+};
+use crate::notify::Pipeline;
+use crate::tracker::Tracker;
+
+/// What has been told of ourselves and is not over.
+#[derive(Debug, Default)]
+pub(super) struct OwnTrouble {
+    told: BTreeSet<Subject>,
+}
+
+impl OwnTrouble {
+    /// Alerts about ourselves that hold (`Some`) or are over (`None`).
+    pub(super) fn step(
+        &mut self,
+        time: Time,
+        after: Duration,
+        tracker: &Tracker,
+        pipeline: &Pipeline,
+        sources_have_a_rule: bool,
+    ) -> Vec<(Subject, Option<Alert>)> {
+        let mut found = Vec::new();
+        for (id, health) in pipeline.health() {
+            let subject = Subject::Channel(id.clone());
+            let error = health.error.clone().unwrap_or_default();
+            let text = Text {
+                alert: "WeirChannelFailing",
+                headline: "Weir cannot deliver to it".to_owned(),
+                headline_zh: "Weir 无法投递".to_owned(),
+                summary: format!("Weir cannot deliver alerts to {id}: {error}"),
+                summary_zh: format!("Weir 无法向 {id} 投递告警：{error}"),
+            };
+            let mut labels = Labels::from([("receiver", &*id.receiver), ("channel", &*id.channel)]);
+            labels.set("job_name", "");
+            self.judge(time, after, subject, health.failing_since, labels, &text, &mut found);
+        }
+        for (name, source) in tracker.sources().filter(|_| !sources_have_a_rule) {
+            let error = source.error.clone().unwrap_or_default();
+            let text = Text {
+                alert: "WeirCannotReach",
+                headline: "Weir cannot reach it; its jobs are unknown, not failed".to_owned(),
+                headline_zh: "Weir 无法访问，其作业状态未知，并非失败".to_owned(),
+                summary: format!("Weir cannot reach {name}: {error}"),
+                summary_zh: format!("Weir 无法访问 {name}：{error}"),
+            };
+            let labels = Labels::from([("source", name.as_str()), ("cluster", name.as_str())]);
+            let subject = Subject::Source(name.clone());
+            self.judge(time, after, subject, source.failing_since, labels, &text, &mut found);
+        }
+        found
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row of a table")]
+    fn judge(
+        &mut self,
+        time: Time,
+        after: Duration,
+        subject: Subject,
+        failing_since: Option<Time>,
+        labels: Labels,
+        text: &Text,
+        found: &mut Vec<(Subject, Option<Alert>)>,
+    ) {
+        let long = failing_since.filter(|since| time.steady.since(since.steady) >= after);
+        match long {
+            Some(since) => {
+                let alert = text.alert(&subject, labels, since);
+                self.told.insert(subject.clone());
+                found.push((subject, Some(alert)));
+            }
+            // Asked on until the incident has had its quiet time.
+            None if self.told.contains(&subject) => found.push((subject, None)),
+            None => {}
+        }
+    }
+
+    /// When a channel that fails now will have failed for long.
+    pub(super) fn next_deadline(&self, after: Duration, pipeline: &Pipeline) -> Option<Ts> {
+        pipeline
+            .health()
+            .iter()
+            .filter(|(id, _)| !self.told.contains(&Subject::Channel((*id).clone())))
+            .filter_map(|(_, h)| Some(h.failing_since?.steady + after))
+            .min()
+    }
+}
+
+struct Text {
+    alert: &'static str,
+    headline: String,
+    headline_zh: String,
+    summary: String,
+    summary_zh: String,
+}
+
+impl Text {
+    fn alert(&self, subject: &Subject, mut labels: Labels, since: Time) -> Alert {
+        let rule = RuleId {
+            group: "weir".to_owned(),
+            alert: self.alert.to_owned(),
+            severity: Severity::Critical,
+        };
+        labels.set("alertname", self.alert);
+        labels.set("severity", "critical");
+        let pairs = [
+            ("headline", &self.headline),
+            ("headline_zh", &self.headline_zh),
+            ("summary", &self.summary),
+            ("summary_zh", &self.summary_zh),
+        ];
+        Alert {
+            rule,
+            subject: subject.clone(),
+            aspect: Aspect::from(Aspect::PLATFORM),
+            state: AlertState::Firing,
+            since: since.steady,
+            last_true: since.steady,
+            first_look: false,
+            unknown_since: None,
+            evidence: Evidence::new(),
+            labels,
+            annotations: pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).clone()))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Keeps the immutable [`View`] that web, metrics and CLI see; only what changed is built anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::view::{ChannelView, JobView, RuleView, SourceView, View};
+use crate::incidents::Incidents;
+use crate::model::{AlertState, Change, JobKey, RuleId, Time};
+use crate::notify::Pipeline;
+use crate::rules::Rules;
+use crate::tracker::{Fact, JobFacts, Tracker};
+
+/// The view in the making.
+#[derive(Debug, Default)]
+pub(super) struct Picture {
+    view: Arc<View>,
+    kinds: BTreeMap<String, String>,
+}
+
+impl Picture {
+    /// Nothing seen yet.
+    pub(super) fn new(sources: &BTreeMap<String, String>) -> Picture {
+        let mut view = View::default();
+        for (name, kind) in sources {
+            let source = SourceView { kind: kind.clone(), ..SourceView::default() };
+            view.sources.insert(name.clone(), source);
+        }
+        Picture { view: Arc::new(view), kinds: sources.clone() }
+    }
+
+    /// Counts distinct failures.
+    pub(super) fn note_failures(&mut self, count: u64) {
+        if count > 0 {
+            Arc::make_mut(&mut self.view).failures_seen += count;
+        }
+    }
+
+    /// After a look at a source.
+    pub(super) fn look(
+        &mut self,
+        time: Time,
+        name: &str,
+        jobs: &[JobKey],
+        tracker: &Tracker,
+        rules: &Rules,
+    ) {
+        let view = Arc::make_mut(&mut self.view);
+        let Some(source) = tracker.source(name) else { return };
+        let kind = self.kinds.get(name).cloned().unwrap_or_default();
+        view.sources.insert(
+            name.to_owned(),
+            SourceView {
+                kind,
+                up: source.is_up(),
+                error: source.error.clone(),
+                version: source.version.clone(),
+                last_success: source.last_success.map(|t| t.wall),
+                failing_since: source.failing_since.map(|t| t.wall),
+                metrics_frozen: source.frozen,
+                clock_offset_ms: source.offset_ms,
+                jobs: jobs.len(),
+                taskmanagers: sum(source.clusters.iter().map(|c| c.taskmanagers)),
+                slots_available: sum(source.clusters.iter().map(|c| c.slots_available)),
+                poll_ms: source.polls.took_ms,
+                poll_requests: source.polls.requests,
+                poll_bytes: source.polls.bytes,
+                polls_ok: source.polls.ok,
+                polls_failed: source.polls.failed,
+            },
+        );
+        view.jobs.retain(|key, job| job.source != name || tracker.job(key).is_some());
+        for key in jobs {
+            let Some(facts) = tracker.job_facts(key, time) else { continue };
+            let next = job_view(key, &facts, view.jobs.get(key), rules);
+            if view.jobs.get(key).is_none_or(|known| **known != next) {
+                view.jobs.insert(key.clone(), Arc::new(next));
+            }
+        }
+    }
+
+    /// After a turn.
+    pub(super) fn update(
+        &mut self,
+        time: Time,
+        changes: &[Change],
+        tracker: &Tracker,
+        incidents: &Incidents,
+        pipeline: &Pipeline,
+        rules: &Rules,
+    ) -> Arc<View> {
+        let view = Arc::make_mut(&mut self.view);
+        let first = view.at.is_none();
+        view.at = Some(time);
+        if first {
+            for incident in incidents.iter() {
+                view.incidents.insert(incident.id, Arc::new(incident.clone()));
+            }
+            let known = tracker
+                .jobs()
+                .filter_map(|(key, _)| Some((key.clone(), tracker.job_facts(key, time)?)));
+            for (key, facts) in known {
+                view.jobs.insert(key.clone(), Arc::new(job_view(&key, &facts, None, rules)));
+            }
+        }
+        let mut alerts_changed = first;
+        for change in changes {
+            match change {
+                Change::Incident(incident) => {
+                    view.incidents.insert(incident.id, Arc::new((**incident).clone()));
+                }
+                Change::Alert(_) | Change::ForgetAlert { .. } => alerts_changed = true,
+                _ => {}
+            }
+        }
+        if view.incidents.len() > 64 {
+            view.incidents.retain(|id, _| incidents.get(*id).is_some());
+        }
+        if alerts_changed {
+            view.rules = rule_views(rules);
+        }
+        for (id, health) in pipeline.health() {
+            let kind = pipeline.channel(id).map(|c| c.kind.clone()).unwrap_or_default();
+            view.channels.insert(
+                id.clone(),
+                ChannelView {
+                    kind,
+                    failing_since: health.failing_since.map(|t| t.wall),
+                    error: health.error.clone(),
+                    sent: health.sent,
+                    attempts: health.attempts,
+                },
+            );
+        }
+        view.notice_counts.clone_from(pipeline.counts());
+        (view.pending_notices, view.due_messages) = pipeline.backlog();
+        Arc::clone(&self.view)
+    }
+}
+
+fn sum(values: impl Iterator<Item = Option<u32>>) -> Option<u32> {
+    values.flatten().reduce(|a, b| a + b)
+}
+
+fn rule_views(rules: &Rules) -> Vec<RuleView> {
+    let mut counts: BTreeMap<&RuleId, (usize, usize)> = BTreeMap::new();
+    for alert in rules.alerts() {
+        let entry = counts.entry(&alert.rule).or_default();
+        match alert.state {
+            AlertState::Pending => entry.0 += 1,
+            AlertState::Firing => entry.1 += 1,
+        }
+    }
+    let view = |rule: &crate::rules::Rule| {
+        let (pending, firing) = counts.get(&rule.id).copied().unwrap_or_default();
+        RuleView {
+            group: rule.id.group.clone(),
+            alert: rule.id.alert.clone(),
+            severity: rule.id.severity.as_str().to_owned(),
+            kind: rule.when.name().to_owned(),
+            pending,
+            firing,
+        }
+    };
+    rules.set.rules.iter().map(view).collect()
+}
+
+fn job_view(
+    key: &JobKey,
+    facts: &JobFacts<'_>,
+    before: Option<&Arc<JobView>>,
+    rules: &Rules,
+) -> JobView {
+    let job = facts.job;
+    let run = job.current();
+    // Labels depend on the configuration and on what the source found out; both rarely change.
+    let labels = match before {
+        Some(known) if known.flink_cluster == job.flink_cluster && job.labels.0.is_empty() => {
+            known.labels.clone()
+        }
+        _ => rules.book().of_job(job),
+    };
+    JobView {
+        key: key.clone(),
+        source: job.source.clone(),
+        cluster: job.cluster.clone(),
+        namespace: job.namespace.clone(),
+        flink_cluster: job.flink_cluster.clone(),
+        name: job.name.clone(),
+        flink_job_name: job.flink_job_name.clone(),
+        state: job.state(),
+        all_running: run.is_some_and(crate::tracker::Run::is_healthy),
+        stale: !facts.is_fresh(),
+        missing: job.missing_since.is_some(),
+        live_runs: job.live_runs,
+        job_id: run.map(|r| r.id.job_id.clone()).unwrap_or_default(),
+        start_time: facts.source.to_wall(run.map_or(0, |r| r.id.start_time)),
+        failures_total: job.failures_total,
+        restarts: run.and_then(|r| r.restarts),
+        last_checkpoint: job.checkpoint.clone(),
+        checkpoint_age_seconds: match facts.checkpoint_age() {
+            Fact::Known(age) => Some(age.as_secs_f64()),
+            _ => None,
+        },
+        lag_records: match facts.lag() {
+            Fact::Known(records) => Some(records),
+            _ => None,
+        },
+        labels,
+        ui_url: run.and_then(|r| r.ui_url.clone()),
+    }
+}

@@ -1,0 +1,225 @@
+//! One turn: `tracker → rules → incidents → notify`, synchronous and deterministic.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::View;
+use super::own::OwnTrouble;
+use super::picture::Picture;
+use crate::incidents::{self, Incidents};
+use crate::model::{Change, Demand, Loaded, Message, SendOutcome, Snapshot, Subject, Time, Ts};
+use crate::notify::{self, Composers, Pipeline};
+use crate::rules::{LabelBook, RuleSet, Rules};
+use crate::tracker::Tracker;
+
+/// The first report waits no longer than this for sources that cannot be seen.
+const FIRST_LOOKS_WITHIN: Duration = Duration::from_secs(60);
+
+/// What happened in the world.
+#[derive(Debug)]
+pub enum Input {
+    /// A look at a source.
+    Snapshot(Box<Snapshot>),
+    /// The deadline the last step named has come.
+    Deadline,
+    /// A channel's word on a try.
+    Delivery {
+        /// Which message.
+        message: u64,
+        /// What came of it.
+        outcome: SendOutcome,
+    },
+}
+
+/// What is to be done about it, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Commit this, before any other effect of this step and before the next step.
+    Persist(Vec<Change>),
+    /// Try to send this.
+    Send(Box<Message>),
+    /// Show this.
+    Publish(Arc<View>),
+    /// Come back at this steady time at the latest.
+    Deadline(Ts),
+}
+
+/// Validated settings of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Sources by name, with their kind.
+    pub sources: BTreeMap<String, String>,
+    /// Incidents.
+    pub incidents: incidents::Settings,
+    /// Notification pipeline.
+    pub notify: notify::Settings,
+    /// Labels.
+    pub labels: LabelBook,
+    /// A source or channel of our own failing for so long is told.
+    pub failing_after: Duration,
+}
+
+/// The state of the whole, and the step.
+pub struct Engine {
+    settings: EngineSettings,
+    tracker: Tracker,
+    rules: Rules,
+    incidents: Incidents,
+    pipeline: Pipeline,
+    own: OwnTrouble,
+    picture: Picture,
+    started: Option<Time>,
+    /// Changes of the restore itself, for the first step.
+    leftover: Vec<Change>,
+}
+
+impl Engine {
+    /// Goes on where a former process was, or begins.
+    pub fn new(
+        settings: EngineSettings,
+        rules: RuleSet,
+        composers: Composers,
+        loaded: &Loaded,
+    ) -> Engine {
+        let names: BTreeSet<String> = settings.sources.keys().cloned().collect();
+        let mut tracker = Tracker::restore(loaded);
+        let mut leftover = tracker.retain_sources(&names);
+        let (rules, changes) = Rules::restore(rules, settings.labels.clone(), loaded);
+        leftover.extend(changes);
+        Engine {
+            incidents: Incidents::restore(settings.incidents, loaded),
+            pipeline: Pipeline::restore(settings.notify.clone(), composers, loaded),
+            own: OwnTrouble::default(),
+            picture: Picture::new(&settings.sources),
+            tracker,
+            rules,
+            settings,
+            started: None,
+            leftover,
+        }
+    }
+
+    /// What the rules need from the sources.
+    pub fn demand(&self) -> Demand {
+        self.rules.set.demand()
+    }
+
+    /// One turn.
+    pub fn step(&mut self, time: Time, input: Input) -> Vec<Effect> {
+        let mut changes = std::mem::take(&mut self.leftover);
+        if self.started.is_none() {
+            self.started = Some(time);
+            self.unwatch(time, &mut changes);
+        }
+        match input {
+            Input::Snapshot(snapshot) => self.look(time, &snapshot, &mut changes),
+            Input::Deadline => {}
+            Input::Delivery { message, outcome } => {
+                changes.extend(self.pipeline.delivered(time, message, &outcome));
+            }
+        }
+        self.watch_ourselves(time, &mut changes);
+        self.prepare_first_report(time);
+        let flushed = self.pipeline.flush(time, &self.incidents);
+        changes.extend(flushed.changes);
+
+        let view = self.picture.update(
+            time,
+            &changes,
+            &self.tracker,
+            &self.incidents,
+            &self.pipeline,
+            &self.rules,
+        );
+        let mut effects = Vec::new();
+        if !changes.is_empty() {
+            let steady = time.steady.0.to_string();
+            changes.push(Change::Meta { key: "steady".to_owned(), value: steady });
+            effects.push(Effect::Persist(changes));
+        }
+        effects.extend(flushed.sends.into_iter().map(|m| Effect::Send(Box::new(m))));
+        effects.push(Effect::Publish(view));
+        effects.extend(self.next_deadline(time).map(Effect::Deadline));
+        effects
+    }
+
+    fn look(&mut self, time: Time, snapshot: &Snapshot, changes: &mut Vec<Change>) {
+        let mut folded = self.tracker.step(time, snapshot);
+        self.picture.note_failures(folded.failures);
+        changes.append(&mut folded.changes);
+        let mut judged = self.rules.step(time, &self.tracker, &snapshot.source, &folded);
+        changes.append(&mut judged.changes);
+        let stepped = self.incidents.step(time, &judged.subjects, &self.rules, &self.tracker);
+        self.take(time, stepped, changes);
+        self.picture.look(time, &snapshot.source, &folded.jobs, &self.tracker, &self.rules);
+    }
+
+    fn take(&mut self, time: Time, stepped: incidents::Stepped, changes: &mut Vec<Change>) {
+        changes.extend(stepped.changes);
+        changes.extend(self.pipeline.take_news(time, &stepped.news, &self.incidents));
+    }
+
+    /// A source or channel of our own that has failed for long is an incident like any other.
+    fn watch_ourselves(&mut self, time: Time, changes: &mut Vec<Change>) {
+        let has_rule = self.rules.set.rules.iter().any(|r| r.when.name() == "source_unreachable");
+        let after = self.settings.failing_after;
+        let found = self.own.step(time, after, &self.tracker, &self.pipeline, has_rule);
+        for (subject, alert) in found {
+            let stepped = self.incidents.step_own(time, &subject, alert.as_ref());
+            self.take(time, stepped, changes);
+        }
+    }
+
+    /// Ends what belongs to sources and channels that left the configuration.
+    fn unwatch(&mut self, time: Time, changes: &mut Vec<Change>) {
+        let sources = &self.settings.sources;
+        let (tracker, pipeline) = (&self.tracker, &self.pipeline);
+        let watched = |subject: &Subject| match subject {
+            Subject::Job(key) => tracker.job(key).is_some(),
+            Subject::Source(name) | Subject::Cluster(name, _) => sources.contains_key(name),
+            Subject::Channel(id) => pipeline.health().contains_key(id),
+        };
+        let stepped = self.incidents.unwatch(time, &watched);
+        self.take(time, stepped, changes);
+    }
+
+    fn prepare_first_report(&mut self, time: Time) {
+        let looks: Vec<Option<Ts>> = self
+            .settings
+            .sources
+            .keys()
+            .map(|name| Some(self.tracker.source(name)?.first_look?.steady))
+            .collect();
+        let all: Option<Vec<Ts>> = looks.iter().copied().collect();
+        let started = self.started.unwrap_or(time).steady;
+        let ready = match all {
+            Some(looks) => looks.into_iter().max(),
+            None => Some(started + FIRST_LOOKS_WITHIN),
+        };
+        let jobs = self.tracker.jobs().count();
+        self.pipeline.set_first_look_ready(ready, jobs);
+    }
+
+    fn next_deadline(&self, time: Time) -> Option<Ts> {
+        let own = self.own.next_deadline(self.settings.failing_after, &self.pipeline);
+        let next = [self.pipeline.next_deadline(&self.incidents), own];
+        // A deadline that is already past would spin: what it was for has just been looked at.
+        next.into_iter().flatten().min().map(|at| at.max(time.steady.shifted(20)))
+    }
+
+    /// For tests and reports.
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+
+    /// For tests and reports.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// For tests and reports.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+}

@@ -1,0 +1,67 @@
+//! Built-in causality: which open incident explains which other one.
+//!
+//! A dead Flink cluster explains its jobs; a job's failure explains its checkpoints, lag and
+//! resources. A source that cannot be seen explains nothing here: what would be concluded from its
+//! silence is unknown already, and a fresh look by another way is news.
+
+use std::collections::BTreeMap;
+
+use super::{Settings, Stepped};
+use crate::model::{Aspect, Change, Incident, Subject, Time};
+use crate::tracker::Tracker;
+
+/// Aspects that follow from a job's failure.
+const SYMPTOMS: [&str; 3] = [Aspect::CHECKPOINTS, Aspect::LAG, Aspect::RESOURCES];
+
+/// Sets who is explained by whom.
+pub(super) fn update(
+    time: Time,
+    settings: &Settings,
+    by_id: &mut BTreeMap<u64, Incident>,
+    current: &BTreeMap<(Subject, Aspect), u64>,
+    tracker: &Tracker,
+    out: &mut Stepped,
+) {
+    let open: Vec<u64> = by_id.values().filter(|i| i.is_open()).map(|i| i.id).collect();
+    for id in open {
+        let Some(incident) = by_id.get(&id) else { continue };
+        let root = root_of(incident, by_id, current, tracker);
+        let (was, until) = (incident.inhibited_by, incident.inhibited_until);
+        let next = match (root, was) {
+            (Some(root), _) => (Some(root), None),
+            (None, Some(old)) => match until {
+                // The root is over: the symptom may need a moment to go away too.
+                None => (Some(old), Some(time.steady + settings.release_after)),
+                Some(until) if time.steady < until => (Some(old), Some(until)),
+                Some(_) => (None, None),
+            },
+            (None, None) => (None, None),
+        };
+        if next != (was, until)
+            && let Some(incident) = by_id.get_mut(&id)
+        {
+            (incident.inhibited_by, incident.inhibited_until) = next;
+            out.changes.push(Change::Incident(Box::new(incident.clone())));
+        }
+    }
+}
+
+fn root_of(
+    incident: &Incident,
+    by_id: &BTreeMap<u64, Incident>,
+    current: &BTreeMap<(Subject, Aspect), u64>,
+    tracker: &Tracker,
+) -> Option<u64> {
+    let key = incident.subject.job()?;
+    let failure = Aspect::from(Aspect::FAILURE);
+    let is_open = |id: &&u64| by_id.get(*id).is_some_and(Incident::is_open);
+    let job = tracker.job(key)?;
+    let cluster = Subject::Cluster(job.source.clone(), job.flink_cluster.clone());
+    if let Some(root) = current.get(&(cluster, failure.clone())).filter(is_open) {
+        return Some(*root);
+    }
+    if SYMPTOMS.contains(&incident.aspect.as_str()) {
+        return current.get(&(incident.subject.clone(), failure)).filter(is_open).copied();
+    }
+    None
+}

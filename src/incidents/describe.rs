@@ -1,0 +1,87 @@
+//! What an incident says about its subject: filled in from what is known at each turn.
+
+use super::Health;
+use crate::model::{Alert, Aspect, Incident, JobState, Subject, Time};
+use crate::tracker::{JobTrack, Tracker};
+
+/// Whether quiet may begin for this subject in this aspect.
+pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &Tracker) -> Health {
+    match subject {
+        Subject::Job(key) => match tracker.job_facts(key, time) {
+            None => Health::Gone,
+            Some(facts) if !facts.is_fresh() => Health::NotYet,
+            Some(facts) => job_health(facts.job, aspect),
+        },
+        Subject::Source(name) | Subject::Cluster(name, _) => match tracker.source(name) {
+            None => Health::Gone,
+            Some(source) if source.is_up() => Health::Well,
+            Some(_) => Health::NotYet,
+        },
+        Subject::Channel(_) => Health::Well,
+    }
+}
+
+fn job_health(job: &JobTrack, aspect: &Aspect) -> Health {
+    if job.missing_since.is_some() {
+        return Health::NotYet;
+    }
+    if job.ended_on_purpose() {
+        return Health::Ended;
+    }
+    let healthy = job.current().is_some_and(crate::tracker::Run::is_healthy);
+    let live = job.state().is_live();
+    match aspect.as_str() {
+        Aspect::FAILURE if healthy => Health::Well,
+        Aspect::FAILURE => Health::NotYet,
+        // Symptoms of a dead job have not gone away.
+        _ if live => Health::Well,
+        _ => Health::NotYet,
+    }
+}
+
+/// Failure counter of the job before the failures that opened this incident.
+pub(super) fn occurrences_base(
+    incident: &Incident,
+    alerts: &[&Alert],
+    tracker: Option<&Tracker>,
+) -> u64 {
+    let Some(job) = job_of(incident, tracker) else { return 0 };
+    let counted = alerts.iter().filter_map(|a| a.evidence.get("count")?.as_u64()).max();
+    job.failures_total.saturating_sub(counted.unwrap_or(1))
+}
+
+/// Everything a person wants to know, as of now.
+pub(super) fn refresh(incident: &mut Incident, tracker: Option<&Tracker>) {
+    let Some(job) = job_of(incident, tracker) else { return };
+    let failure = incident.aspect.as_str() == Aspect::FAILURE;
+    if failure {
+        let counted = job.failures_total.saturating_sub(incident.occurrences_base);
+        incident.occurrences = incident.occurrences.max(counted).max(1);
+        incident.given_up = job.state() == JobState::Failed;
+    }
+    if let Some((_, cause)) = &job.last_cause
+        && failure
+        && incident.root_cause.as_ref() != Some(cause)
+    {
+        incident.root_cause = Some(cause.clone());
+    }
+    if job.checkpoint.is_some() && incident.checkpoint != job.checkpoint {
+        incident.checkpoint.clone_from(&job.checkpoint);
+    }
+    let state = if job.missing_since.is_some() { "MISSING" } else { job.state().as_str() };
+    if incident.subject_state != state {
+        state.clone_into(&mut incident.subject_state);
+    }
+    if let Some(run) = job.current() {
+        if incident.ui_url != run.ui_url {
+            incident.ui_url.clone_from(&run.ui_url);
+        }
+        if run.checkpoints.restored_from.is_some() {
+            incident.restored_from.clone_from(&run.checkpoints.restored_from);
+        }
+    }
+}
+
+fn job_of<'a>(incident: &Incident, tracker: Option<&'a Tracker>) -> Option<&'a JobTrack> {
+    tracker?.job(incident.subject.job()?)
+}

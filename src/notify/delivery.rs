@@ -1,0 +1,143 @@
+//! What a channel said after a try, and going on where a former process was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Settings;
+use super::backoff::{GIVE_UP_AFTER, next_attempt};
+use super::budget::Endpoint;
+use super::ledger::Ledger;
+use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
+use crate::model::{
+    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, Outcome, SendOutcome,
+    Time,
+};
+
+impl Pipeline {
+    /// Goes on where a former process was: group timers, last-told state and budget use come from
+    /// the stored notices, messages and attempts. A message that was on the wire is sent again,
+    /// with the same bytes and the same key.
+    pub fn restore(settings: Settings, composers: Composers, loaded: &Loaded) -> Pipeline {
+        let mut notices: Vec<Notice> = loaded.notices.clone();
+        notices.sort_by_key(|n| n.id);
+        let at = |n: &Notice| {
+            let message = n.message.and_then(|id| loaded.messages.iter().find(|m| m.id == id));
+            message.map_or(n.at_steady, |m| m.at_steady)
+        };
+        let mut endpoints: BTreeMap<String, Endpoint> = BTreeMap::new();
+        let mut health = BTreeMap::new();
+        for plan in settings.receivers.values().flat_map(|r| &r.channels) {
+            endpoints.entry(plan.endpoint.clone()).or_default().limit(&plan.budgets);
+            health.insert(plan.id.clone(), ChannelHealth::default());
+        }
+        for attempt in &loaded.attempts {
+            endpoints.entry(attempt.endpoint.clone()).or_default().attempt(attempt.at);
+        }
+        let mut groups: BTreeMap<(ChannelId, String), Group> = BTreeMap::new();
+        for notice in notices.iter().filter(|n| n.message.is_some()) {
+            let group = groups.entry((notice.to.clone(), notice.group.clone())).or_default();
+            group.last_flush = group.last_flush.max(Some(at(notice)));
+        }
+        let storms = loaded
+            .messages
+            .iter()
+            .filter(|m| m.kind == MessageKind::Storm)
+            .map(|m| (m.to.clone(), m.at_steady + settings.route.group_interval))
+            .collect();
+        let ledger = Ledger::restore(&notices, &at);
+        let due = |m: &&Message| m.state == MessageState::Due;
+        Pipeline {
+            installation: loaded.installation.clone(),
+            notices: notices
+                .into_iter()
+                .filter(|n| n.outcome == Outcome::Pending)
+                .map(|n| (n.id, n))
+                .collect(),
+            messages: loaded
+                .messages
+                .iter()
+                .filter(due)
+                .map(|m| (m.id, Message { next_attempt: None, ..m.clone() }))
+                .collect(),
+            in_flight: BTreeSet::new(),
+            ledger,
+            groups,
+            endpoints,
+            health,
+            openings: BTreeMap::new(),
+            storms,
+            counts: BTreeMap::new(),
+            next_notice: loaded.max_notice + 1,
+            next_message: loaded.max_message + 1,
+            first_look_ready: None,
+            jobs_watched: 0,
+            settings,
+            composers,
+        }
+    }
+
+    /// Takes in the result of a try.
+    pub fn delivered(&mut self, time: Time, id: u64, outcome: &SendOutcome) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.in_flight.remove(&id);
+        let Some(mut message) = self.messages.get(&id).cloned() else { return changes };
+        let health = self.health.entry(message.to.clone()).or_default();
+        match outcome {
+            SendOutcome::Delivered => {
+                health.failing_since = None;
+                health.error = None;
+                health.sent += 1;
+                message.state = MessageState::Sent;
+                message.error = None;
+            }
+            SendOutcome::Retry { after_ms, error } => {
+                health.failing_since.get_or_insert(time);
+                health.error = Some(error.clone());
+                message.error = Some(error.clone());
+                if time.steady.since(message.at_steady) > GIVE_UP_AFTER {
+                    message.state = MessageState::Failed;
+                } else {
+                    let at = next_attempt(time.steady, id, message.attempts, *after_ms);
+                    message.next_attempt = Some(at);
+                }
+            }
+            SendOutcome::Rejected { error } => {
+                health.failing_since.get_or_insert(time);
+                health.error = Some(error.clone());
+                message.error = Some(error.clone());
+                message.state = MessageState::Failed;
+            }
+        }
+        if message.state == MessageState::Due {
+            changes.push(Change::Message(Box::new(message.clone())));
+            self.messages.insert(id, message);
+            return changes;
+        }
+        message.done_at = Some(time.wall);
+        self.messages.remove(&id);
+        self.settle(time, &message, &mut changes);
+        changes.push(Change::Message(Box::new(message)));
+        changes
+    }
+
+    /// The notices of a message that reached its end reach theirs.
+    fn settle(&mut self, time: Time, message: &Message, changes: &mut Vec<Change>) {
+        let folds = matches!(message.kind, MessageKind::Digest | MessageKind::Storm);
+        for (position, id) in message.notices.iter().enumerate() {
+            if let Some(notice) = self.notices.get_mut(id) {
+                notice.attempts = message.attempts;
+                notice.error.clone_from(&message.error);
+                if message.state == MessageState::Failed {
+                    self.ledger.untell(notice);
+                }
+            }
+            let outcome = match message.state {
+                MessageState::Failed => Outcome::Failed,
+                _ if folds || position >= message.named as usize && message.notices.len() > 1 => {
+                    Outcome::Folded
+                }
+                _ => Outcome::Sent,
+            };
+            self.finish(*id, outcome, time, changes);
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! What is due now: repetitions, groups, storms, the first report, digests; then the sending.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::pipeline::{Flushed, Pipeline, is_opening};
+use super::{Route, compose};
+use crate::incidents::Incidents;
+use crate::model::{
+    Attempt, Change, ChannelId, Message, MessageKind, MessageState, NoticeReason, Severity, Time,
+    Ts,
+};
+
+/// Messages of one channel on the wire at once.
+const IN_FLIGHT: usize = 2;
+/// The first report waits at least this long for the facts that take a second look.
+const FIRST_LOOK_WAIT: Duration = Duration::from_secs(10);
+
+impl Pipeline {
+    /// Composes what is due and says what to send now.
+    pub fn flush(&mut self, time: Time, incidents: &Incidents) -> Flushed {
+        let mut out = Flushed::default();
+        self.ledger.retain(&|id| incidents.get(id).is_some());
+        self.repeat(time, incidents, &mut out.changes);
+        self.hold_inhibited(incidents, &mut out.changes);
+        let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
+        for to in channels {
+            self.flush_channel(time, &to, incidents, &mut out.changes);
+        }
+        self.send_due(time, &mut out);
+        out
+    }
+
+    /// Notices that are not in a message yet: (id, channel).
+    fn waiting(&self) -> impl Iterator<Item = (u64, ChannelId)> + '_ {
+        self.notices.values().filter(|n| n.message.is_none()).map(|n| (n.id, n.to.clone()))
+    }
+
+    /// Open incidents nobody has been reminded of for long enough.
+    fn repeat(&mut self, time: Time, incidents: &Incidents, changes: &mut Vec<Change>) {
+        let mut due = Vec::new();
+        for (id, to, told) in self.ledger.open() {
+            let Some(incident) = incidents.get(id).filter(|i| i.is_open()) else { continue };
+            let quiet = incident.flapping
+                || incident.inhibited_by.is_some()
+                || incident.quiet_since.is_some()
+                || incident.state == crate::model::IncidentState::Acknowledged;
+            let interval = self.route_of(incident, &to.receiver).repeat_interval;
+            if !quiet && time.steady >= told.repeat_at(interval) {
+                due.push((id, to.clone()));
+            }
+        }
+        for (id, to) in due {
+            let pending = self.notices.values().any(|n| n.incident == id && n.to == to);
+            if let Some(incident) = incidents.get(id).filter(|_| !pending) {
+                let group = self.route_of(incident, &to.receiver).group_key(&incident.labels);
+                self.add_notice(time, incident, NoticeReason::Repeat, to, group, changes);
+            }
+        }
+    }
+
+    fn route_of(&self, incident: &crate::model::Incident, receiver: &str) -> Route {
+        let mut labels = incident.labels.clone();
+        labels.set("severity", incident.severity.as_str());
+        let matching = self.settings.route.matching(&labels);
+        let route = matching.iter().find(|r| r.receiver == receiver);
+        route.map_or_else(|| self.settings.route.clone(), |r| (*r).clone())
+    }
+
+    /// Writes down what holds a notice, when that changes.
+    fn hold(&mut self, id: u64, reason: Option<String>, changes: &mut Vec<Change>) {
+        if let Some(notice) = self.notices.get_mut(&id)
+            && notice.held_by != reason
+        {
+            notice.held_by = reason;
+            changes.push(Change::Notice(Box::new(notice.clone())));
+        }
+    }
+
+    fn hold_inhibited(&mut self, incidents: &Incidents, changes: &mut Vec<Change>) {
+        let held: Vec<(u64, Option<String>)> = self
+            .notices
+            .values()
+            .filter(|n| n.message.is_none() && n.reason != NoticeReason::Resolved)
+            .filter_map(|n| {
+                let root = incidents.get(n.incident)?.inhibited_by;
+                let was = n.held_by.as_deref().is_some_and(|h| h.starts_with("inhibited"));
+                match root {
+                    Some(root) => Some((n.id, Some(format!("inhibited by #{root}")))),
+                    None => was.then_some((n.id, None)),
+                }
+            })
+            .collect();
+        for (id, reason) in held {
+            self.hold(id, reason, changes);
+        }
+    }
+
+    /// Notices of a channel nothing but time and budget can hold.
+    fn eligible(&self, to: &ChannelId) -> Vec<u64> {
+        let inhibited =
+            |h: &Option<String>| h.as_deref().is_some_and(|h| h.starts_with("inhibited"));
+        self.notices
+            .values()
+            .filter(|n| n.to == *to && n.message.is_none() && !inhibited(&n.held_by))
+            .map(|n| n.id)
+            .collect()
+    }
+
+    fn flush_channel(
+        &mut self,
+        time: Time,
+        to: &ChannelId,
+        incidents: &Incidents,
+        changes: &mut Vec<Change>,
+    ) {
+        let (first, rest): (Vec<u64>, Vec<u64>) =
+            self.eligible(to).into_iter().partition(|id| self.is_first_look(*id));
+        if !first.is_empty() && self.first_report_due(&first).is_some_and(|at| at <= time.steady) {
+            self.compose(
+                time,
+                to,
+                MessageKind::FirstLook,
+                "first_look",
+                &first,
+                incidents,
+                changes,
+            );
+        }
+        if rest.is_empty() {
+            return;
+        }
+        let due = self.due_notices(time, to, &rest);
+        if due.is_empty() {
+            return;
+        }
+        if self.in_storm(time, to, &rest) {
+            let after = self.storms.get(to).copied().filter(|at| *at > time.steady);
+            if after.is_some() {
+                for id in &due {
+                    self.hold(*id, Some("storm".to_owned()), changes);
+                }
+                return;
+            }
+            // Everything that waits for this channel goes into the one storm message.
+            if self.compose(time, to, MessageKind::Storm, "storm", &rest, incidents, changes) {
+                let interval = self.settings.route.group_interval;
+                self.storms.insert(to.clone(), time.steady + interval);
+            }
+            return;
+        }
+        let held_back = due.iter().any(|id| {
+            let held = self.notices.get(id).and_then(|n| n.held_by.as_deref());
+            held.is_some_and(|h| h.starts_with("budget") || h.starts_with("storm"))
+        });
+        if held_back {
+            self.compose(time, to, MessageKind::Digest, "digest", &due, incidents, changes);
+            return;
+        }
+        let mut by_group: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for id in due {
+            if let Some(notice) = self.notices.get(&id) {
+                by_group.entry(notice.group.clone()).or_default().push(id);
+            }
+        }
+        let split = self.channel(to).is_some_and(|c| c.per_incident);
+        for (group, ids) in by_group {
+            for part in parts(self, &ids, split) {
+                let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
+                let several = several.collect::<BTreeSet<u64>>().len() > 1;
+                let kind = if several { MessageKind::Group } else { MessageKind::Incident };
+                self.compose(time, to, kind, &group, &part, incidents, changes);
+            }
+        }
+    }
+
+    fn is_first_look(&self, id: u64) -> bool {
+        self.notices.get(&id).is_some_and(|n| n.reason == NoticeReason::FirstLook)
+    }
+
+    fn first_report_due(&self, ids: &[u64]) -> Option<Ts> {
+        let ready = self.first_look_ready?;
+        let first = ids.iter().filter_map(|id| self.notices.get(id)).map(|n| n.at_steady).min()?;
+        let wait = self.settings.route.group_wait.max(FIRST_LOOK_WAIT);
+        Some(ready.max(first + wait))
+    }
+
+    /// Those whose group may speak now; starts the timers of new groups.
+    fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
+        let mut due = Vec::new();
+        for id in ids {
+            let Some(notice) = self.notices.get(id) else { continue };
+            let (group, since) = (notice.group.clone(), notice.at_steady);
+            let at = self.group_due(to, &group, since);
+            if at <= time.steady {
+                due.push(*id);
+            }
+        }
+        due
+    }
+
+    /// When the group of a notice speaks next, and keeps it.
+    fn group_due(&mut self, to: &ChannelId, group: &str, since: Ts) -> Ts {
+        let route_id = group.split(':').next().unwrap_or_default();
+        let route = self.settings.route.find(route_id).unwrap_or(&self.settings.route);
+        let (wait, interval) = (route.group_wait, route.group_interval);
+        let state = self.groups.entry((to.clone(), group.to_owned())).or_default();
+        let next = match (state.next_flush, state.last_flush) {
+            (Some(next), _) => next,
+            // A group that has been silent for its interval starts over.
+            (None, Some(last)) if since.since(last) < interval => last + interval,
+            _ => since + wait,
+        };
+        state.next_flush = Some(next);
+        next
+    }
+
+    fn in_storm(&self, time: Time, to: &ChannelId, waiting: &[u64]) -> bool {
+        let storm = self.settings.storm;
+        let incidents: BTreeSet<u64> =
+            waiting.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident).collect();
+        if incidents.len() >= storm.incidents as usize {
+            return true;
+        }
+        let from = time.steady - storm.within;
+        let recent = self
+            .openings
+            .get(&to.receiver)
+            .map_or(0, |times| times.iter().filter(|at| **at >= from).count());
+        let opening =
+            waiting.iter().any(|id| self.notices.get(id).is_some_and(|n| is_opening(n.reason)));
+        opening && recent >= storm.incidents as usize
+    }
+
+    /// Makes one message of these notices if the endpoint's budget allows it; says whether.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
+    fn compose(
+        &mut self,
+        time: Time,
+        to: &ChannelId,
+        kind: MessageKind,
+        group: &str,
+        ids: &[u64],
+        incidents: &Incidents,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let Some(plan) = self.channel(to).cloned() else { return false };
+        let urgent = ids.iter().filter_map(|id| self.notices.get(id)).any(|n| {
+            n.reason == NoticeReason::Resolved
+                || incidents.get(n.incident).is_some_and(|i| i.severity == Severity::Critical)
+        });
+        let ahead = self.promised(&plan.endpoint);
+        let endpoint = self.endpoints.entry(plan.endpoint.clone()).or_default();
+        let free = endpoint.free_at(time.steady, ahead, !urgent);
+        if free > time.steady {
+            let reason = endpoint.describe();
+            for id in ids {
+                self.hold(*id, Some(reason.clone()), changes);
+            }
+            return false;
+        }
+        compose::message(self, time, &plan, kind, group, ids, urgent, incidents, changes);
+        true
+    }
+
+    /// Messages composed for an endpoint and not yet tried.
+    fn promised(&self, endpoint: &str) -> usize {
+        self.messages.values().filter(|m| m.endpoint == endpoint && m.attempts == 0).count()
+    }
+
+    fn send_due(&mut self, time: Time, out: &mut Flushed) {
+        let mut busy: BTreeMap<ChannelId, usize> = BTreeMap::new();
+        let mut open_incidents: BTreeSet<(ChannelId, u64)> = BTreeSet::new();
+        let ids: Vec<u64> = self.messages.keys().copied().collect();
+        for id in &self.in_flight {
+            if let Some(message) = self.messages.get(id) {
+                *busy.entry(message.to.clone()).or_default() += 1;
+            }
+        }
+        for id in ids {
+            let Some(message) = self.messages.get(&id) else { continue };
+            let to = message.to.clone();
+            let about: BTreeSet<(ChannelId, u64)> = message
+                .notices
+                .iter()
+                .filter_map(|n| self.notices.get(n))
+                .map(|n| (to.clone(), n.incident))
+                .collect();
+            // News of one incident reach one channel in order.
+            let behind = about.iter().any(|a| open_incidents.contains(a));
+            open_incidents.extend(about);
+            let waits = message.next_attempt.is_some_and(|at| at > time.steady);
+            let full = busy.get(&to).copied().unwrap_or(0) >= IN_FLIGHT;
+            if behind || waits || full || self.in_flight.contains(&id) {
+                continue;
+            }
+            let endpoint = self.endpoints.entry(message.endpoint.clone()).or_default();
+            let free = endpoint.free_at(time.steady, 0, false);
+            if free > time.steady {
+                if let Some(message) = self.messages.get_mut(&id) {
+                    message.next_attempt = Some(free);
+                }
+                continue;
+            }
+            endpoint.attempt(time.steady);
+            *busy.entry(to.clone()).or_default() += 1;
+            self.in_flight.insert(id);
+            self.health.entry(to).or_default().attempts += 1;
+            if let Some(message) = self.messages.get_mut(&id) {
+                out.changes.push(begin(message, time));
+                out.changes.push(Change::Message(Box::new(message.clone())));
+                out.sends.push(message.clone());
+            }
+        }
+    }
+
+    /// When something may be due next without anything else happening.
+    pub fn next_deadline(&self, incidents: &Incidents) -> Option<Ts> {
+        let mut times: Vec<Ts> = Vec::new();
+        for notice in self.notices.values().filter(|n| n.message.is_none()) {
+            if notice.held_by.as_deref().is_some_and(|h| h.starts_with("inhibited")) {
+                times.extend(incidents.get(notice.incident).and_then(|i| i.inhibited_until));
+                continue;
+            }
+            if notice.reason == NoticeReason::FirstLook {
+                times.extend(self.first_report_due(&[notice.id]));
+                continue;
+            }
+            let key = (notice.to.clone(), notice.group.clone());
+            let mut at =
+                self.groups.get(&key).and_then(|g| g.next_flush).unwrap_or(notice.at_steady);
+            if notice.held_by.as_deref() == Some("storm") {
+                at = at.max(self.storms.get(&notice.to).copied().unwrap_or(at));
+            }
+            if notice.held_by.as_deref().is_some_and(|h| h.starts_with("budget"))
+                && let Some(plan) = self.channel(&notice.to)
+                && let Some(endpoint) = self.endpoints.get(&plan.endpoint)
+            {
+                // Asked again each second: what is promised meanwhile moves it.
+                let free = endpoint.free_at(at, 0, false);
+                at = at.max(free).max(notice.at_steady + Duration::from_secs(1));
+            }
+            times.push(at);
+        }
+        for (id, message) in &self.messages {
+            if !self.in_flight.contains(id) {
+                times.push(message.next_attempt.unwrap_or(message.at_steady));
+            }
+        }
+        for (id, to, told) in self.ledger.open() {
+            if let Some(incident) = incidents.get(id).filter(|i| i.is_open() && !i.flapping) {
+                times.push(told.repeat_at(self.route_of(incident, &to.receiver).repeat_interval));
+            }
+        }
+        times.into_iter().min()
+    }
+}
+
+fn begin(message: &mut Message, time: Time) -> Change {
+    debug_assert_eq!(message.state, MessageState::Due);
+    message.attempts += 1;
+    message.next_attempt = None;
+    Change::Attempt(Attempt {
+        message: message.id,
+        number: message.attempts,
+        endpoint: message.endpoint.clone(),
+        at: time.steady,
+    })
+}
+
+/// One part per incident where the channel threads by incident, else all in one.
+fn parts(pipeline: &Pipeline, ids: &[u64], split: bool) -> Vec<Vec<u64>> {
+    if !split {
+        return vec![ids.to_vec()];
+    }
+    let mut by_incident: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for id in ids {
+        if let Some(notice) = pipeline.notices.get(id) {
+            by_incident.entry(notice.incident).or_default().push(*id);
+        }
+    }
+    by_incident.into_values().collect()
+}

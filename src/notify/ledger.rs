@@ -1,0 +1,106 @@
+//! Who was told what: the only owner of "was this channel already told of this incident".
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{ChannelId, Notice, NoticeReason, Outcome, Ts};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What one channel knows of one incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Steady time of the last news.
+    pub(super) last: Ts,
+    /// Repetitions since.
+    pub(super) repeats: u32,
+    /// Told that it is open and not told that it is over.
+    pub(super) open: bool,
+    /// News so far: the number of the last one in the thread.
+    pub(super) sequence: u32,
+}
+
+/// The ledger.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    told: BTreeMap<(u64, ChannelId), Told>,
+}
+
+impl Ledger {
+    /// Rebuilds it from notices in order of their ids.
+    pub(super) fn restore(notices: &[Notice], at_steady: &dyn Fn(&Notice) -> Ts) -> Ledger {
+        let mut ledger = Ledger::default();
+        for notice in notices.iter().filter(|n| n.message.is_some()) {
+            if notice.outcome != Outcome::Failed {
+                ledger.tell(notice, at_steady(notice));
+            }
+        }
+        ledger
+    }
+
+    /// A notice went into a message.
+    pub(super) fn tell(&mut self, notice: &Notice, now: Ts) {
+        let entry = self.told.entry((notice.incident, notice.to.clone())).or_insert(Told {
+            last: now,
+            repeats: 0,
+            open: true,
+            sequence: 0,
+        });
+        entry.last = now;
+        entry.sequence += 1;
+        entry.open = notice.reason != NoticeReason::Resolved;
+        entry.repeats = if notice.reason == NoticeReason::Repeat { entry.repeats + 1 } else { 0 };
+    }
+
+    /// The vendor refused the message that told it.
+    pub(super) fn untell(&mut self, notice: &Notice) {
+        if let Some(told) = self.told.get_mut(&(notice.incident, notice.to.clone()))
+            && matches!(
+                notice.reason,
+                NoticeReason::Opened | NoticeReason::FirstLook | NoticeReason::Reopened
+            )
+        {
+            told.open = false;
+        }
+    }
+
+    /// What a channel knows of an incident.
+    pub(super) fn get(&self, incident: u64, to: &ChannelId) -> Option<Told> {
+        self.told.get(&(incident, to.clone())).copied()
+    }
+
+    /// Channels that believe it is open.
+    pub(super) fn believers(&self, incident: u64) -> Vec<ChannelId> {
+        self.of(incident).filter(|(_, t)| t.open).map(|(to, _)| to.clone()).collect()
+    }
+
+    fn of(&self, incident: u64) -> impl Iterator<Item = (&ChannelId, &Told)> {
+        let none = ChannelId { receiver: String::new(), channel: String::new() };
+        self.told
+            .range((incident, none)..)
+            .take_while(move |((id, _), _)| *id == incident)
+            .map(|((_, to), told)| (to, told))
+    }
+
+    /// Open entries, for repetitions.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u64, &ChannelId, &Told)> {
+        self.told.iter().filter(|(_, t)| t.open).map(|((id, to), told)| (*id, to, told))
+    }
+
+    /// Forgets incidents that are no longer kept.
+    pub(super) fn retain(&mut self, keep: &dyn Fn(u64) -> bool) {
+        self.told.retain(|(id, _), _| keep(*id));
+    }
+}
+
+impl Told {
+    /// When it is worth saying again: after the interval, then twice that, then daily.
+    pub(super) fn repeat_at(&self, interval: Duration) -> Ts {
+        let wait = match self.repeats {
+            0 => interval,
+            1 => (interval * 2).min(DAY.max(interval)),
+            _ => DAY.max(interval),
+        };
+        self.last + wait
+    }
+}

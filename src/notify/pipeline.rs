@@ -1,0 +1,280 @@
+//! The pipeline: news become notices, notices wait for their reasons, due ones become messages.
+//!
+//! Order in which a notice may be held: inhibited → group → budget. The first that holds it is its
+//! recorded reason. Whatever is held stays a row and ends somewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::budget::Endpoint;
+use super::ledger::Ledger;
+use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
+use crate::incidents::{Incidents, News};
+use crate::model::{
+    Change, ChannelId, Incident, Message, Notice, NoticeReason, Outcome, Subject, Time, Ts,
+};
+
+/// What writes the messages of each channel.
+pub type Composers = BTreeMap<ChannelId, Arc<dyn Compose>>;
+
+/// How a channel of our own does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelHealth {
+    /// Since when every try has failed.
+    pub failing_since: Option<Time>,
+    /// The last error.
+    pub error: Option<String>,
+    /// Accepted messages in this process.
+    pub sent: u64,
+    /// Tries in this process.
+    pub attempts: u64,
+}
+
+/// What the pipeline wants after a turn.
+#[derive(Debug, Default)]
+pub struct Flushed {
+    /// Rows to keep, before anything is sent.
+    pub changes: Vec<Change>,
+    /// Messages to try now.
+    pub sends: Vec<Message>,
+}
+
+/// A group of notices of one receiver: when it speaks next.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Group {
+    pub(super) last_flush: Option<Ts>,
+    pub(super) next_flush: Option<Ts>,
+}
+
+/// The pipeline's state.
+pub struct Pipeline {
+    pub(super) settings: Settings,
+    pub(super) composers: Composers,
+    pub(super) installation: String,
+    /// Not yet at an outcome.
+    pub(super) notices: BTreeMap<u64, Notice>,
+    /// Not yet accepted or given up.
+    pub(super) messages: BTreeMap<u64, Message>,
+    pub(super) in_flight: BTreeSet<u64>,
+    pub(super) ledger: Ledger,
+    /// By channel and group key.
+    pub(super) groups: BTreeMap<(ChannelId, String), Group>,
+    pub(super) endpoints: BTreeMap<String, Endpoint>,
+    pub(super) health: BTreeMap<ChannelId, ChannelHealth>,
+    /// Steady times of openings per receiver, for storms.
+    pub(super) openings: BTreeMap<String, Vec<Ts>>,
+    /// When a receiver's storm may speak again.
+    pub(super) storms: BTreeMap<ChannelId, Ts>,
+    pub(super) counts: BTreeMap<(ChannelId, Outcome, NoticeReason), u64>,
+    pub(super) next_notice: u64,
+    pub(super) next_message: u64,
+    /// Steady time from which on the first report may be given; `None`: not yet.
+    pub(super) first_look_ready: Option<Ts>,
+    /// Jobs looked at, for the first report.
+    pub(super) jobs_watched: usize,
+}
+
+impl Pipeline {
+    /// News become one notice per channel of every receiver the routes name.
+    pub fn take_news(&mut self, time: Time, news: &[News], incidents: &Incidents) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for item in news {
+            let Some(incident) = incidents.get(item.incident) else { continue };
+            if item.reason == NoticeReason::Resolved {
+                self.note_end(time, incident, &mut changes);
+                continue;
+            }
+            if is_opening(item.reason) {
+                self.note_opening(time, incident);
+            }
+            for (to, group) in self.targets(incident) {
+                self.add_notice(time, incident, item.reason, to, group, &mut changes);
+            }
+        }
+        changes
+    }
+
+    /// A resolution goes to exactly the channels that were told of the opening. Openings still
+    /// waiting for their group are brief; those held by a budget or storm are counted in it.
+    fn note_end(&mut self, time: Time, incident: &Incident, changes: &mut Vec<Change>) {
+        let waiting: Vec<u64> = self
+            .notices
+            .values()
+            .filter(|n| n.incident == incident.id && n.message.is_none())
+            .map(|n| n.id)
+            .collect();
+        let mut counted = BTreeSet::new();
+        for id in waiting {
+            let Some(notice) = self.notices.get(&id) else { continue };
+            let told = self.ledger.get(incident.id, &notice.to).is_some_and(|t| t.open);
+            let held = notice.held_by.as_deref().unwrap_or_default();
+            if held.starts_with("budget") || held.starts_with("storm") {
+                if !told {
+                    counted.insert(notice.to.clone());
+                }
+                continue;
+            }
+            let outcome =
+                if held.starts_with("inhibited") || told { Outcome::Muted } else { Outcome::Brief };
+            self.finish(id, outcome, time, changes);
+        }
+        let mut to_tell = self.ledger.believers(incident.id);
+        to_tell.extend(counted);
+        for to in to_tell {
+            let Some(plan) = self.channel(&to) else { continue };
+            if plan.send_resolved {
+                let group = self.group_of(incident, &to.receiver);
+                let reason = NoticeReason::Resolved;
+                self.add_notice(time, incident, reason, to, group, changes);
+            }
+        }
+    }
+
+    pub(super) fn add_notice(
+        &mut self,
+        time: Time,
+        incident: &Incident,
+        reason: NoticeReason,
+        to: ChannelId,
+        group: String,
+        changes: &mut Vec<Change>,
+    ) {
+        let notice = Notice {
+            id: self.next_notice,
+            incident: incident.id,
+            to,
+            reason,
+            rank: incident.rank(),
+            outcome: Outcome::Pending,
+            held_by: None,
+            group,
+            message: None,
+            at: time.wall,
+            at_steady: time.steady,
+            done_at: None,
+            attempts: 0,
+            error: None,
+        };
+        self.next_notice += 1;
+        changes.push(Change::Notice(Box::new(notice.clone())));
+        self.notices.insert(notice.id, notice);
+    }
+
+    fn note_opening(&mut self, time: Time, incident: &Incident) {
+        let receivers: BTreeSet<String> =
+            self.routes(incident).into_iter().map(|r| r.receiver.clone()).collect();
+        let keep_from = time.steady - self.settings.storm.within * 4;
+        for receiver in receivers {
+            let times = self.openings.entry(receiver).or_default();
+            times.retain(|at| *at >= keep_from);
+            if times.len() < 10_000 {
+                times.push(time.steady);
+            }
+        }
+    }
+
+    fn routes(&self, incident: &Incident) -> Vec<Route> {
+        let mut labels = incident.labels.clone();
+        labels.set("severity", incident.severity.as_str());
+        self.settings.route.matching(&labels).into_iter().cloned().collect()
+    }
+
+    /// (channel, group key) of everybody the routes name.
+    fn targets(&self, incident: &Incident) -> Vec<(ChannelId, String)> {
+        if let Subject::Channel(broken) = &incident.subject {
+            return self.around(broken);
+        }
+        let mut targets: Vec<(ChannelId, String)> = Vec::new();
+        for route in self.routes(incident) {
+            let Some(receiver) = self.settings.receivers.get(&route.receiver) else { continue };
+            for plan in &receiver.channels {
+                if !targets.iter().any(|(to, _)| *to == plan.id) {
+                    targets.push((plan.id.clone(), route.group_key(&incident.labels)));
+                }
+            }
+        }
+        targets
+    }
+
+    /// Who hears that a channel is broken: its own receiver and the root's, by what works; where
+    /// nothing of that is left, whatever else works.
+    fn around(&self, broken: &ChannelId) -> Vec<(ChannelId, String)> {
+        let endpoint = self.channel(broken).map(|p| p.endpoint.clone());
+        let works = |plan: &&ChannelPlan| {
+            plan.id != *broken
+                && Some(&plan.endpoint) != endpoint.as_ref()
+                && self.health.get(&plan.id).is_none_or(|h| h.failing_since.is_none())
+        };
+        let near = [broken.receiver.as_str(), self.settings.route.receiver.as_str()];
+        let of = |names: &dyn Fn(&ReceiverPlan) -> bool| -> BTreeSet<ChannelId> {
+            let receivers = self.settings.receivers.values().filter(|r| names(r));
+            receivers.flat_map(|r| &r.channels).filter(works).map(|p| p.id.clone()).collect()
+        };
+        let mut found = of(&|r| near.contains(&r.name.as_str()));
+        if found.is_empty() {
+            found = of(&|_| true);
+        }
+        found.into_iter().map(|to| (to, "weir:".to_owned())).collect()
+    }
+
+    fn group_of(&self, incident: &Incident, receiver: &str) -> String {
+        if matches!(incident.subject, Subject::Channel(_)) {
+            return "weir:".to_owned();
+        }
+        let routes = self.routes(incident);
+        let route = routes.iter().find(|r| r.receiver == receiver);
+        route.unwrap_or(&self.settings.route).group_key(&incident.labels)
+    }
+
+    /// The plan of a channel, while it is configured.
+    pub fn channel(&self, id: &ChannelId) -> Option<&ChannelPlan> {
+        let receiver = self.settings.receivers.get(&id.receiver)?;
+        receiver.channels.iter().find(|c| c.id == *id)
+    }
+
+    /// A notice reaches its end.
+    pub(super) fn finish(
+        &mut self,
+        id: u64,
+        outcome: Outcome,
+        time: Time,
+        changes: &mut Vec<Change>,
+    ) {
+        let Some(mut notice) = self.notices.remove(&id) else { return };
+        notice.outcome = outcome;
+        notice.done_at = Some(time.wall);
+        *self.counts.entry((notice.to.clone(), outcome, notice.reason)).or_default() += 1;
+        changes.push(Change::Notice(Box::new(notice)));
+    }
+
+    /// Sources have been looked at for the first time: the first report may be given from `at` on.
+    pub fn set_first_look_ready(&mut self, at: Option<Ts>, jobs_watched: usize) {
+        self.first_look_ready = at;
+        self.jobs_watched = jobs_watched;
+    }
+
+    /// How the channels do.
+    pub fn health(&self) -> &BTreeMap<ChannelId, ChannelHealth> {
+        &self.health
+    }
+
+    /// Settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Notices by outcome since the process started.
+    pub fn counts(&self) -> &BTreeMap<(ChannelId, Outcome, NoticeReason), u64> {
+        &self.counts
+    }
+
+    /// Notices that wait, and messages that are due.
+    pub fn backlog(&self) -> (usize, usize) {
+        (self.notices.len(), self.messages.len())
+    }
+}
+
+/// Reasons that open an incident for its readers.
+pub(super) fn is_opening(reason: NoticeReason) -> bool {
+    matches!(reason, NoticeReason::Opened | NoticeReason::Reopened | NoticeReason::Flapping)
+}

@@ -1,0 +1,363 @@
+//! Judges every rule for every subject of a source after a look at it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::kinds::{Facts, Scope};
+use super::lifecycle::{Life, Waits, advance};
+use super::{Rule, RuleSet};
+use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Ts, Verdict};
+use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
+
+/// What is true on the first judgement within this time of a source's first look was wrong before.
+const FIRST_LOOK_GRACE: Duration = Duration::from_secs(60);
+
+/// Where the labels of alerts come from, beyond what sources find out.
+#[derive(Clone)]
+pub struct LabelBook {
+    /// Labels each source gives to all it shows.
+    pub sources: BTreeMap<String, Labels>,
+    /// `job_labels` of the configuration; sees the labels so far.
+    pub job_labels: Arc<dyn Fn(&mut Labels) + Send + Sync>,
+}
+
+impl Default for LabelBook {
+    fn default() -> Self {
+        LabelBook { sources: BTreeMap::new(), job_labels: Arc::new(|_| {}) }
+    }
+}
+
+impl std::fmt::Debug for LabelBook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LabelBook").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+impl LabelBook {
+    /// Labels of everything about a job, without the rule's own.
+    pub fn of_job(&self, job: &JobTrack) -> Labels {
+        let mut labels = Labels::default();
+        labels.set("source", job.source.as_str());
+        labels.set("cluster", job.cluster.as_str());
+        labels.set("namespace", job.namespace.as_str());
+        labels.set("flink_cluster", job.flink_cluster.as_str());
+        labels.set("job_name", job.name.as_str());
+        self.add_source(&job.source, &mut labels);
+        labels.extend(&job.labels);
+        (self.job_labels)(&mut labels);
+        labels
+    }
+
+    /// Labels of everything about a source or a Flink cluster in it.
+    pub fn of_source(&self, source: &str, flink_cluster: Option<&str>) -> Labels {
+        let mut labels = Labels::default();
+        labels.set("source", source);
+        labels.set("cluster", source);
+        labels.set("flink_cluster", flink_cluster.unwrap_or_default());
+        self.add_source(source, &mut labels);
+        labels
+    }
+
+    fn add_source(&self, source: &str, labels: &mut Labels) {
+        if let Some(own) = self.sources.get(source) {
+            labels.extend(own);
+        }
+    }
+}
+
+/// The rules and the alerts that are pending or firing.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// The rules.
+    pub set: RuleSet,
+    book: LabelBook,
+    alerts: BTreeMap<Subject, BTreeMap<RuleId, Alert>>,
+    /// Sources whose first look was in this process, and until when it counts as one.
+    grace: BTreeMap<String, Ts>,
+    /// Judged false (or true) once since the first look: what comes now is news.
+    judged: BTreeSet<(Subject, RuleId)>,
+}
+
+/// What one round of judgements changed.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Rows to keep.
+    pub changes: Vec<Change>,
+    /// Subjects that were judged.
+    pub subjects: Vec<Subject>,
+}
+
+impl Rules {
+    /// Goes on where a former process was. Alerts of rules that are gone are dropped.
+    pub fn restore(set: RuleSet, book: LabelBook, loaded: &Loaded) -> (Rules, Vec<Change>) {
+        let mut rules = Rules { set, book, ..Rules::default() };
+        let mut changes = Vec::new();
+        for alert in &loaded.alerts {
+            if rules.set.rules.iter().any(|r| r.id == alert.rule) {
+                let of_subject = rules.alerts.entry(alert.subject.clone()).or_default();
+                of_subject.insert(alert.rule.clone(), alert.clone());
+            } else {
+                changes.push(Change::ForgetAlert {
+                    rule: alert.rule.clone(),
+                    subject: alert.subject.clone(),
+                });
+            }
+        }
+        (rules, changes)
+    }
+
+    /// Where labels come from.
+    pub fn book(&self) -> &LabelBook {
+        &self.book
+    }
+
+    /// Judges all rules for a source, its Flink clusters and its jobs.
+    pub fn step(&mut self, time: Time, tracker: &Tracker, source: &str, folded: &Folded) -> Judged {
+        let mut judged = Judged::default();
+        let Some(track) = tracker.source(source) else { return judged };
+        if folded.first_look {
+            self.grace.insert(source.to_owned(), time.steady + FIRST_LOOK_GRACE);
+        }
+        let in_grace = self.grace.get(source).is_some_and(|until| time.steady <= *until);
+        if !in_grace && self.grace.remove(source).is_some() && self.grace.is_empty() {
+            self.judged.clear();
+        }
+        let rules = std::mem::take(&mut self.set.rules);
+
+        let facts = SourceFacts { source: track, jobs: folded.jobs.len(), time };
+        let subject = Subject::Source(source.to_owned());
+        let book = self.book.clone();
+        let labels = || book.of_source(source, None);
+        let values = || named(source);
+        let turn = Turn { time, rules: &rules, first_look: false };
+        self.judge(
+            turn,
+            Scope::Sources,
+            subject,
+            &Facts::Source(facts),
+            &labels,
+            &values,
+            &mut judged,
+        );
+
+        let emptied: BTreeSet<&String> = track.emptied.keys().collect();
+        let alerted: BTreeSet<String> = self.alerted_clusters(source);
+        for cluster in emptied.into_iter().chain(alerted.iter()).collect::<BTreeSet<_>>() {
+            let facts = ClusterFacts { source: track, flink_cluster: cluster, time };
+            let subject = Subject::Cluster(source.to_owned(), cluster.clone());
+            let labels = || book.of_source(source, Some(cluster));
+            let values = || named(cluster);
+            let facts = Facts::Cluster(facts);
+            self.judge(
+                turn,
+                Scope::JobsAndClusters,
+                subject,
+                &facts,
+                &labels,
+                &values,
+                &mut judged,
+            );
+        }
+
+        for key in &folded.jobs {
+            let Some(facts) = tracker.job_facts(key, time) else { continue };
+            let labels = || book.of_job(facts.job);
+            let values = || job_values(&facts);
+            let turn = Turn { first_look: in_grace && facts.job.since_first_look, ..turn };
+            let subject = Subject::Job(key.clone());
+            self.judge(
+                turn,
+                Scope::Jobs,
+                subject,
+                &Facts::Job(facts),
+                &labels,
+                &values,
+                &mut judged,
+            );
+        }
+        self.set.rules = rules;
+        judged
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call per scope, all of it needed")]
+    fn judge(
+        &mut self,
+        turn: Turn<'_>,
+        scope: Scope,
+        subject: Subject,
+        facts: &Facts<'_>,
+        labels: &dyn Fn() -> Labels,
+        values: &dyn Fn() -> Map<String, Value>,
+        judged: &mut Judged,
+    ) {
+        let mut known_labels: Option<Labels> = None;
+        let mut of_subject = self.alerts.remove(&subject).unwrap_or_default();
+        for rule in turn.rules {
+            let about = rule.when.scope();
+            let fits = about == scope || (about == Scope::JobsAndClusters && scope == Scope::Jobs);
+            if !fits {
+                continue;
+            }
+            if !rule.matchers.is_empty() {
+                let labels = known_labels.get_or_insert_with(labels);
+                if !crate::model::matches_all(&rule.matchers, labels) {
+                    if of_subject.remove(&rule.id).is_some() {
+                        judged.changes.push(forget(&rule.id, &subject));
+                    }
+                    continue;
+                }
+            }
+            let verdict = rule.when.judge(facts);
+            let first_look = turn.first_look && self.is_first_judgement(&subject, rule, &verdict);
+            let before = of_subject.remove(&rule.id);
+            if before.is_none() && verdict.truth != crate::model::Truth::True {
+                continue;
+            }
+            let waits = Waits { hold: rule.hold, keep: rule.keep_firing_for, at_once: first_look };
+            let life = before.as_ref().map(life_of);
+            match advance(turn.time.steady, life, verdict.truth, waits) {
+                None => judged.changes.extend(before.map(|_| forget(&rule.id, &subject))),
+                Some(life) => {
+                    let labels = known_labels.get_or_insert_with(labels);
+                    let alert =
+                        updated(before, rule, &subject, life, verdict, labels, values, first_look);
+                    if let Some(change) = alert.1 {
+                        judged.changes.push(change);
+                    }
+                    of_subject.insert(rule.id.clone(), alert.0);
+                }
+            }
+        }
+        if !of_subject.is_empty() {
+            self.alerts.insert(subject.clone(), of_subject);
+        }
+        judged.subjects.push(subject);
+    }
+
+    /// Whether this rule has never come to a judgement on this subject since the first look.
+    fn is_first_judgement(&mut self, subject: &Subject, rule: &Rule, verdict: &Verdict) -> bool {
+        use crate::model::Truth;
+        if matches!(verdict.truth, Truth::Unknown | Truth::NotApplicable) {
+            return false;
+        }
+        self.judged.insert((subject.clone(), rule.id.clone()))
+    }
+
+    fn alerted_clusters(&self, source: &str) -> BTreeSet<String> {
+        let from = Subject::Cluster(source.to_owned(), String::new());
+        let of_source = |s: &Subject| match s {
+            Subject::Cluster(name, cluster) if name == source => Some(cluster.clone()),
+            _ => None,
+        };
+        self.alerts.range(from..).map_while(|(s, _)| of_source(s)).collect()
+    }
+
+    /// Alerts of a subject.
+    pub fn alerts_of(&self, subject: &Subject) -> impl Iterator<Item = &Alert> {
+        self.alerts.get(subject).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// All alerts.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.values().flat_map(BTreeMap::values)
+    }
+
+    /// Drops the alerts of a subject that is not watched any more.
+    pub fn forget_subject(&mut self, subject: &Subject) -> Vec<Change> {
+        let gone = self.alerts.remove(subject).unwrap_or_default();
+        gone.keys().map(|rule| forget(rule, subject)).collect()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    time: Time,
+    rules: &'a [Rule],
+    first_look: bool,
+}
+
+fn forget(rule: &RuleId, subject: &Subject) -> Change {
+    Change::ForgetAlert { rule: rule.clone(), subject: subject.clone() }
+}
+
+fn life_of(alert: &Alert) -> Life {
+    Life {
+        state: alert.state,
+        since: alert.since,
+        last_true: alert.last_true,
+        unknown_since: alert.unknown_since,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one alert")]
+fn updated(
+    before: Option<Alert>,
+    rule: &Rule,
+    subject: &Subject,
+    life: Life,
+    verdict: Verdict,
+    labels: &Labels,
+    values: &dyn Fn() -> Map<String, Value>,
+    first_look: bool,
+) -> (Alert, Option<Change>) {
+    let is_true = verdict.truth == crate::model::Truth::True;
+    let was = before.as_ref().map(|a| a.state);
+    let mut alert = before.unwrap_or_else(|| Alert {
+        rule: rule.id.clone(),
+        subject: subject.clone(),
+        aspect: rule.aspect.clone(),
+        state: life.state,
+        since: life.since,
+        last_true: life.last_true,
+        first_look,
+        unknown_since: None,
+        evidence: crate::model::Evidence::new(),
+        labels: Labels::default(),
+        annotations: BTreeMap::new(),
+    });
+    alert.state = life.state;
+    alert.since = life.since;
+    alert.last_true = life.last_true;
+    alert.unknown_since = life.unknown_since;
+    if is_true {
+        let mut all = labels.clone();
+        all.extend(&rule.labels);
+        all.set("alertname", rule.id.alert.as_str());
+        all.set("severity", rule.id.severity.as_str());
+        alert.labels = all;
+        if alert.evidence != verdict.evidence || alert.annotations.is_empty() {
+            alert.evidence = verdict.evidence;
+            let mut context = values();
+            for (name, value) in &alert.labels.0 {
+                context.insert(name.clone(), Value::String(value.clone()));
+            }
+            for (name, value) in &alert.evidence {
+                context.insert(name.clone(), value.clone());
+            }
+            alert.annotations = rule.annotations.render(&context);
+        }
+    }
+    let change = (was != Some(alert.state)).then(|| Change::Alert(Box::new(alert.clone())));
+    (alert, change)
+}
+
+fn named(name: &str) -> Map<String, Value> {
+    let mut values = Map::new();
+    values.insert("name".to_owned(), Value::String(name.to_owned()));
+    values.insert("job_name".to_owned(), Value::String(name.to_owned()));
+    values.insert("root_cause".to_owned(), Value::String(String::new()));
+    values
+}
+
+fn job_values(facts: &JobFacts<'_>) -> Map<String, Value> {
+    let mut values = named(&facts.job.name);
+    let cause = facts.job.last_cause.as_ref().map(|(_, cause)| cause.line()).unwrap_or_default();
+    values.insert("root_cause".to_owned(), Value::String(cause));
+    let path = facts.job.checkpoint.as_ref().map(|c| c.path.clone()).unwrap_or_default();
+    values.insert("checkpoint_path".to_owned(), Value::String(path));
+    values.insert("state".to_owned(), Value::String(facts.job.state().as_str().to_owned()));
+    values
+}

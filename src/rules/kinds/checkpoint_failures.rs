@@ -1,0 +1,45 @@
+//! `checkpoint_failures`: several checkpoints in a row failed.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Facts, Kind, evidence, fresh_job};
+use crate::model::{Aspect, Demand, Truth, Verdict};
+use crate::tracker::Fact;
+
+/// True while at least `count` distinct checkpoints (by id) have failed since the last one that
+/// completed. Checkpoints that a restart cut off do not count. n/a without checkpointing.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointFailures {
+    /// So many in a row (1 … 10: Flink lists no more).
+    pub count: usize,
+}
+
+impl Kind for CheckpointFailures {
+    fn aspect(&self) -> &'static str {
+        Aspect::CHECKPOINTS
+    }
+
+    fn demand(&self) -> Demand {
+        Demand { counters: true, checkpoints: true, ..Demand::default() }
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        let job = fresh_job!(facts);
+        let failed = match job.failed_checkpoints() {
+            Fact::Known(failed) => failed,
+            Fact::Unknown => return Verdict::bare(Truth::Unknown),
+            Fact::NotApplicable => return Verdict::bare(Truth::NotApplicable),
+        };
+        let why = job.run().and_then(|r| r.checkpoints.last_failure.clone()).unwrap_or_default();
+        let evidence = evidence! { "failed_checkpoints": failed, "checkpoint_failure": why };
+        Verdict::of(failed >= self.count, evidence)
+    }
+
+    fn problem(&self) -> Option<String> {
+        (!(1..=10).contains(&self.count)).then(|| {
+            format!("checkpoint_failures.count must be 1 … 10, is {}", self.count)
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! `duplicate_job`: two live runs share a job's name.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Facts, Kind, evidence, fresh_job};
+use crate::model::{Aspect, Demand, Verdict};
+
+/// True while two or more runs of one job are alive at once: both read and write the same data.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DuplicateJob {}
+
+impl Kind for DuplicateJob {
+    fn aspect(&self) -> &'static str {
+        Aspect::PLATFORM
+    }
+
+    fn demand(&self) -> Demand {
+        Demand::default()
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        let job = fresh_job!(facts);
+        let runs = job.job.live_runs;
+        Verdict::of(runs >= 2, evidence! { "live_runs": runs })
+    }
+}

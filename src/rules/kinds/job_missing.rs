@@ -1,0 +1,41 @@
+//! `job_missing`: a job that was alive is gone from a complete listing.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Facts, Kind, Scope, evidence, fresh_job};
+use crate::model::{Aspect, Demand, Truth, Verdict};
+
+/// True for a job last seen alive and now absent from complete listings of a healthy source. When
+/// all jobs of a Flink cluster are gone at once (two or more), it is true for the cluster instead.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobMissing {}
+
+impl Kind for JobMissing {
+    fn scope(&self) -> Scope {
+        Scope::JobsAndClusters
+    }
+
+    fn aspect(&self) -> &'static str {
+        Aspect::FAILURE
+    }
+
+    fn demand(&self) -> Demand {
+        Demand::default()
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        if let Facts::Cluster(cluster) = facts {
+            if !cluster.source.is_up() {
+                return Verdict::bare(Truth::Unknown);
+            }
+            let jobs = cluster.emptied().unwrap_or(0);
+            return Verdict::of(jobs > 0, evidence! { "jobs": jobs });
+        }
+        let job = fresh_job!(facts);
+        let Some(since) = job.job.missing_since else { return Verdict::bare(Truth::False) };
+        let missing = job.time.steady.since(since).as_secs();
+        Verdict::of(!job.cluster_emptied(), evidence! { "missing_seconds": missing })
+    }
+}

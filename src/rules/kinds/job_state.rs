@@ -1,0 +1,38 @@
+//! `job_state`: the job is in one of these states.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Facts, Kind, evidence, fresh_job};
+use crate::model::{Aspect, Demand, JobState as State, Truth, Verdict};
+
+/// True while the job is in one of the states. A job gone from the listing is no state at all:
+/// that is `job_missing`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobState {
+    /// Flink's states: INITIALIZING, CREATED, RUNNING, FAILING, FAILED, CANCELLING, CANCELED,
+    /// FINISHED, RESTARTING, SUSPENDED, RECONCILING.
+    #[schemars(with = "Vec<String>")]
+    pub any_of: Vec<State>,
+}
+
+impl Kind for JobState {
+    fn aspect(&self) -> &'static str {
+        Aspect::FAILURE
+    }
+
+    fn demand(&self) -> Demand {
+        Demand { failures: true, ..Demand::default() }
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        let job = fresh_job!(facts);
+        let Some(state) = job.state() else { return Verdict::bare(Truth::False) };
+        Verdict::of(self.any_of.contains(&state), evidence! { "state": state.as_str() })
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.any_of.is_empty().then(|| "job_state.any_of is empty (name a state)".to_owned())
+    }
+}

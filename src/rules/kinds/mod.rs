@@ -1,0 +1,142 @@
+//! The kinds of conditions. Each is one file; adding one is that file and one line below.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::{Demand, Verdict};
+use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
+
+mod span;
+
+pub use span::Span;
+
+/// What a condition is judged on.
+#[derive(Debug, Clone, Copy)]
+pub enum Facts<'a> {
+    /// A job.
+    Job(JobFacts<'a>),
+    /// A source.
+    Source(SourceFacts<'a>),
+    /// A Flink cluster.
+    Cluster(ClusterFacts<'a>),
+}
+
+/// Which subjects a kind is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Each job.
+    Jobs,
+    /// Each job, and each Flink cluster as a whole.
+    JobsAndClusters,
+    /// Each source.
+    Sources,
+}
+
+/// A kind of condition.
+pub trait Kind {
+    /// What it is about.
+    fn scope(&self) -> Scope {
+        Scope::Jobs
+    }
+    /// The aspect of its alerts unless the rule sets one.
+    fn aspect(&self) -> &'static str;
+    /// What it needs from the sources.
+    fn demand(&self) -> Demand;
+    /// Whether it holds.
+    fn judge(&self, facts: &Facts<'_>) -> Verdict;
+    /// What is wrong with its parameters, if anything.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Declares the kinds: a module, an externally tagged variant and the dispatch for each.
+macro_rules! rule_kinds {
+    ($($module:ident: $variant:ident),* $(,)?) => {
+        $(mod $module; pub use $module::$variant;)*
+
+        /// A condition: exactly one kind.
+        #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Condition {
+            $(#[doc = concat!("See [`", stringify!($variant), "`].")] $variant($variant)),*
+        }
+
+        impl Condition {
+            /// Names of all kinds.
+            pub const KINDS: &'static [&'static str] = &[$(stringify!($module)),*];
+
+            /// The kind's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Condition::$variant(_) => stringify!($module)),* }
+            }
+
+            fn kind(&self) -> &dyn Kind {
+                match self { $(Condition::$variant(kind) => kind),* }
+            }
+        }
+    };
+}
+
+rule_kinds! {
+    job_state: JobState,
+    job_missing: JobMissing,
+    failure_rate: FailureRate,
+    checkpoint_age: CheckpointAge,
+    checkpoint_failures: CheckpointFailures,
+    lag: Lag,
+    source_unreachable: SourceUnreachable,
+    duplicate_job: DuplicateJob,
+    all: All,
+    any: Any,
+    not: Not,
+}
+
+impl Condition {
+    /// What it is about.
+    pub fn scope(&self) -> Scope {
+        self.kind().scope()
+    }
+
+    /// Default aspect.
+    pub fn aspect(&self) -> &'static str {
+        self.kind().aspect()
+    }
+
+    /// What it needs from the sources.
+    pub fn demand(&self) -> Demand {
+        self.kind().demand()
+    }
+
+    /// Whether it holds.
+    pub fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        self.kind().judge(facts)
+    }
+
+    /// What is wrong with its parameters.
+    pub fn problem(&self) -> Option<String> {
+        self.kind().problem()
+    }
+}
+
+/// Evidence from pairs.
+macro_rules! evidence {
+    ($($key:literal: $value:expr),* $(,)?) => {{
+        let mut evidence = crate::model::Evidence::new();
+        $(evidence.insert($key.to_owned(), serde_json::json!($value));)*
+        evidence
+    }};
+}
+pub(crate) use evidence;
+
+/// The job facts, or the judgement to give where there are none to be had.
+macro_rules! fresh_job {
+    ($facts:expr) => {
+        match $facts {
+            Facts::Job(job) if job.is_fresh() => job,
+            Facts::Job(_) => return Verdict::bare(crate::model::Truth::Unknown),
+            _ => return Verdict::bare(crate::model::Truth::NotApplicable),
+        }
+    };
+}
+pub(crate) use fresh_job;

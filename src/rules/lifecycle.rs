@@ -1,0 +1,146 @@
+//! The life of one alert: inactive → pending → firing → inactive, driven by judgements.
+
+use std::time::Duration;
+
+use crate::model::{AlertState, Truth, Ts};
+
+/// What of an alert the judgements move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// Pending or firing.
+    pub state: AlertState,
+    /// Since when the condition has held.
+    pub since: Ts,
+    /// Last true judgement.
+    pub last_true: Ts,
+    /// Unknown since, without a break.
+    pub unknown_since: Option<Ts>,
+}
+
+/// How long a rule makes an alert wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// `for`.
+    pub hold: Duration,
+    /// `keep_firing_for`.
+    pub keep: Duration,
+    /// Wrong already at the first look: `for` is waived, since nobody knows how long it has been so.
+    pub at_once: bool,
+}
+
+/// The next state; `None` is inactive.
+///
+/// Unknown freezes: pending keeps its start but fires only on a true, and starts anew when the
+/// unknown outlasted `for`; firing stays firing; `keep_firing_for` pauses.
+pub fn advance(now: Ts, life: Option<Life>, truth: Truth, waits: Waits) -> Option<Life> {
+    match truth {
+        Truth::True => {
+            let mut life = life.unwrap_or(Life {
+                state: AlertState::Pending,
+                since: now,
+                last_true: now,
+                unknown_since: None,
+            });
+            if let Some(unknown) = life.unknown_since.take()
+                && life.state == AlertState::Pending
+                && now.since(unknown) > waits.hold
+            {
+                life.since = now;
+            }
+            life.last_true = now;
+            if life.state == AlertState::Pending
+                && (waits.at_once || now.since(life.since) >= waits.hold)
+            {
+                life.state = AlertState::Firing;
+            }
+            Some(life)
+        }
+        Truth::Unknown => {
+            let mut life = life?;
+            life.unknown_since.get_or_insert(now);
+            Some(life)
+        }
+        Truth::False => {
+            let mut life = life?;
+            if life.state == AlertState::Pending {
+                return None;
+            }
+            if let Some(unknown) = life.unknown_since.take() {
+                life.last_true = life.last_true + now.since(unknown);
+            }
+            (now.since(life.last_true) < waits.keep).then_some(life)
+        }
+        Truth::NotApplicable => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AlertState::{Firing, Pending};
+    use Truth::{False, NotApplicable, True, Unknown};
+
+    fn story(waits: Waits, steps: &[(i64, Truth)]) -> Vec<Option<AlertState>> {
+        let mut life = None;
+        let mut seen = Vec::new();
+        for (second, truth) in steps {
+            life = advance(Ts(second * 1000), life, *truth, waits);
+            seen.push(life.map(|l| l.state));
+        }
+        seen
+    }
+
+    fn waits(hold: u64, keep: u64) -> Waits {
+        let secs = Duration::from_secs;
+        Waits { hold: secs(hold), keep: secs(keep), at_once: false }
+    }
+
+    #[test]
+    fn the_table_of_lives() {
+        let (p, f) = (Some(Pending), Some(Firing));
+        for (name, waits, steps, expected) in [
+            ("no for fires at once", waits(0, 0), vec![(0, True), (1, False)], vec![f, None]),
+            ("for holds", waits(10, 0), vec![(0, True), (9, True), (10, True)], vec![p, p, f]),
+            (
+                "a false starts over",
+                waits(10, 0),
+                vec![(0, True), (5, False), (11, True)],
+                vec![p, None, p],
+            ),
+            (
+                "keep holds",
+                waits(0, 60),
+                vec![(0, True), (59, False), (60, False)],
+                vec![f, f, None],
+            ),
+            (
+                "unknown never fires",
+                waits(10, 0),
+                vec![(0, True), (10, Unknown), (12, True)],
+                vec![p, p, f],
+            ),
+            (
+                "a long unknown starts anew",
+                waits(10, 0),
+                vec![(0, True), (5, Unknown), (30, True)],
+                vec![p, p, p],
+            ),
+            (
+                "firing outlives unknown",
+                waits(0, 0),
+                vec![(0, True), (5, Unknown), (900, Unknown)],
+                vec![f, f, f],
+            ),
+            (
+                "keep pauses in unknown",
+                waits(0, 60),
+                vec![(0, True), (10, Unknown), (1000, False), (1049, False), (1051, False)],
+                vec![f, f, f, f, None],
+            ),
+            ("n/a drops out", waits(0, 60), vec![(0, True), (1, NotApplicable)], vec![f, None]),
+            ("unknown alone is nothing", waits(0, 0), vec![(0, Unknown)], vec![None]),
+        ] {
+            assert_eq!(story(waits, &steps), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a user writes about a Flink cluster.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::http::{AuthConfig, HttpConfig, TlsConfig};
+
+/// A Flink cluster, reached by the REST API of its `JobManagers`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlinkConfig {
+    /// Name of the source; the `cluster` of its jobs.
+    pub name: String,
+    /// REST addresses of the `JobManagers` of this one cluster, such as `http://jm-1:8081`. The last
+    /// one that answered is asked first.
+    pub urls: Vec<String>,
+    /// Address of Flink's web UI as people reach it. Default: the first of `urls`.
+    pub ui_url: Option<String>,
+    /// Labels of everything seen here.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Stable name of the Flink cluster. Default: `name`.
+    pub flink_cluster: Option<String>,
+    /// How Weir identifies itself.
+    pub auth: Option<AuthConfig>,
+    /// Certificates.
+    pub tls: Option<TlsConfig>,
+    /// HTTP proxy. The environment is not looked at.
+    #[schemars(with = "Option<String>")]
+    pub proxy_url: Option<SecretString>,
+    /// Longest time one request may take, such as `5s`. Default: `poll.timeout`.
+    #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<String>")]
+    pub timeout: Option<Duration>,
+    /// Headers sent with every request.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub headers: BTreeMap<String, SecretString>,
+}
+
+impl FlinkConfig {
+    /// A cluster at these addresses with nothing else to say about it.
+    pub fn at(name: &str, urls: Vec<String>) -> FlinkConfig {
+        FlinkConfig {
+            name: name.to_owned(),
+            urls,
+            ui_url: None,
+            labels: BTreeMap::new(),
+            flink_cluster: None,
+            auth: None,
+            tls: None,
+            proxy_url: None,
+            timeout: None,
+            headers: BTreeMap::new(),
+        }
+    }
+
+    /// What the HTTP client needs; `timeout` is that of polls where this source has none.
+    pub fn http(&self, timeout: Duration) -> HttpConfig {
+        HttpConfig {
+            auth: self.auth.clone(),
+            tls: self.tls.clone(),
+            proxy_url: self.proxy_url.clone(),
+            timeout: Some(self.timeout.unwrap_or(timeout)),
+            headers: self.headers.clone(),
+        }
+    }
+
+    /// What is wrong beyond the shape, each with the way out.
+    pub fn problems(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut add = |what: String, hint: &str| found.push((what, hint.to_owned()));
+        if self.name.is_empty() {
+            add("`name` is empty".to_owned(), "name the cluster as people do");
+        }
+        if self.urls.is_empty() {
+            add("`urls` is empty".to_owned(), "name a JobManager, such as http://jm-1:8081");
+        }
+        let urls = self.urls.iter().map(|u| ("urls", u));
+        for (key, url) in urls.chain(self.ui_url.iter().map(|u| ("ui_url", u))) {
+            match reqwest::Url::parse(url) {
+                Ok(u) if !matches!(u.scheme(), "http" | "https") || !u.has_host() => add(
+                    format!("an address in `{key}` is neither http nor https"),
+                    "addresses look like http://jm-1:8081",
+                ),
+                Ok(u) if !u.username().is_empty() || u.password().is_some() => add(
+                    format!("an address in `{key}` holds credentials"),
+                    "put them under `auth.basic`",
+                ),
+                Ok(u) if u.query().is_some() || (key == "urls" && u.fragment().is_some()) => add(
+                    format!("an address in `{key}` has a query or fragment"),
+                    "write the address up to where Flink's own paths begin",
+                ),
+                Ok(_) => {}
+                Err(error) => add(
+                    format!("an address in `{key}` cannot be read: {error}"),
+                    "addresses look like http://jm-1:8081",
+                ),
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,424 @@
+//! Flink's REST API as a source: one listing per poll, one metrics call per live job, and the rest
+//! only for a reason (`plan`). What the answers mean is decided by pure functions (`observe`,
+//! `root_cause`, `freeze`); this file only makes the calls and keeps what the next poll needs.
+
+mod config;
+mod fetch;
+mod freeze;
+mod lenient;
+mod observe;
+mod plan;
+mod root_cause;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+
+use crate::clock::{Clock, SystemClock};
+use crate::http::{HttpClient, HttpError};
+use crate::model::{
+    Completeness, Demand, JobKey, Labels, RunId, RunObservation, Seen, Snapshot, Time, Ts,
+};
+
+use super::Source;
+use fetch::{Api, JobFacts, Traffic};
+use freeze::FreezeDetector;
+use observe::Row;
+use plan::RunMemory;
+
+pub use config::FlinkConfig;
+
+/// Calls to one cluster at the same time.
+const CONCURRENT: usize = 8;
+/// A poll takes at most so many request timeouts.
+const POLL_TIMEOUTS: u32 = 4;
+/// A run that was replaced and ended longer ago than this is not looked into.
+const HISTORY_MS: i64 = 600_000;
+
+/// A Flink cluster seen through its `JobManagers`.
+#[derive(Debug)]
+pub struct FlinkSource {
+    config: FlinkConfig,
+    poller: String,
+    client: HttpClient,
+    /// `JobManagers`, without trailing slashes.
+    bases: Vec<String>,
+    ui: String,
+    /// The one that answered last.
+    current: usize,
+    /// Read from `/config` since the last reconnect.
+    version: Option<String>,
+    offset: Option<i64>,
+    freeze: FreezeDetector,
+    memory: HashMap<RunId, RunMemory>,
+    stopwatch: SystemClock,
+}
+
+/// What the listing of a cluster said, and when.
+struct Listing {
+    rows: Vec<Row>,
+    nameless: usize,
+    wall: Ts,
+}
+
+impl FlinkSource {
+    /// A source for `config`. `timeout` holds where the source has none; `poller` names this
+    /// process in its snapshots.
+    ///
+    /// # Errors
+    /// When an address or a setting makes no sense, or certificates cannot be read.
+    pub fn new(
+        config: FlinkConfig,
+        timeout: Duration,
+        poller: &str,
+    ) -> Result<FlinkSource, HttpError> {
+        if let Some((what, hint)) = config.problems().into_iter().next() {
+            return Err(HttpError::Config { what, hint });
+        }
+        let trim = |url: &String| url.trim_end_matches('/').to_owned();
+        let bases: Vec<String> = config.urls.iter().map(trim).collect();
+        let ui = config.ui_url.as_ref().or(config.urls.first()).map(trim).unwrap_or_default();
+        Ok(FlinkSource {
+            client: HttpClient::build(&config.http(timeout))?,
+            poller: poller.to_owned(),
+            bases,
+            ui,
+            config,
+            current: 0,
+            version: None,
+            offset: None,
+            freeze: FreezeDetector::default(),
+            memory: HashMap::new(),
+            stopwatch: SystemClock::anchored(None),
+        })
+    }
+
+    /// The configuration it was made from.
+    pub fn config(&self) -> &FlinkConfig {
+        &self.config
+    }
+
+    async fn look(&mut self, demand: &Demand, now: Time) -> Snapshot {
+        let started = self.stopwatch.now().steady;
+        let traffic = Traffic::default();
+        let deadline = tokio::time::sleep(self.client.timeout() * POLL_TIMEOUTS);
+        let mut deadline = std::pin::pin!(deadline);
+        let listing = {
+            let list = self.list(&traffic, now, started);
+            tokio::select! {
+                biased;
+                listing = list => listing,
+                () = deadline.as_mut() => Err((too_slow(), false)),
+            }
+        };
+        let mut snapshot = match listing {
+            Ok(listing) => self.details(listing, demand, now, &traffic, deadline).await,
+            Err((error, starting)) => {
+                self.version = None;
+                self.freeze.reset();
+                Snapshot::failed(&self.config.name, &self.poller, error, starting)
+            }
+        };
+        let took = self.stopwatch.now().steady.since(started);
+        snapshot.took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        snapshot.requests = traffic.requests();
+        snapshot.bytes = traffic.bytes();
+        snapshot
+    }
+
+    /// Lists the jobs of the first `JobManager` that answers, the last good one first.
+    async fn list(
+        &mut self,
+        traffic: &Traffic,
+        now: Time,
+        started: Ts,
+    ) -> Result<Listing, (String, bool)> {
+        let mut first: Option<HttpError> = None;
+        let mut starting = None;
+        for step in 0..self.bases.len() {
+            let index = (self.current + step) % self.bases.len();
+            let base = self.bases.get(index).map_or("", String::as_str);
+            let asked = self.stopwatch.now().steady;
+            match (Api { client: &self.client, base, traffic }).jobs().await {
+                Ok(answer) => {
+                    let answered = self.stopwatch.now().steady;
+                    if index != self.current {
+                        self.current = index;
+                        self.version = None;
+                        self.freeze.reset();
+                    }
+                    let total = answer.jobs.len();
+                    let rows: Vec<Row> = answer.jobs.into_iter().filter_map(observe::row).collect();
+                    // The answer was made somewhere between the question and its arrival.
+                    let half = answered.since(asked) / 2;
+                    let wall = now.wall + asked.since(started) + half;
+                    return Ok(Listing { nameless: total - rows.len(), rows, wall });
+                }
+                Err(error) => {
+                    if is_starting(&error) {
+                        starting.get_or_insert_with(|| error.explain());
+                    }
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        let others = match self.bases.len() {
+            0 | 1 => String::new(),
+            n => format!("; {} more tried", n - 1),
+        };
+        match (starting, first) {
+            (Some(error), _) => Err((format!("{error}{others}"), true)),
+            (None, Some(error)) => Err((format!("{}{others}", error.explain()), false)),
+            (None, None) => Err(("no address configured".to_owned(), false)),
+        }
+    }
+
+    /// Fills in what the listing does not say.
+    async fn details(
+        &mut self,
+        listing: Listing,
+        demand: &Demand,
+        now: Time,
+        traffic: &Traffic,
+        mut deadline: std::pin::Pin<&mut tokio::time::Sleep>,
+    ) -> Snapshot {
+        let Listing { rows, nameless, wall } = listing;
+        let base = self.bases.get(self.current).map_or("", String::as_str);
+        let api = Api { client: &self.client, base, traffic };
+        let any_live = rows.iter().any(|r| !r.state.is_terminal());
+        let wants_pulse = any_live && (demand.counters || demand.lag || demand.checkpoints);
+        let (overview, config, pulse) = tokio::join!(
+            api.overview(),
+            async { if self.version.is_none() { api.config().await.ok() } else { None } },
+            async { if wants_pulse { api.pulse().await.ok().flatten() } else { None } },
+        );
+        let overview = overview.ok();
+        if let Some(config) = config {
+            if config.features.and_then(|f| f.web_history) == Some(true) {
+                let error = "this is a history server, which shows no running jobs (use the \
+                             addresses of the JobManagers)";
+                return self.failed(error);
+            }
+            self.version = config.flink_version;
+        }
+        let version = self.version.clone().or_else(|| overview.as_ref()?.flink_version.clone());
+        let frozen = if wants_pulse {
+            self.freeze.observe(pulse, now.steady)
+        } else {
+            self.freeze.reset();
+            false
+        };
+        let clock = observe::clock(&rows, wall, self.offset);
+        self.offset = clock.map(|c| c.offset_ms).or(self.offset);
+
+        let source_now = clock.map_or(wall.0, |c| c.now);
+        remember_listing(&mut self.memory, &rows, source_now, now.steady);
+        let mut facts = gather(api, &self.memory, &rows, demand, frozen, now, &mut deadline).await;
+        let mut runs = Vec::with_capacity(rows.len());
+        for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
+            runs.push(self.observation(row, facts, demand, now.steady));
+        }
+        let flink_cluster = self.flink_cluster();
+        Snapshot {
+            source: self.config.name.clone(),
+            poller: self.poller.clone(),
+            completeness: match nameless {
+                0 => Completeness::Complete,
+                n => Completeness::Partial { reason: format!("{n} jobs listed without an id") },
+            },
+            clock,
+            version,
+            metrics_frozen: frozen,
+            clusters: vec![observe::cluster(flink_cluster, overview.as_ref())],
+            runs,
+            took_ms: 0,
+            requests: 0,
+            bytes: 0,
+        }
+    }
+
+    fn failed(&self, error: &str) -> Snapshot {
+        Snapshot::failed(&self.config.name, &self.poller, error.to_owned(), false)
+    }
+
+    fn flink_cluster(&self) -> &str {
+        self.config.flink_cluster.as_deref().unwrap_or(&self.config.name)
+    }
+
+    /// One run as the rest of Weir sees it; its memory takes in what was learned.
+    fn observation(
+        &mut self,
+        row: Row,
+        facts: Option<JobFacts>,
+        demand: &Demand,
+        now: Ts,
+    ) -> RunObservation {
+        let facts = match (facts, self.memory.get_mut(&row.run)) {
+            (Some(mut facts), Some(memory)) => {
+                memory.remember(&row, facts.counters.fresh(), &facts.look, now);
+                if let Some(policy) = facts.policy {
+                    memory.policy = Some(policy);
+                }
+                if let Some(paths) = facts.lag_paths.take().filter(|_| !facts.look.lag_lost) {
+                    memory.lag.paths = paths;
+                }
+                facts
+            }
+            (None, Some(memory)) => {
+                memory.cut_off = true;
+                cut_off(&row, demand)
+            }
+            (facts, None) => facts.unwrap_or_default(),
+        };
+        let page = if row.state.is_terminal() { "completed" } else { "running" };
+        RunObservation {
+            key: JobKey::new(&self.config.name, "", "", &row.name),
+            cluster: self.config.name.clone(),
+            namespace: String::new(),
+            flink_cluster: self.flink_cluster().to_owned(),
+            flink_job_name: row.name.clone(),
+            ui_url: Some(format!("{}/#/job/{page}/{}/overview", self.ui, row.run.job_id)),
+            name: row.name,
+            run: row.run,
+            state: row.state,
+            end_time: row.end_time,
+            tasks: row.tasks,
+            last_modification: row.last_modification,
+            labels: Labels::default(),
+            counters: facts.counters,
+            checkpoints: facts.checkpoints,
+            failures: facts.failures,
+            failures_truncated: facts.failures_truncated,
+            lag: facts.lag,
+        }
+    }
+}
+
+/// Makes a memory for every listed run and drops those of runs no longer listed.
+fn remember_listing(known: &mut HashMap<RunId, RunMemory>, rows: &[Row], source_now: i64, now: Ts) {
+    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in rows {
+        let start = newest.entry(&row.name).or_insert(row.run.start_time);
+        *start = row.run.start_time.max(*start);
+    }
+    for row in rows {
+        let memory = match known.get_mut(&row.run) {
+            Some(memory) => memory,
+            None => known.entry(row.run.clone()).or_insert_with(|| {
+                let mut memory = RunMemory::new(now);
+                let replaced = newest.get(row.name.as_str()) > Some(&row.run.start_time);
+                let ended = row.end_time.unwrap_or(source_now);
+                if replaced
+                    && row.state.is_terminal()
+                    && source_now.saturating_sub(ended) > HISTORY_MS
+                {
+                    memory.skip();
+                }
+                memory
+            }),
+        };
+        memory.listed(row, now);
+    }
+    known.retain(|_, memory| std::mem::take(&mut memory.listed));
+}
+
+/// Looks at every run that needs it, some at a time, until the deadline. `None`: its turn did not
+/// come, or did not end.
+async fn gather(
+    api: Api<'_>,
+    memory: &HashMap<RunId, RunMemory>,
+    rows: &[Row],
+    demand: &Demand,
+    frozen: bool,
+    now: Time,
+    deadline: &mut std::pin::Pin<&mut tokio::time::Sleep>,
+) -> Vec<Option<JobFacts>> {
+    let mut facts: Vec<Option<JobFacts>> = Vec::new();
+    facts.resize_with(rows.len(), || None);
+    let mut turns = Vec::with_capacity(rows.len());
+    for (index, row) in rows.iter().enumerate() {
+        match memory.get(&row.run) {
+            Some(memory) if !memory.is_settled() => turns.push((index, row, memory)),
+            _ => {
+                if let Some(slot) = facts.get_mut(index) {
+                    *slot = Some(settled(row, demand));
+                }
+            }
+        }
+    }
+    // Those the last poll had no time for come first, then live ones, then the newest.
+    turns.sort_by_key(|(_, row, memory)| {
+        (!memory.cut_off, row.state.is_terminal(), std::cmp::Reverse(row.run.start_time))
+    });
+    let mut waiting = turns.into_iter();
+    let mut flying = FuturesUnordered::new();
+    loop {
+        while flying.len() < CONCURRENT
+            && let Some((index, row, memory)) = waiting.next()
+        {
+            let look = fetch::look_at(api, memory, row, demand, frozen, now.steady);
+            flying.push(async move { (index, look.await) });
+        }
+        tokio::select! {
+            biased;
+            look = flying.next() => match look {
+                Some((index, found)) => {
+                    if let Some(slot) = facts.get_mut(index) {
+                        *slot = Some(found);
+                    }
+                }
+                None => break,
+            },
+            () = deadline.as_mut() => break,
+        }
+    }
+    drop(flying);
+    facts
+}
+
+/// Nothing was asked; for a live run that Flink says is not there, nothing is known.
+fn settled(row: &Row, demand: &Demand) -> JobFacts {
+    if row.state.is_terminal() { JobFacts::default() } else { cut_off(row, demand) }
+}
+
+/// The poll ended before this run's turn did.
+fn cut_off(row: &Row, demand: &Demand) -> JobFacts {
+    let live = !row.state.is_terminal();
+    let mut facts = JobFacts::default();
+    if live && demand.counters {
+        facts.counters = Seen::Unknown;
+    }
+    if live && demand.lag {
+        facts.lag = Seen::Unknown;
+    }
+    facts
+}
+
+fn is_starting(error: &HttpError) -> bool {
+    match error {
+        HttpError::Status { code: 503, .. } => true,
+        HttpError::Status { excerpt, .. } => excerpt.contains("leader election"),
+        _ => false,
+    }
+}
+
+fn too_slow() -> String {
+    "no address answered before the poll had to end (check the addresses and the network path)"
+        .to_owned()
+}
+
+impl Source for FlinkSource {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot> {
+        self.look(demand, now).boxed()
+    }
+}

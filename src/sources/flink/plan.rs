@@ -1,0 +1,309 @@
+//! Which calls to make for a run, from what is remembered and what this poll has shown so far.
+//! Pure: every decision takes the time and the facts as arguments.
+
+use std::time::Duration;
+
+use crate::model::{Counters, Demand, JobState, TaskCounts, Ts};
+
+use super::observe::{CheckpointPolicy, Row};
+
+/// What is asked for without a reason is asked for this often.
+const ROUTINE: Duration = Duration::from_mins(5);
+/// While metrics are frozen or a checkpoint is overdue.
+const CLOSE: Duration = Duration::from_secs(30);
+/// Flink caches its answers for 3 s: what is read right after a change may be from before it.
+const CACHED: Duration = Duration::from_millis(3_200);
+/// On top of two intervals, before a checkpoint is overdue.
+const OVERDUE_SLACK: Duration = Duration::from_secs(10);
+/// A number that went back within one run is an old one from another `JobManager`, for so long.
+const HELD_BACK: Duration = Duration::from_mins(1);
+/// Failures asked for.
+const FEW: u32 = 5;
+/// Failures asked for when many may have happened since the last look.
+const MANY: u32 = 20;
+/// Looks at a run that ended, successful or not.
+const TERMINAL_TRIES: u8 = 4;
+
+/// What a change of is a reason to look at the exceptions.
+type Shape = (JobState, Option<i64>, TaskCounts, Option<u64>);
+
+/// What is remembered of a run between polls.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RunMemory {
+    /// Steady time of the first look.
+    pub(super) first_seen: Ts,
+    /// Seen before it ended.
+    pub(super) seen_live: bool,
+    /// Listed by the present poll.
+    pub(super) listed: bool,
+    /// Last numbers that were believed.
+    pub(super) counters: Option<Counters>,
+    lower_since: Option<Ts>,
+    progress_at: Option<Ts>,
+    pub(super) policy: Option<CheckpointPolicy>,
+    checkpoints_at: Option<Ts>,
+    checkpoints_due: bool,
+    shape: Option<Shape>,
+    /// Newest failure seen.
+    pub(super) newest_failure: Option<i64>,
+    exceptions_again: Option<Ts>,
+    exceptions_due: u32,
+    terminal_since: Option<Ts>,
+    terminal_looks: u8,
+    terminal_done: bool,
+    /// Answered 404 although listed; asked again after this time, or when it changes.
+    gone_until: Option<Ts>,
+    /// The last poll ended before its turn came.
+    pub(super) cut_off: bool,
+    pub(super) lag: LagMemory,
+}
+
+/// Where a run's lag is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LagMemory {
+    /// Paths with the ids to ask for.
+    pub(super) paths: Vec<String>,
+    looked_at: Option<Ts>,
+    restarts: Option<u64>,
+}
+
+/// The calls to make for a run after its metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Calls {
+    pub(super) checkpoints: bool,
+    pub(super) checkpoint_config: bool,
+    /// `maxExceptions`, when they are asked for.
+    pub(super) exceptions: Option<u32>,
+    /// Find out where lag is read.
+    pub(super) discover_lag: bool,
+    pub(super) lag: bool,
+}
+
+impl RunMemory {
+    pub(super) fn new(now: Ts) -> RunMemory {
+        RunMemory { first_seen: now, ..RunMemory::default() }
+    }
+
+    /// Takes in the listing, before any call.
+    pub(super) fn listed(&mut self, row: &Row, now: Ts) {
+        self.listed = true;
+        if row.state.is_terminal() {
+            self.terminal_since.get_or_insert(now);
+        } else {
+            self.seen_live = true;
+            // A run that came back from a terminal state is looked at like any other again.
+            self.terminal_since = None;
+            self.terminal_looks = 0;
+            self.terminal_done = false;
+        }
+        let gone = self.gone_until.is_some_and(|until| until > now);
+        let same = self.shape.is_some_and(|(state, modified, tasks, _)| {
+            (state, modified, tasks) == (row.state, row.last_modification, row.tasks)
+        });
+        if !gone || !same {
+            self.gone_until = None;
+        }
+    }
+
+    /// Nothing is asked about it: it ended and was looked at, or Flink says it is not there.
+    pub(super) fn is_settled(&self) -> bool {
+        self.terminal_done || self.gone_until.is_some()
+    }
+
+    /// Whether to ask for metrics.
+    pub(super) fn wants_metrics(&self, row: &Row, demand: &Demand, frozen: bool) -> bool {
+        !row.state.is_terminal() && !self.is_settled() && !frozen && demand.counters
+    }
+
+    /// Numbers that went back within one run come from an older answer of another `JobManager`; they
+    /// are not to be believed, for a while.
+    pub(super) fn believes(&self, fresh: &Counters, now: Ts) -> bool {
+        let Some(last) = &self.counters else { return true };
+        let lower = |a: Option<u64>, b: Option<u64>| matches!((a, b), (Some(a), Some(b)) if a < b);
+        let went_back = lower(fresh.restarts, last.restarts)
+            || lower(fresh.completed_checkpoints, last.completed_checkpoints)
+            || lower(fresh.failed_checkpoints, last.failed_checkpoints);
+        !went_back || self.lower_since.is_some_and(|since| now.since(since) >= HELD_BACK)
+    }
+
+    /// A superseded run that ended long ago: nothing about it is worth a call.
+    pub(super) fn skip(&mut self) {
+        self.terminal_done = true;
+    }
+
+    /// What to ask now. `fresh`: this poll's metrics, if they are to be believed.
+    pub(super) fn plan(
+        &self,
+        row: &Row,
+        fresh: Option<&Counters>,
+        demand: &Demand,
+        frozen: bool,
+        now: Ts,
+    ) -> Calls {
+        if self.is_settled() {
+            return Calls::default();
+        }
+        let since = |at: Option<Ts>| at.map_or(Duration::MAX, |at| now.since(at));
+        let policy_known = self.policy.is_some() || !demand.checkpoints;
+        if row.state.is_terminal() {
+            let look = match self.terminal_looks {
+                0 => true,
+                _ => since(self.terminal_since) >= CACHED,
+            };
+            return Calls {
+                checkpoints: look && demand.checkpoints,
+                checkpoint_config: look && !policy_known,
+                exceptions: (look && demand.failures && self.exceptions_of_end(row)).then_some(FEW),
+                ..Calls::default()
+            };
+        }
+        let restarts = self.restart_delta(fresh);
+        let checkpoints = demand.checkpoints
+            && (self.checkpoints_at.is_none()
+                || self.checkpoints_due
+                || restarts > 0
+                || grew(fresh, self.counters.as_ref(), |c| c.failed_checkpoints)
+                || (since(self.checkpoints_at) >= CLOSE && (frozen || self.overdue(fresh, now)))
+                || since(self.checkpoints_at) >= ROUTINE);
+        let changed = self.shape != Some(self.shape_of(row, fresh));
+        let again = self.exceptions_again.is_some_and(|at| now >= at);
+        let troubled = frozen && !row.is_healthy();
+        let count = if restarts > u64::from(FEW) || troubled { MANY } else { FEW };
+        let look = changed || again || troubled || self.exceptions_due > 0;
+        let lag = demand.lag && !frozen;
+        let rediscover = since(self.lag.looked_at) >= ROUTINE && self.lag.paths.is_empty();
+        let restarts_now = fresh.and_then(|c| c.restarts);
+        let restarted = restarts_now.is_some() && restarts_now != self.lag.restarts;
+        let discover_lag =
+            lag && row.is_healthy() && (self.lag.looked_at.is_none() || rediscover || restarted);
+        Calls {
+            checkpoints,
+            checkpoint_config: checkpoints && !policy_known,
+            exceptions: (demand.failures && look).then_some(count.max(self.exceptions_due)),
+            discover_lag,
+            lag: lag && (discover_lag || !self.lag.paths.is_empty()),
+        }
+    }
+
+    /// A run that ended on purpose before Weir ever saw it live has no failures worth a call.
+    fn exceptions_of_end(&self, row: &Row) -> bool {
+        self.seen_live || !row.state.is_deliberate_end()
+    }
+
+    fn restart_delta(&self, fresh: Option<&Counters>) -> u64 {
+        let now = fresh.and_then(|c| c.restarts);
+        let before = self.counters.as_ref().and_then(|c| c.restarts);
+        match (now, before) {
+            (Some(now), Some(before)) => now.abs_diff(before),
+            (Some(now), None) => now,
+            _ => 0,
+        }
+    }
+
+    fn shape_of(&self, row: &Row, fresh: Option<&Counters>) -> Shape {
+        let restarts = fresh.or(self.counters.as_ref()).and_then(|c| c.restarts);
+        (row.state, row.last_modification, row.tasks, restarts)
+    }
+
+    fn overdue(&self, fresh: Option<&Counters>, now: Ts) -> bool {
+        let Some(interval) = self.policy.and_then(|p| p.interval_ms) else { return false };
+        let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0));
+        let moved = grew(fresh, self.counters.as_ref(), |c| c.completed_checkpoints);
+        let last = self.progress_at.unwrap_or(self.first_seen);
+        !moved && now.since(last) > interval.saturating_mul(2).saturating_add(OVERDUE_SLACK)
+    }
+
+    /// Takes in what the calls brought. `looked`: whether each call that was made was answered.
+    pub(super) fn remember(&mut self, row: &Row, fresh: Option<&Counters>, look: &Look, now: Ts) {
+        let calls = look.calls;
+        let restarts = self.restart_delta(fresh);
+        let checkpoint_failed = grew(fresh, self.counters.as_ref(), |c| c.failed_checkpoints);
+        if grew(fresh, self.counters.as_ref(), |c| c.completed_checkpoints) {
+            self.progress_at = Some(now);
+        }
+        if calls.checkpoints && look.checkpoints_answered {
+            self.checkpoints_at = Some(now);
+        }
+        // What was planned and failed, or was cut off, is planned again.
+        self.checkpoints_due = (restarts > 0 || checkpoint_failed || self.checkpoints_due)
+            && calls.checkpoints
+            && !look.checkpoints_answered;
+        match calls.exceptions {
+            Some(_) if look.exceptions_answered => {
+                let before = self.newest_failure;
+                self.newest_failure = look.newest_failure.max(before);
+                let expected = before.is_some() || !row.is_healthy();
+                let first_try = self.exceptions_again.is_none();
+                let silent = look.newest_failure <= before;
+                self.exceptions_again =
+                    (expected && silent && first_try && self.shape.is_some()).then(|| now + CACHED);
+                self.exceptions_due = 0;
+                self.shape = Some(self.shape_of(row, fresh));
+            }
+            Some(asked) => self.exceptions_due = self.exceptions_due.max(asked),
+            None => self.shape = Some(self.shape_of(row, fresh)),
+        }
+        if calls.discover_lag && look.lag_discovered {
+            self.lag.looked_at = Some(now);
+            self.lag.restarts = fresh.and_then(|c| c.restarts);
+        }
+        if look.lag_lost {
+            self.lag = LagMemory::default();
+        }
+        self.cut_off = false;
+        self.lower_since =
+            if look.held_back { Some(self.lower_since.unwrap_or(now)) } else { None };
+        if look.gone {
+            self.gone_until = Some(now + ROUTINE);
+        }
+        if row.state.is_terminal() && calls != Calls::default() {
+            self.terminal_looked(row, look, now);
+        }
+        if let Some(fresh) = fresh {
+            self.counters = Some(fresh.clone());
+        }
+    }
+
+    fn terminal_looked(&mut self, row: &Row, look: &Look, now: Ts) {
+        let calls = look.calls;
+        let answered = (!calls.checkpoints || look.checkpoints_answered)
+            && (calls.exceptions.is_none() || look.exceptions_answered);
+        self.terminal_looks = self.terminal_looks.saturating_add(1);
+        let settled = self.terminal_since.is_some_and(|at| now.since(at) >= CACHED);
+        // A run that ended before Weir came has been out of Flink's caches for long.
+        let old = !self.seen_live && !row.state.is_live();
+        self.terminal_done =
+            (answered && (settled || old)) || self.terminal_looks >= TERMINAL_TRIES;
+    }
+}
+
+/// How the calls of one run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Look {
+    pub(super) calls: Calls,
+    pub(super) checkpoints_answered: bool,
+    pub(super) exceptions_answered: bool,
+    pub(super) newest_failure: Option<i64>,
+    pub(super) lag_discovered: bool,
+    /// An id that was there is no more.
+    pub(super) lag_lost: bool,
+    /// Numbers went back and were not believed.
+    pub(super) held_back: bool,
+    /// Flink says there is no such job.
+    pub(super) gone: bool,
+}
+
+fn grew(
+    fresh: Option<&Counters>,
+    last: Option<&Counters>,
+    field: impl Fn(&Counters) -> Option<u64>,
+) -> bool {
+    match (fresh.and_then(&field), last.and_then(&field)) {
+        (Some(now), Some(before)) => now > before,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

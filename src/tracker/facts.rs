@@ -1,0 +1,124 @@
+//! What rules may ask about a subject at a turn. Ages are computed in source time.
+
+use std::time::Duration;
+
+use super::{JobTrack, Run, SourceTrack};
+use crate::model::{JobState, Time, Ts};
+
+/// The last word on checkpoints or lag is good for this long.
+const GOOD_FOR_MS: u128 = 90_000;
+
+/// Facts about one job.
+#[derive(Debug, Clone, Copy)]
+pub struct JobFacts<'a> {
+    /// The job.
+    pub job: &'a JobTrack,
+    /// Its source.
+    pub source: &'a SourceTrack,
+    /// The turn.
+    pub time: Time,
+}
+
+/// A fact that may be unknown or impossible.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fact<T> {
+    /// Known.
+    Known(T),
+    /// Not now.
+    Unknown,
+    /// Never, for this job.
+    NotApplicable,
+}
+
+impl<'a> JobFacts<'a> {
+    /// The source was seen at this turn: nothing is fresh otherwise.
+    pub fn is_fresh(&self) -> bool {
+        self.source.is_up()
+    }
+
+    /// The run that counts.
+    pub fn run(&self) -> Option<&'a Run> {
+        self.job.current()
+    }
+
+    /// The state, unless the job has gone missing.
+    pub fn state(&self) -> Option<JobState> {
+        self.job.missing_since.is_none().then(|| self.job.state())
+    }
+
+    /// All jobs of its Flink cluster are gone with it.
+    pub fn cluster_emptied(&self) -> bool {
+        self.source.emptied.contains_key(&self.job.flink_cluster)
+    }
+
+    /// Age of the last completed checkpoint; counted from the run's start where none completed.
+    pub fn checkpoint_age(&self) -> Fact<Duration> {
+        let Some(run) = self.run() else { return Fact::Unknown };
+        if run.state.is_terminal() || run.checkpoints.not_applicable {
+            return Fact::NotApplicable;
+        }
+        if !self.is_good(run.checkpoints.heard) {
+            return Fact::Unknown;
+        }
+        let base = run.checkpoints.last_completed.unwrap_or(run.id.start_time);
+        let age = self.source.source_now(self.time).saturating_sub(base).max(0);
+        Fact::Known(Duration::from_millis(age as u64))
+    }
+
+    /// Distinct checkpoints that failed since the last completed one.
+    pub fn failed_checkpoints(&self) -> Fact<usize> {
+        let Some(run) = self.run() else { return Fact::Unknown };
+        if run.state.is_terminal() || run.checkpoints.not_applicable {
+            return Fact::NotApplicable;
+        }
+        if !self.is_good(run.checkpoints.heard) {
+            return Fact::Unknown;
+        }
+        Fact::Known(run.checkpoints.failed.len())
+    }
+
+    /// Records behind.
+    pub fn lag(&self) -> Fact<f64> {
+        let Some(run) = self.run() else { return Fact::Unknown };
+        if run.state.is_terminal() || self.job.lag_not_applicable {
+            return Fact::NotApplicable;
+        }
+        match self.job.lag.last() {
+            Some(value) if self.is_good(self.job.lag_heard) => Fact::Known(value),
+            _ => Fact::Unknown,
+        }
+    }
+
+    fn is_good(&self, heard: Option<Ts>) -> bool {
+        heard.is_some_and(|at| self.time.steady.since(at).as_millis() <= GOOD_FOR_MS)
+    }
+}
+
+/// Facts about a source.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceFacts<'a> {
+    /// The source.
+    pub source: &'a SourceTrack,
+    /// Jobs known of it.
+    pub jobs: usize,
+    /// The turn.
+    pub time: Time,
+}
+
+/// Facts about a Flink cluster inside a source.
+#[derive(Debug, Clone, Copy)]
+pub struct ClusterFacts<'a> {
+    /// The source.
+    pub source: &'a SourceTrack,
+    /// Name of the Flink cluster.
+    pub flink_cluster: &'a str,
+    /// The turn.
+    pub time: Time,
+}
+
+impl ClusterFacts<'_> {
+    /// All its jobs are gone: how many.
+    pub fn emptied(&self) -> Option<usize> {
+        self.source.emptied.get(self.flink_cluster).copied()
+    }
+}

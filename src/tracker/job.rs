@@ -1,0 +1,306 @@
+//! A job under its stable identity: its runs, its failures across runs, its last checkpoint.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Run, Series, SourceTrack};
+use crate::model::{
+    Change, CheckpointRef, JobKey, JobState, Labels, RootCause, RunObservation, Seen, Snapshot,
+    Time, Ts,
+};
+
+/// Runs remembered per job.
+const MAX_RUNS: usize = 8;
+/// Failure times remembered per job; rules cannot ask for more.
+pub const MAX_FAILURES: usize = 64;
+/// What the lag series reaches back.
+const LAG_SPAN_MS: i64 = 3_600_000;
+/// A checkpoint path alone is written at most this often; every other change at once.
+const CHECKPOINT_ROW_EVERY_MS: i64 = 30_000;
+
+/// A job as of the last sighting of any of its runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JobTrack {
+    /// Source that names it.
+    pub source: String,
+    /// What fails together.
+    pub cluster: String,
+    /// Kubernetes namespace or empty.
+    pub namespace: String,
+    /// Flink cluster.
+    pub flink_cluster: String,
+    /// Its name.
+    pub name: String,
+    /// Flink's name of it.
+    pub flink_job_name: String,
+    /// Labels found out about it.
+    pub labels: Labels,
+    /// Was there at the first look at its source.
+    pub since_first_look: bool,
+    /// Its runs, oldest first.
+    pub runs: Vec<Run>,
+    /// Steady times of the newest distinct failures, oldest first.
+    pub failure_times: VecDeque<Ts>,
+    /// Distinct failures since it is watched.
+    pub failures_total: u64,
+    /// The newest cause: (raw source ms, cause).
+    pub last_cause: Option<(i64, RootCause)>,
+    /// The restart strategy gave up on the newest run.
+    pub gave_up: bool,
+    /// Last restorable checkpoint.
+    pub checkpoint: Option<CheckpointRef>,
+    /// Since when it is gone from complete listings though it was alive.
+    pub missing_since: Option<Ts>,
+    /// Steady time of the last sighting.
+    pub last_seen: Ts,
+    /// Live runs in the last listing.
+    pub live_runs: u32,
+    /// Steady time since when the run that counts has been healthy without a break.
+    pub healthy_since: Option<Ts>,
+    /// Records behind.
+    #[serde(skip, default = "lag_series")]
+    pub lag: Series,
+    /// None of its sources reports lag.
+    #[serde(skip)]
+    pub lag_not_applicable: bool,
+    /// Steady time of the last word on lag.
+    #[serde(skip)]
+    pub lag_heard: Option<Ts>,
+    #[serde(skip)]
+    dirty: bool,
+    #[serde(skip)]
+    checkpoint_dirty: bool,
+    #[serde(skip)]
+    written: Option<Ts>,
+}
+
+fn lag_series() -> Series {
+    Series::over(LAG_SPAN_MS)
+}
+
+impl JobTrack {
+    /// A job never seen.
+    pub fn new(source: &str, seen: &RunObservation, time: Time, first_look: bool) -> JobTrack {
+        JobTrack {
+            source: source.to_owned(),
+            cluster: seen.cluster.clone(),
+            namespace: seen.namespace.clone(),
+            flink_cluster: seen.flink_cluster.clone(),
+            name: seen.name.clone(),
+            flink_job_name: seen.flink_job_name.clone(),
+            labels: seen.labels.clone(),
+            since_first_look: first_look,
+            runs: Vec::new(),
+            failure_times: VecDeque::new(),
+            failures_total: 0,
+            last_cause: None,
+            gave_up: false,
+            checkpoint: None,
+            missing_since: None,
+            last_seen: time.steady,
+            live_runs: 0,
+            healthy_since: None,
+            lag: lag_series(),
+            lag_not_applicable: false,
+            lag_heard: None,
+            dirty: true,
+            checkpoint_dirty: false,
+            written: None,
+        }
+    }
+
+    /// Takes in all runs of this job in one look; returns how many failures were added.
+    pub fn observe(
+        &mut self,
+        time: Time,
+        snapshot: &Snapshot,
+        source: &SourceTrack,
+        seen: &[&RunObservation],
+        first_look: bool,
+    ) -> u64 {
+        let source_now = source.source_now(time);
+        let before = self.total_of_runs();
+        let was = (self.missing_since, self.live_runs, self.healthy_since.is_some());
+        self.last_seen = time.steady;
+        self.missing_since = None;
+        for run in &mut self.runs {
+            run.listed = false;
+        }
+        for observation in seen {
+            self.observe_run(time, source, source_now, observation, first_look);
+        }
+        if snapshot.completeness == crate::model::Completeness::Complete {
+            // Runs Flink has forgotten: a terminal one keeps its state, a live one was superseded
+            // if another run of this job is there.
+            let newest_listed = self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).max();
+            self.runs.retain(|run| {
+                run.listed || (run.state.is_terminal() && newest_listed.as_ref() <= Some(&run.id))
+            });
+        }
+        self.live_runs = self.runs.iter().filter(|r| r.listed && r.state.is_live()).count() as u32;
+        self.healthy_since = match self.current() {
+            Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
+            _ => None,
+        };
+        self.trim();
+        let now_is = (self.missing_since, self.live_runs, self.healthy_since.is_some());
+        self.dirty |= was != now_is;
+        self.total_of_runs().saturating_sub(before)
+    }
+
+    fn observe_run(
+        &mut self,
+        time: Time,
+        source: &SourceTrack,
+        source_now: i64,
+        seen: &RunObservation,
+        first_look: bool,
+    ) {
+        self.labels.clone_from(&seen.labels);
+        self.flink_cluster.clone_from(&seen.flink_cluster);
+        let index = match self.runs.iter().position(|r| r.id == seen.run) {
+            Some(index) => index,
+            None => {
+                let before_first_look = source.first_look_source.filter(|first| {
+                    first_look || seen.run.start_time.saturating_add(1_000) < *first
+                });
+                self.runs.push(Run::new(seen, before_first_look));
+                self.runs.sort_by(|a, b| a.id.cmp(&b.id));
+                self.dirty = true;
+                self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
+            }
+        };
+        let restarts_before = self.runs[index].failures.total;
+        let sighting = self.runs[index].observe(time, source_now, seen);
+        self.dirty |= sighting.changed;
+        self.note_failures(time, source, restarts_before, &sighting.added);
+        if let Some((at, cause, gave_up)) = sighting.cause
+            && self.last_cause.as_ref().is_none_or(|(known, _)| at >= *known)
+        {
+            let known = self.last_cause.as_ref().is_some_and(|(_, c)| *c == cause);
+            self.dirty |= !known;
+            self.last_cause = Some((at, cause));
+            self.gave_up = gave_up;
+        }
+        let run = &self.runs[index];
+        if let Some((id, path, at, savepoint)) = &run.checkpoints.restorable
+            && self.checkpoint.as_ref().is_none_or(|known| known.path != *path)
+            && (sighting.checkpoint_moved || self.checkpoint.is_none())
+        {
+            self.checkpoint = Some(CheckpointRef {
+                id: *id,
+                path: path.clone(),
+                completed_at: source.to_wall(*at),
+                savepoint: *savepoint,
+                run: run.id.clone(),
+            });
+            self.checkpoint_dirty = true;
+        }
+        self.hear_lag(time, seen);
+    }
+
+    fn note_failures(
+        &mut self,
+        time: Time,
+        source: &SourceTrack,
+        before: u64,
+        added: &super::failures::Added,
+    ) {
+        if added.count == 0 {
+            return;
+        }
+        let _ = before;
+        self.dirty = true;
+        self.failures_total += added.count;
+        // Failures no exception entry tells the time of happened since the last one that is known.
+        let untimed = added.count.saturating_sub(added.times.len() as u64);
+        for _ in 0..untimed.min(MAX_FAILURES as u64) {
+            self.failure_times.push_back(time.steady);
+        }
+        for at in &added.times {
+            self.failure_times.push_back(source.to_steady(time, *at));
+        }
+        self.failure_times.make_contiguous().sort_unstable();
+        while self.failure_times.len() > MAX_FAILURES {
+            self.failure_times.pop_front();
+        }
+    }
+
+    fn hear_lag(&mut self, time: Time, seen: &RunObservation) {
+        match &seen.lag {
+            Seen::Fresh(lag) => {
+                if let Some(records) = lag.records {
+                    self.lag.push(time.steady, records);
+                    self.lag_heard = Some(time.steady);
+                    self.lag_not_applicable = false;
+                }
+            }
+            Seen::NotApplicable => {
+                self.lag_not_applicable = true;
+                self.lag_heard = Some(time.steady);
+            }
+            Seen::NotAsked | Seen::Unknown => {}
+        }
+    }
+
+    /// The job is not in a complete listing.
+    pub fn note_absent(&mut self, time: Time) {
+        self.live_runs = 0;
+        if self.state().is_live() && self.missing_since.is_none() {
+            self.missing_since = Some(time.steady);
+            self.healthy_since = None;
+            self.dirty = true;
+        }
+        for run in &mut self.runs {
+            run.listed = false;
+        }
+    }
+
+    fn trim(&mut self) {
+        while self.runs.len() > MAX_RUNS {
+            let victim = self.runs.iter().position(|r| !r.state.is_live()).unwrap_or(0);
+            self.runs.remove(victim);
+        }
+    }
+
+    fn total_of_runs(&self) -> u64 {
+        self.failures_total
+    }
+
+    /// The run that counts: the newest live one, else the newest.
+    pub fn current(&self) -> Option<&Run> {
+        let live = self.runs.iter().filter(|r| r.state.is_live());
+        live.max_by(|a, b| a.id.cmp(&b.id)).or_else(|| self.runs.last())
+    }
+
+    /// The job's state: of two live runs the worse one counts.
+    pub fn state(&self) -> JobState {
+        let live = self.runs.iter().filter(|r| r.state.is_live()).map(|r| r.state);
+        live.max_by_key(|s| s.badness())
+            .or_else(|| self.runs.last().map(|r| r.state))
+            .unwrap_or(JobState::Unknown)
+    }
+
+    /// Its last run was cancelled or finished.
+    pub fn ended_on_purpose(&self) -> bool {
+        self.state().is_deliberate_end()
+    }
+
+    pub(super) fn take_dirty(&mut self, time: Time) -> bool {
+        let due = self
+            .written
+            .is_none_or(|at| time.steady.since(at).as_millis() as i64 >= CHECKPOINT_ROW_EVERY_MS);
+        let write = self.dirty || (self.checkpoint_dirty && due);
+        if write {
+            self.dirty = false;
+            self.checkpoint_dirty = false;
+            self.written = Some(time.steady);
+        }
+        write
+    }
+
+    pub(super) fn row(&self, key: &JobKey) -> Change {
+        Change::Job { key: key.0.clone(), body: serde_json::to_string(self).unwrap_or_default() }
+    }
+}

@@ -1,0 +1,206 @@
+//! Folds snapshots into what is known about sources, jobs and runs.
+//!
+//! Decides: which run counts as the job, which failures are distinct, since when a checkpoint is
+//! due, what a first look is. Never decides whether any of it is worth a word to anybody.
+
+mod checkpoints;
+mod facts;
+mod failures;
+mod job;
+mod run;
+mod series;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use checkpoints::CheckpointTrack;
+pub use facts::{ClusterFacts, Fact, JobFacts, SourceFacts};
+pub use job::JobTrack;
+pub use job::MAX_FAILURES;
+pub use run::Run;
+pub use series::Series;
+pub use source::SourceTrack;
+
+use crate::model::{Change, Completeness, JobKey, Loaded, Snapshot, Time};
+
+/// Everything that is known.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    sources: BTreeMap<String, SourceTrack>,
+    jobs: BTreeMap<JobKey, JobTrack>,
+}
+
+/// What one snapshot changed.
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// Rows to keep.
+    pub changes: Vec<Change>,
+    /// Jobs of this source: seen now or known from before.
+    pub jobs: Vec<JobKey>,
+    /// Distinct failures counted just now.
+    pub failures: u64,
+    /// This was the first successful look at the source.
+    pub first_look: bool,
+}
+
+/// Jobs that ended on purpose and are gone from the listing are forgotten after this many ms.
+const FORGET_ENDED_AFTER_MS: i64 = 24 * 3_600_000;
+/// Jobs beyond this many are not taken in: a bound on what a broken source can make of us.
+const MAX_JOBS: usize = 100_000;
+
+impl Tracker {
+    /// Goes on where a former process was. Rows that cannot be read are skipped: a job is then
+    /// seen as new, which costs a count, not an alert.
+    pub fn restore(loaded: &Loaded) -> Tracker {
+        let mut tracker = Tracker::default();
+        for (name, body) in &loaded.sources {
+            if let Ok(source) = serde_json::from_str(body) {
+                tracker.sources.insert(name.clone(), source);
+            }
+        }
+        for (key, body) in &loaded.jobs {
+            if let Ok(job) = serde_json::from_str(body) {
+                tracker.jobs.insert(JobKey(key.clone()), job);
+            }
+        }
+        tracker
+    }
+
+    /// Takes in one look at one source.
+    pub fn step(&mut self, time: Time, snapshot: &Snapshot) -> Folded {
+        let source = self
+            .sources
+            .entry(snapshot.source.clone())
+            .or_insert_with(|| SourceTrack::new(&snapshot.source));
+        let mut folded = Folded { first_look: source.observe(time, snapshot), ..Folded::default() };
+        if folded.first_look {
+            folded.changes.push(source.row());
+        }
+        if !matches!(snapshot.completeness, Completeness::Failed { .. }) {
+            self.fold_runs(time, snapshot, &mut folded);
+        }
+        folded.jobs = self.keys_of(&snapshot.source);
+        folded
+    }
+
+    fn fold_runs(&mut self, time: Time, snapshot: &Snapshot, folded: &mut Folded) {
+        let Some(source) = self.sources.get(&snapshot.source) else { return };
+        let mut by_job: BTreeMap<&JobKey, Vec<_>> = BTreeMap::new();
+        for run in &snapshot.runs {
+            by_job.entry(&run.key).or_default().push(run);
+        }
+        for (key, runs) in &by_job {
+            if !self.jobs.contains_key(*key) {
+                if self.jobs.len() >= MAX_JOBS {
+                    continue;
+                }
+                let job = JobTrack::new(&snapshot.source, runs[0], time, folded.first_look);
+                self.jobs.insert((*key).clone(), job);
+            }
+            if let Some(job) = self.jobs.get_mut(*key) {
+                folded.failures += job.observe(time, snapshot, source, runs, folded.first_look);
+            }
+        }
+        if snapshot.completeness == Completeness::Complete {
+            self.note_absence(time, snapshot, &by_job.keys().copied().collect(), folded);
+        }
+        for (key, job) in &mut self.jobs {
+            if job.source == snapshot.source && job.take_dirty(time) {
+                folded.changes.push(job.row(key));
+            }
+        }
+    }
+
+    /// Absence counts only after a complete listing, and only for a run last seen alive.
+    fn note_absence(
+        &mut self,
+        time: Time,
+        snapshot: &Snapshot,
+        present: &BTreeSet<&JobKey>,
+        folded: &mut Folded,
+    ) {
+        let mut forget = Vec::new();
+        for (key, job) in &mut self.jobs {
+            if job.source != snapshot.source || present.contains(key) {
+                continue;
+            }
+            job.note_absent(time);
+            let gone_for = time.steady.since(job.last_seen).as_millis() as i64;
+            if job.ended_on_purpose() && gone_for > FORGET_ENDED_AFTER_MS {
+                forget.push(key.clone());
+            }
+        }
+        for key in forget {
+            self.jobs.remove(&key);
+            folded.changes.push(Change::ForgetJob { key: key.0 });
+        }
+        // All jobs of one Flink cluster gone at once is one incident of that cluster.
+        let mut live: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for job in self.jobs.values().filter(|j| j.source == snapshot.source) {
+            let (missing, present) = live.entry(job.flink_cluster.clone()).or_default();
+            if job.missing_since.is_some() {
+                *missing += 1;
+            } else if job.state().is_live() {
+                *present += 1;
+            }
+        }
+        if let Some(source) = self.sources.get_mut(&snapshot.source) {
+            source.set_emptied(
+                live.into_iter()
+                    .filter(|(_, (m, p))| *m >= 2 && *p == 0)
+                    .map(|(cluster, (missing, _))| (cluster, missing)),
+            );
+        }
+    }
+
+    /// Forgets sources that left the configuration, and their jobs.
+    pub fn retain_sources(&mut self, names: &BTreeSet<String>) -> Vec<Change> {
+        let gone: Vec<JobKey> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| !names.contains(&job.source))
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.sources.retain(|name, _| names.contains(name));
+        gone.into_iter()
+            .map(|key| {
+                self.jobs.remove(&key);
+                Change::ForgetJob { key: key.0 }
+            })
+            .collect()
+    }
+
+    fn keys_of(&self, source: &str) -> Vec<JobKey> {
+        self.jobs.iter().filter(|(_, j)| j.source == source).map(|(k, _)| k.clone()).collect()
+    }
+
+    /// A job.
+    pub fn job(&self, key: &JobKey) -> Option<&JobTrack> {
+        self.jobs.get(key)
+    }
+
+    /// All jobs, by key.
+    pub fn jobs(&self) -> impl Iterator<Item = (&JobKey, &JobTrack)> {
+        self.jobs.iter()
+    }
+
+    /// A source.
+    pub fn source(&self, name: &str) -> Option<&SourceTrack> {
+        self.sources.get(name)
+    }
+
+    /// All sources, by name.
+    pub fn sources(&self) -> impl Iterator<Item = (&String, &SourceTrack)> {
+        self.sources.iter()
+    }
+
+    /// Facts about a job at a turn.
+    pub fn job_facts<'a>(&'a self, key: &JobKey, time: Time) -> Option<JobFacts<'a>> {
+        let job = self.jobs.get(key)?;
+        let source = self.sources.get(&job.source)?;
+        Some(JobFacts { job, source, time })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! One run of a job: its state and its witnesses.
+
+use serde::{Deserialize, Serialize};
+
+use super::CheckpointTrack;
+use super::failures::{Added, FailureCount, Testimony};
+use crate::model::{JobState, RootCause, RunId, RunObservation, Seen, TaskCounts, Time};
+
+/// A run as of its last sighting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which.
+    pub id: RunId,
+    /// Flink's state.
+    pub state: JobState,
+    /// Its tasks.
+    pub tasks: TaskCounts,
+    /// End, raw source ms.
+    pub end_time: Option<i64>,
+    /// Distinct failures.
+    pub failures: FailureCount,
+    /// Was FAILED already when first seen at a first look.
+    pub dead_at_first_look: bool,
+    /// Checkpoints.
+    pub checkpoints: CheckpointTrack,
+    /// Flink's restart counter as last read.
+    pub restarts: Option<u64>,
+    /// Flink's page of the run.
+    pub ui_url: Option<String>,
+    /// Listed at the last complete look.
+    pub listed: bool,
+}
+
+/// What one sighting brought.
+#[derive(Debug, Default)]
+pub struct Sighting {
+    /// New failures.
+    pub added: Added,
+    /// The newest exception in the history, if the history was read: (raw source ms, cause, gave up).
+    pub cause: Option<(i64, RootCause, bool)>,
+    /// Something worth keeping changed.
+    pub changed: bool,
+    /// A newer restorable path.
+    pub checkpoint_moved: bool,
+}
+
+impl Run {
+    /// A run never seen. `first_look_source`: the source's now if this is its first look.
+    pub fn new(seen: &RunObservation, first_look_source: Option<i64>) -> Run {
+        let failures = match first_look_source {
+            Some(now) => FailureCount::found_running(now),
+            None => FailureCount::from_start(),
+        };
+        Run {
+            id: seen.run.clone(),
+            state: seen.state,
+            tasks: seen.tasks,
+            end_time: seen.end_time,
+            failures,
+            dead_at_first_look: first_look_source.is_some() && seen.state == JobState::Failed,
+            checkpoints: CheckpointTrack::default(),
+            restarts: None,
+            ui_url: seen.ui_url.clone(),
+            listed: true,
+        }
+    }
+
+    /// Takes in a sighting.
+    pub fn observe(&mut self, time: Time, source_now: i64, seen: &RunObservation) -> Sighting {
+        let mut sighting = Sighting::default();
+        sighting.changed = self.state != seen.state || self.ui_url != seen.ui_url;
+        self.state = seen.state;
+        self.tasks = seen.tasks;
+        self.end_time = seen.end_time;
+        self.ui_url.clone_from(&seen.ui_url);
+        self.listed = true;
+        let counters = seen.counters.fresh();
+        if let Some(counters) = counters {
+            if let Some(restarts) = counters.restarts {
+                self.restarts = Some(restarts.max(self.restarts.unwrap_or(0)));
+            }
+            sighting.checkpoint_moved |=
+                self.checkpoints.hear_counters(time.steady, source_now, counters);
+        }
+        let was = (self.checkpoints.failed.len(), self.checkpoints.not_applicable);
+        sighting.checkpoint_moved |= self.checkpoints.hear_history(time.steady, &seen.checkpoints);
+        sighting.changed |= was != (self.checkpoints.failed.len(), self.checkpoints.not_applicable);
+        let stats = seen.checkpoints.fresh();
+        let said = Testimony {
+            restarts: counters.and_then(|c| {
+                let rescales = c.rescales.unwrap_or(0);
+                c.restarts.map(|r| r.saturating_sub(rescales) as i64)
+            }),
+            restores: stats.and_then(|s| s.restored).map(|r| r as i64),
+            exceptions: seen.failures.fresh().map(Vec::as_slice),
+            truncated: seen.failures_truncated,
+            source_now,
+            died: self.state == JobState::Failed && !self.dead_at_first_look,
+        };
+        let before = self.failures.clone();
+        sighting.added = self.failures.hear(time.steady, &said);
+        sighting.changed |= before != self.failures;
+        if let Seen::Fresh(list) = &seen.failures {
+            sighting.cause = cause_of(list);
+        }
+        sighting
+    }
+
+    /// RUNNING with every task running.
+    pub fn is_healthy(&self) -> bool {
+        self.state == JobState::Running && self.tasks.all_running()
+    }
+}
+
+fn cause_of(list: &[crate::model::Failure]) -> Option<(i64, RootCause, bool)> {
+    let newest = list.iter().max_by_key(|f| f.at)?;
+    let cause = RootCause {
+        class: newest.class.clone(),
+        message: newest.message.clone(),
+        frame: newest.frame.clone(),
+        taskmanager: newest.taskmanager.clone(),
+        task: newest.task.clone(),
+    };
+    Some((newest.at, cause, newest.gave_up))
+}

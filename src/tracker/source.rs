@@ -1,0 +1,149 @@
+//! What is known about a source.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Change, ClusterObservation, Completeness, Snapshot, Time, Ts};
+
+/// A source as of its last poll.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SourceTrack {
+    /// Configured name.
+    pub name: String,
+    /// First successful look.
+    pub first_look: Option<Time>,
+    /// Source time of that look, in raw ms.
+    pub first_look_source: Option<i64>,
+    /// Last successful look.
+    #[serde(skip)]
+    pub last_success: Option<Time>,
+    /// Since when every look has failed.
+    #[serde(skip)]
+    pub failing_since: Option<Time>,
+    /// Why.
+    #[serde(skip)]
+    pub error: Option<String>,
+    /// It says itself that it is starting or electing a leader.
+    #[serde(skip)]
+    pub starting: bool,
+    /// Its metric store stands still.
+    #[serde(skip)]
+    pub frozen: bool,
+    /// Flink version.
+    #[serde(skip)]
+    pub version: Option<String>,
+    /// Source clock minus Weir's, in ms.
+    #[serde(skip)]
+    pub offset_ms: Option<i64>,
+    /// Its Flink clusters.
+    #[serde(skip)]
+    pub clusters: Vec<ClusterObservation>,
+    /// Flink clusters whose jobs are all gone, with how many.
+    #[serde(skip)]
+    pub emptied: BTreeMap<String, usize>,
+    /// Polls that succeeded and failed, and what the last one cost.
+    #[serde(skip)]
+    pub polls: PollStats,
+}
+
+/// Cost of polling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PollStats {
+    /// Successful polls.
+    pub ok: u64,
+    /// Failed polls.
+    pub failed: u64,
+    /// Duration of the last one, ms.
+    pub took_ms: u32,
+    /// Requests of the last one.
+    pub requests: u32,
+    /// Bytes of the last one.
+    pub bytes: u64,
+}
+
+impl SourceTrack {
+    /// A source never seen.
+    pub fn new(name: &str) -> SourceTrack {
+        SourceTrack {
+            name: name.to_owned(),
+            first_look: None,
+            first_look_source: None,
+            last_success: None,
+            failing_since: None,
+            error: None,
+            starting: false,
+            frozen: false,
+            version: None,
+            offset_ms: None,
+            clusters: Vec::new(),
+            emptied: BTreeMap::new(),
+            polls: PollStats::default(),
+        }
+    }
+
+    /// Takes in a look; true if it was the first successful one ever.
+    pub fn observe(&mut self, time: Time, snapshot: &Snapshot) -> bool {
+        self.polls.took_ms = snapshot.took_ms;
+        self.polls.requests = snapshot.requests;
+        self.polls.bytes = snapshot.bytes;
+        if let Completeness::Failed { error, starting } = &snapshot.completeness {
+            self.polls.failed += 1;
+            self.failing_since.get_or_insert(time);
+            self.error = Some(error.clone());
+            self.starting = *starting;
+            return false;
+        }
+        self.polls.ok += 1;
+        self.failing_since = None;
+        self.error = None;
+        self.starting = false;
+        self.last_success = Some(time);
+        self.frozen = snapshot.metrics_frozen;
+        self.clusters.clone_from(&snapshot.clusters);
+        if snapshot.version.is_some() {
+            self.version.clone_from(&snapshot.version);
+        }
+        if let Some(clock) = snapshot.clock {
+            self.offset_ms = Some(clock.offset_ms);
+        }
+        if self.first_look.is_some() {
+            return false;
+        }
+        self.first_look = Some(time);
+        self.first_look_source = Some(snapshot.clock.map_or(time.wall.0, |clock| clock.now));
+        true
+    }
+
+    /// The source can be seen now.
+    pub fn is_up(&self) -> bool {
+        self.failing_since.is_none() && self.last_success.is_some()
+    }
+
+    /// The source's own now, in raw ms.
+    pub fn source_now(&self, time: Time) -> i64 {
+        time.wall.0.saturating_add(self.offset_ms.unwrap_or(0))
+    }
+
+    /// A raw source time as steady time, never in the future.
+    pub fn to_steady(&self, time: Time, source_ms: i64) -> Ts {
+        let age = self.source_now(time).saturating_sub(source_ms).max(0);
+        time.steady.shifted(age.saturating_neg())
+    }
+
+    /// A raw source time as wall time.
+    pub fn to_wall(&self, source_ms: i64) -> Ts {
+        Ts(source_ms.saturating_sub(self.offset_ms.unwrap_or(0)))
+    }
+
+    pub(super) fn set_emptied(&mut self, clusters: impl Iterator<Item = (String, usize)>) {
+        self.emptied = clusters.collect();
+    }
+
+    pub(super) fn row(&self) -> Change {
+        Change::Source {
+            name: self.name.clone(),
+            body: serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The hand on a running test job: files in a folder that the job reads.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::cache;
+
+/// The control folder of one job, see `jobs/TestJob.java`. Clones steer the same job.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    folder: PathBuf,
+}
+
+impl Control {
+    /// Takes or creates a folder, without orders in a new one: the job is healthy.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        cache::create_dir(folder)?;
+        let folder = std::path::absolute(folder)
+            .with_context(|| format!("no absolute path of {}", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// From now on every attempt fails this long after its start.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn crash_on(&self, after: Duration) -> Result<()> {
+        self.remove("crash.limit")?;
+        self.write("crash.after_ms", &after.as_millis().to_string())?;
+        self.write("crash", "")
+    }
+
+    /// Like [`Control::crash_on`], but only for so many failures from now.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn crash_times(&self, times: usize, after: Duration) -> Result<()> {
+        self.write("crash.limit", &(self.failures()? + times).to_string())?;
+        self.write("crash.after_ms", &after.as_millis().to_string())?;
+        self.write("crash", "")
+    }
+
+    /// No more failures.
+    ///
+    /// # Errors
+    /// When the order cannot be withdrawn.
+    pub(crate) fn crash_off(&self) -> Result<()> {
+        self.remove("crash")
+    }
+
+    /// The text of the root cause, byte for byte.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn crash_message(&self, message: &str) -> Result<()> {
+        self.write("crash.message", message)
+    }
+
+    /// The failures so far as the job itself wrote them down, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// When the log is there and unreadable.
+    pub(crate) fn failure_times_ms(&self) -> Result<Vec<u64>> {
+        let path = self.folder.join("failures.log");
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        text.lines()
+            .map(|line| line.parse().with_context(|| format!("failures.log holds {line:?}")))
+            .collect()
+    }
+
+    /// How often the job failed so far: the ground truth.
+    ///
+    /// # Errors
+    /// When the log is there and unreadable.
+    pub(crate) fn failures(&self) -> Result<usize> {
+        Ok(self.failure_times_ms()?.len())
+    }
+
+    /// Whether checkpoints fail while the job runs on.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn fail_checkpoints(&self, fail: bool) -> Result<()> {
+        if fail { self.write("checkpoint.fail", "") } else { self.remove("checkpoint.fail") }
+    }
+
+    /// How long each snapshot blocks its task.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn delay_checkpoints(&self, delay: Duration) -> Result<()> {
+        self.write("checkpoint.delay_ms", &delay.as_millis().to_string())
+    }
+
+    /// The `pendingRecords` the sources report together.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn set_backlog(&self, records: u64) -> Result<()> {
+        self.write("backlog", &records.to_string())
+    }
+
+    /// The stream ends, and with it the job: `FINISHED`.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.write("finish", "")
+    }
+
+    /// Takes back [`Control::finish`].
+    ///
+    /// # Errors
+    /// When the order cannot be withdrawn.
+    pub(crate) fn resume(&self) -> Result<()> {
+        self.remove("finish")
+    }
+
+    /// Written beside and renamed: the job reads whole orders only.
+    fn write(&self, name: &str, content: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        let new = self.folder.join(format!("{name}.new"));
+        std::fs::write(&new, content).with_context(|| format!("cannot write {}", new.display()))?;
+        cache::publish(&new, &path)
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

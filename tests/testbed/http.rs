@@ -1,0 +1,42 @@
+//! A plain HTTP client for talking to the real components, not Weir's own.
+
+use std::time::Duration;
+
+/// A client for loopback: no proxy, short timeouts.
+///
+/// # Panics
+/// When the client cannot be built, which is a bug.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test bed is not Weir and needs none of its care"
+)]
+pub(crate) fn client() -> reqwest::Client {
+    // Installed already when the code under test did it first.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(2))
+        .timeout(Duration::from_mins(1))
+        .build()
+        .expect("a client without special options can be built")
+}
+
+/// A free TCP port on loopback. Another process may take it before it is used: be ready to retry.
+///
+/// # Errors
+/// When the system has none.
+pub(crate) fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// A `multipart/form-data` body with one file, and its content type.
+pub(crate) fn multipart_file(field: &str, file_name: &str, bytes: &[u8]) -> (String, Vec<u8>) {
+    // A jar is a zip file; this line of letters does not occur in one by chance.
+    let boundary = "weir-testbed-7f3c9a51e2d84b06";
+    let head = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; \
+         filename=\"{file_name}\"\r\nContent-Type: application/x-java-archive\r\n\r\n"
+    );
+    let body = [head.as_bytes(), bytes, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}

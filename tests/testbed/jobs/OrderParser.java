@@ -1,0 +1,83 @@
+package com.example.orders;
+
+import java.io.IOException;
+import org.apache.flink.api.common.functions.MapFunction;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.runtime.state.FunctionInitializationContext;
+import org.apache.flink.runtime.state.FunctionSnapshotContext;
+import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
+
+/**
+ * Parses orders, and fails on command.
+ *
+ * <p>{@code crash}: fail {@code crash.after_ms} after the start of the attempt, at most {@code
+ * crash.limit} times, with the text of {@code crash.message}. Every failure is one line in {@code
+ * failures.log} before it is thrown; only the first subtask fails, so that a line is a failure.
+ * {@code checkpoint.delay_ms}: how long a snapshot blocks.
+ */
+public final class OrderParser implements MapFunction<String, Long>, CheckpointedFunction {
+
+    private static final long serialVersionUID = 1L;
+    private static final String POISON = "unexpected end of JSON in order 4711";
+
+    private final Control control;
+    private transient ListState<OrderCount> state;
+    private transient long parsed;
+    private transient long startedAt;
+
+    public OrderParser(Control control) {
+        this.control = control;
+    }
+
+    @Override
+    public Long map(String order) throws Exception {
+        String[] fields = order.split("-");
+        if (fields[0].equals("0") && control.has("crash")) {
+            failWhenDue();
+        }
+        parsed++;
+        return Long.parseLong(fields[1]);
+    }
+
+    private void failWhenDue() throws IOException {
+        long limit = control.number("crash.limit", Long.MAX_VALUE);
+        long dueAt = startedAt + control.number("crash.after_ms", 200);
+        if (System.currentTimeMillis() < dueAt || control.lines("failures.log") >= limit) {
+            return;
+        }
+        String message = control.text("crash.message", POISON);
+        control.append("failures.log", Long.toString(System.currentTimeMillis()));
+        try {
+            parseAmount(message);
+        } catch (PoisonRecordException cause) {
+            throw new RuntimeException("cannot parse order", cause);
+        }
+    }
+
+    private static void parseAmount(String message) throws PoisonRecordException {
+        throw new PoisonRecordException(message);
+    }
+
+    @Override
+    public void initializeState(FunctionInitializationContext context) throws Exception {
+        startedAt = System.currentTimeMillis();
+        state =
+                context.getOperatorStateStore()
+                        .getListState(new ListStateDescriptor<>("parsed", OrderCount.class));
+        parsed = 0;
+        for (OrderCount count : state.get()) {
+            parsed += count.parsed();
+        }
+    }
+
+    @Override
+    public void snapshotState(FunctionSnapshotContext context) throws Exception {
+        long delay = control.number("checkpoint.delay_ms", 0);
+        if (delay > 0) {
+            Thread.sleep(delay);
+        }
+        state.clear();
+        state.add(new OrderCount(parsed, control));
+    }
+}

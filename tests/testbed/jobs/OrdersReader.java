@@ -1,0 +1,101 @@
+package com.example.orders;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.connector.source.ReaderOutput;
+import org.apache.flink.api.connector.source.SourceReader;
+import org.apache.flink.api.connector.source.SourceReaderContext;
+import org.apache.flink.core.io.InputStatus;
+
+/**
+ * Makes the orders of one subtask, named {@code SUBTASK-NUMBER}.
+ *
+ * <p>{@code backlog}: the records reported as pending, over all subtasks. {@code finish}: the stream
+ * ends.
+ */
+final class OrdersReader implements SourceReader<String, OrdersSource.NoSplit> {
+
+    private final int subtask;
+    private final Control control;
+    private final long pauseMs;
+    private long next;
+    private boolean due;
+    private CompletableFuture<Void> available = new CompletableFuture<>();
+    private ScheduledExecutorService timer;
+
+    OrdersReader(SourceReaderContext context, Control control, int rate, int parallelism) {
+        this.subtask = context.getIndexOfSubtask();
+        this.control = control;
+        this.pauseMs = Math.max(1, 1000 / rate);
+        context.metricGroup().setPendingRecordsGauge(() -> pending(parallelism));
+    }
+
+    private long pending(int parallelism) {
+        long all = control.number("backlog", 0);
+        return all / parallelism + (subtask < all % parallelism ? 1 : 0);
+    }
+
+    @Override
+    public void start() {
+        timer =
+                Executors.newSingleThreadScheduledExecutor(
+                        task -> {
+                            Thread thread = new Thread(task, "orders-source-timer");
+                            thread.setDaemon(true);
+                            return thread;
+                        });
+        timer.scheduleAtFixedRate(this::wake, pauseMs, pauseMs, TimeUnit.MILLISECONDS);
+    }
+
+    private synchronized void wake() {
+        due = true;
+        available.complete(null);
+    }
+
+    private synchronized boolean takeDue() {
+        boolean was = due;
+        due = false;
+        if (available.isDone()) {
+            available = new CompletableFuture<>();
+        }
+        return was;
+    }
+
+    @Override
+    public InputStatus pollNext(ReaderOutput<String> output) {
+        if (takeDue()) {
+            if (control.has("finish")) {
+                return InputStatus.END_OF_INPUT;
+            }
+            output.collect(subtask + "-" + next++);
+        }
+        return InputStatus.NOTHING_AVAILABLE;
+    }
+
+    @Override
+    public synchronized CompletableFuture<Void> isAvailable() {
+        return available;
+    }
+
+    @Override
+    public List<OrdersSource.NoSplit> snapshotState(long checkpointId) {
+        return Collections.emptyList();
+    }
+
+    @Override
+    public void addSplits(List<OrdersSource.NoSplit> splits) {}
+
+    @Override
+    public void notifyNoMoreSplits() {}
+
+    @Override
+    public void close() {
+        if (timer != null) {
+            timer.shutdownNow();
+        }
+    }
+}

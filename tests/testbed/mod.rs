@@ -1,0 +1,25 @@
+//! The test bed: real components, started on loopback and gone with the test, and stand-ins that
+//! refuse what the real thing refuses.
+//!
+//! Shared by the integration tests, the demo and the bench, each of which uses a part of it.
+
+pub(crate) mod cache;
+pub(crate) mod control;
+pub(crate) mod download;
+pub(crate) mod faults;
+pub(crate) mod feishu;
+pub(crate) mod fleet;
+pub(crate) mod flink;
+pub(crate) mod flink_conf;
+pub(crate) mod http;
+pub(crate) mod inbox;
+pub(crate) mod job;
+pub(crate) mod net;
+pub(crate) mod process;
+pub(crate) mod python;
+pub(crate) mod rest;
+pub(crate) mod smtp;
+pub(crate) mod smtp_env;
+pub(crate) mod time;
+pub(crate) mod tools;
+pub(crate) mod webhook;
