@@ -1,12 +1,9 @@
 //! Options several channels share.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -28,62 +25,6 @@ impl BudgetConfig {
         Budget { messages: self.messages, per: span(self.per) }
     }
 }
-
-/// Credentials of HTTP requests; exactly one of them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Auth {
-    /// User name and password.
-    Basic(Basic),
-    /// A bearer token.
-    Bearer(Bearer),
-}
-
-/// User name and password.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Basic {
-    /// User name.
-    pub username: String,
-    /// Password.
-    #[schemars(with = "Option<String>")]
-    pub password: Option<SecretString>,
-    /// File with the password, read again for every message.
-    pub password_file: Option<PathBuf>,
-}
-
-/// A bearer token.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bearer {
-    /// Token.
-    #[schemars(with = "Option<String>")]
-    pub token: Option<SecretString>,
-    /// File with the token, read again for every message.
-    pub token_file: Option<PathBuf>,
-}
-
-/// TLS of outgoing connections.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the names are the contract's")]
-pub struct Tls {
-    /// Certificates to trust besides the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Client certificate, PEM.
-    pub cert_file: Option<PathBuf>,
-    /// Its key, PEM.
-    pub key_file: Option<PathBuf>,
-}
-
-/// Extra request headers; values are taken for secrets.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Headers(
-    /// By name.
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub BTreeMap<String, SecretString>,
-);
 
 /// A duration of the configuration; negative ones are none.
 pub(super) fn span(duration: SignedDuration) -> Duration {

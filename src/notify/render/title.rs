@@ -54,7 +54,11 @@ fn what(item: &ItemView, language: Language) -> String {
     match told {
         // A rule's own words may be a whole sentence already.
         Some(text) if text.contains("Weir") => text,
-        Some(text) => format!("{weir} · {text}"),
+        // The shipped rule says it again, for the page.
+        Some(text) => {
+            let again = pick(language, "unreachable · ", "无法访问 · ");
+            format!("{weir} · {}", text.strip_prefix(again).unwrap_or(&text))
+        }
         None => weir,
     }
 }

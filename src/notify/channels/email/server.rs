@@ -128,8 +128,7 @@ impl Server {
 
     /// A transport with the secrets as they are now.
     pub(super) fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, BuildError> {
-        // Fails only when it is installed already.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        crate::http::install_tls();
         let target = parse(&self.url.read_plain()?, self.tls)?;
         let tls = match (target.implicit, target.mode) {
             (true, _) => Tls::Wrapper(self.tls_parameters(&target.host)?),
