@@ -1,5 +1,12 @@
 //! The store: one transaction per step, before any other effect of that step.
 
+#[cfg(test)]
+pub(crate) mod contract;
+mod sqlite;
+pub(crate) mod words;
+
+pub use sqlite::SqliteStore;
+
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 

@@ -58,6 +58,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         occurrences: 4,
         occurrences_base: 0,
         given_up: false,
+        peak_rank: 0,
         reopened: 0,
         flapping: false,
         first_look: false,

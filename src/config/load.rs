@@ -1,0 +1,180 @@
+//! From the text of a file to a configuration, or to everything that is wrong with it.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+
+use super::env::{self, Env};
+use super::findings::Findings;
+use super::raw::RawConfig;
+use super::sections::general::zone;
+use super::sections::heartbeat::HeartbeatConfig;
+use super::sections::receivers::Defaults;
+use super::sections::{job_labels, later, receivers, route, rule_files, sources};
+use super::tree::{self, Node, Place};
+use super::{Config, checks, reader};
+use crate::model::Problem;
+use crate::notify::{Route, Settings};
+
+/// A larger file is not a configuration.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// The text of a file, bounded.
+pub(super) fn text(path: &Path) -> Result<String, Vec<Problem>> {
+    let wrong = |what: String, hint: &str| {
+        let file = path.display().to_string();
+        let hint = Some(hint.to_owned());
+        vec![Problem { file, line: 0, column: 0, what, hint, warning: false }]
+    };
+    let too_large = || wrong("the file is larger than 4 MiB".to_owned(), "is it the right file?");
+    let unreadable = |error: std::io::Error| {
+        wrong(format!("cannot read the file: {error}"), "name it with `--config FILE`")
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| wrong("the file is not UTF-8".to_owned(), "save it as UTF-8"))
+}
+
+/// Reads, expands, checks and validates.
+pub(super) fn parse(
+    text: &str,
+    file: &str,
+    env: Env<'_>,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let mut findings = Findings::new(file);
+    if text.len() as u64 > MAX_BYTES {
+        let hint = "is it the right file?".to_owned();
+        findings.error(Place::default(), "the file is larger than 4 MiB", hint);
+        return findings.finish(None);
+    }
+    let mut tree = match tree::read(text) {
+        Ok((tree, twice)) => {
+            for (place, key) in twice {
+                let key = tree::excerpt(&key);
+                let hint = "keep one of them".to_owned();
+                findings.error(place, format!("key `{key}` is given twice"), hint);
+            }
+            tree
+        }
+        Err(error) => {
+            let hint = "the file cannot be read as YAML; further mistakes may follow".to_owned();
+            findings.error(error.place, error.what, hint);
+            return findings.finish(None);
+        }
+    };
+    let base = Path::new(file).parent().unwrap_or(Path::new(""));
+    env::expand(&mut tree, env, &mut findings);
+    checks::prepare(&mut tree, base, env("HOME").as_deref());
+    later::check(&tree, &mut findings);
+    checks::check(&tree, &mut findings);
+    let Some(raw) = reader::read::<RawConfig>(&tree, &mut findings) else {
+        return findings.finish(None);
+    };
+    let config = build(raw, &tree, base, &mut findings);
+    for (what, hint) in super::warnings(&config) {
+        findings.warn(Place::default(), what, hint);
+    }
+    findings.finish(Some(config))
+}
+
+fn build(raw: RawConfig, tree: &Node, base: &Path, findings: &mut Findings) -> Config {
+    let top = Place { line: 1, column: 1 };
+    if tree.get("sources").is_none_or(Node::is_empty) {
+        findings.error(
+            place_of(tree, "sources"),
+            "`sources` is empty",
+            "name what to watch: `sources: [{ flink: { name: prod, urls: [\"http://jm:8081\"] } }]`"
+                .to_owned(),
+        );
+    }
+    if tree.get("receivers").is_none_or(Node::is_empty) {
+        findings.error(
+            place_of(tree, "receivers"),
+            "`receivers` is empty",
+            "name who is told: `receivers: [{ name: me, channels: [console] }]`".to_owned(),
+        );
+    }
+    let zone = raw.time_zone.as_ref().map_or(TimeZone::UTC, |name| zone(name, findings));
+    let defaults = Defaults { language: raw.language, zone, delivery: raw.delivery };
+    let built = receivers::build(raw.receivers, &defaults, findings);
+    // As written, so that a receiver with a mistake is not unknown as well.
+    let known: BTreeSet<String> = tree
+        .get("receivers")
+        .map_or(&[][..], Node::items)
+        .iter()
+        .filter_map(|r| r.get("name")?.text().map(str::to_owned))
+        .collect();
+    let only = known.iter().next().filter(|_| known.len() == 1);
+    let route = match (&raw.route, only) {
+        (Some(written), _) => route::build(written, &known, findings),
+        (None, Some(only)) => route::root(only),
+        (None, None) => {
+            // Missing for another reason: a mistake inside, or nobody to route to.
+            if tree.get("route").is_none_or(Node::is_empty) && !known.is_empty() {
+                findings.error(
+                    top,
+                    "`route` is missing",
+                    "say who is told by default: `route: { receiver: … }`".to_owned(),
+                );
+            }
+            route::root("")
+        }
+    };
+    warn_unused(tree, &route, findings);
+    let web = raw.web.build(findings);
+    Config {
+        store: raw.store.build(findings),
+        poll: raw.poll,
+        delivery: raw.delivery,
+        sources: sources::build(raw.sources, findings),
+        job_labels: job_labels::build(raw.job_labels, findings),
+        people: raw.people,
+        rule_files: rule_files::expand(&raw.rule_files, base, findings),
+        templates: rule_files::templates(raw.templates.as_ref(), base, findings),
+        incidents: raw.incidents.build(route.group_interval),
+        notify: Settings {
+            receivers: built.plans,
+            route,
+            storm: raw.storm.build(findings),
+            external_url: web.external_url.clone(),
+        },
+        web,
+        receivers: built.receivers,
+        heartbeat: raw.heartbeat.and_then(|h| HeartbeatConfig::build(h, findings)),
+        self_monitoring: raw.self_monitoring,
+    }
+}
+
+fn place_of(tree: &Node, key: &str) -> Place {
+    let entry = tree.entries().iter().find(|e| e.key == key);
+    entry.map_or(Place { line: 1, column: 1 }, |e| e.place)
+}
+
+/// Warns of receivers nobody routes to.
+fn warn_unused(tree: &Node, route: &Route, findings: &mut Findings) {
+    let mut used = BTreeSet::new();
+    let mut left = vec![route];
+    while let Some(route) = left.pop() {
+        used.insert(route.receiver.as_str());
+        left.extend(&route.routes);
+    }
+    for receiver in tree.get("receivers").map_or(&[][..], Node::items) {
+        if let Some(name) = receiver.get("name")
+            && let Some(text) = name.text()
+            && !used.contains(text)
+        {
+            findings.warn(
+                name.place,
+                format!("no route leads to receiver `{}`", tree::excerpt(text)),
+                "name it in `route`, or remove it".to_owned(),
+            );
+        }
+    }
+}

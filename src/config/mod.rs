@@ -1,0 +1,114 @@
+//! From `weir.yaml` to a validated [`Config`], or to everything that is wrong with it.
+//!
+//! The text becomes a tree whose values know their places ([`tree`]); variables are expanded in
+//! the tree, never in the text ([`env`]); checks by the name of a key run on it ([`checks`]); serde
+//! types are read from it with every mistake reported, not just the first ([`reader`]); then each
+//! section is validated. Nothing here reads a secret or reaches the network.
+
+pub mod de;
+pub mod sections;
+
+mod checks;
+mod env;
+mod fault;
+mod findings;
+mod load;
+mod raw;
+mod reader;
+mod suggest;
+mod tree;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use crate::notify::channels::ChannelConfig;
+pub use crate::sources::flink::FlinkConfig;
+pub use env::{Env, process_env};
+pub use raw::RawConfig;
+pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
+pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
+pub use sections::job_labels::JobLabels;
+pub use sections::receivers::Receiver;
+pub use sections::sources::SourceConfig;
+pub use sections::store::Store;
+pub use sections::web::{Access, Token, Web};
+pub use tree::Place;
+pub use watch::for_watch;
+
+use crate::model::Problem;
+
+/// Everything Weir was told, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where Weir remembers.
+    pub store: Store,
+    /// Weir's own address, and who may use it.
+    pub web: Web,
+    /// How often sources are looked at.
+    pub poll: Poll,
+    /// Whether messages leave the house; per receiver in [`crate::notify::ReceiverPlan::shadow`].
+    pub delivery: Delivery,
+    /// Where jobs are looked at.
+    pub sources: Vec<SourceConfig>,
+    /// Whose job is it.
+    pub job_labels: JobLabels,
+    /// How owners are reached, by name.
+    pub people: BTreeMap<String, Person>,
+    /// Rule files; none: the shipped rules.
+    pub rule_files: Vec<PathBuf>,
+    /// Folder of templates; none: the shipped templates.
+    pub templates: Option<PathBuf>,
+    /// Lifecycle of incidents.
+    pub incidents: crate::incidents::Settings,
+    /// Receivers, routes, storms as the pipeline knows them.
+    pub notify: crate::notify::Settings,
+    /// Receivers with the configurations their channels are built from.
+    pub receivers: Vec<Receiver>,
+    /// The dead man's switch.
+    pub heartbeat: Option<Heartbeat>,
+    /// When Weir talks about itself.
+    pub self_monitoring: SelfMonitoring,
+}
+
+/// Reads the configuration file: it and the warnings, or everything that is wrong.
+///
+/// # Errors
+/// All problems at once, warnings included, in the order of the file.
+pub fn load(path: &Path, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    load::parse(&load::text(path)?, &path.display().to_string(), env)
+}
+
+/// Like [`load`] for a text; `file` is what problems name, and paths are relative to its folder.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, file: &str, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    load::parse(text, file, env)
+}
+
+/// The JSON schema of the file, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(RawConfig).to_value()
+}
+
+/// What a valid configuration lacks to be trusted, each with the way out.
+pub fn warnings(config: &Config) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    if config.heartbeat.is_none() {
+        found.push((
+            "nobody would know that Weir itself is dead".to_owned(),
+            "add `heartbeat: { url: … }` of a service that misses the calls".to_owned(),
+        ));
+    }
+    if config.notify.receivers.values().all(|r| r.channels.is_empty()) {
+        found.push((
+            "no receiver has a channel: nobody is told of anything".to_owned(),
+            "add one under `channels`".to_owned(),
+        ));
+    }
+    found
+}

@@ -1,0 +1,69 @@
+//! The whole file as written; also the source of its JSON schema.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::de::At;
+use super::sections::general::{Delivery, Person, Poll, SelfMonitoring, StormConfig};
+use super::sections::heartbeat::HeartbeatConfig;
+use super::sections::incidents::IncidentsConfig;
+use super::sections::job_labels::JobLabelConfig;
+use super::sections::later::NotBuiltYet;
+use super::sections::receivers::ReceiverConfig;
+use super::sections::route::RouteConfig;
+use super::sections::sources::SourceConfig;
+use super::sections::store::StoreConfig;
+use super::sections::web::WebConfig;
+use crate::notify::Language;
+
+/// Weir's configuration file.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawConfig {
+    /// Where Weir remembers.
+    pub store: StoreConfig,
+    /// Weir's own address.
+    pub web: WebConfig,
+    /// How often sources are looked at.
+    pub poll: Poll,
+    /// Language of messages.
+    pub language: Language,
+    /// Zone of the times in messages; UTC.
+    pub time_zone: Option<At<String>>,
+    /// `shadow`: everything but the sending.
+    pub delivery: Delivery,
+    /// Where jobs are looked at.
+    pub sources: Vec<At<SourceConfig>>,
+    /// Whose job is it.
+    pub job_labels: Vec<At<JobLabelConfig>>,
+    /// How owners are reached.
+    pub people: BTreeMap<String, Person>,
+    /// Rule files, relative to this file, with `*`; none: the shipped rules.
+    pub rule_files: Vec<At<String>>,
+    /// Folder of templates, relative to this file; none: the shipped templates.
+    pub templates: Option<At<String>>,
+    /// Lifecycle of incidents.
+    pub incidents: IncidentsConfig,
+    /// Who is told of what.
+    pub route: Option<At<RouteConfig>>,
+    /// Who can be told.
+    pub receivers: Vec<ReceiverConfig>,
+    /// When many openings become one message.
+    pub storm: StormConfig,
+    /// The dead man's switch.
+    pub heartbeat: Option<At<HeartbeatConfig>>,
+    /// When Weir talks about itself.
+    pub self_monitoring: SelfMonitoring,
+    /// Not built yet.
+    pub time_intervals: NotBuiltYet,
+    /// Not built yet.
+    pub inhibit_rules: NotBuiltYet,
+    /// Not built yet.
+    pub restarts: NotBuiltYet,
+    /// Not built yet.
+    pub maintenance: NotBuiltYet,
+    /// Not built yet.
+    pub schedules: NotBuiltYet,
+}

@@ -1,0 +1,118 @@
+//! Small settings: polling, language and zone, delivery, storms, Weir's own health, people.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::de::At;
+use crate::config::findings::Findings;
+use crate::config::suggest;
+use crate::notify::Storm;
+
+/// How often sources are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Poll {
+    /// Time between two polls of a source.
+    #[serde(with = "crate::config::de::duration")]
+    #[schemars(with = "String")]
+    pub interval: Duration,
+    /// Longest time one request of a poll may take.
+    #[serde(with = "crate::config::de::duration")]
+    #[schemars(with = "String")]
+    pub timeout: Duration,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Poll { interval: Duration::from_secs(10), timeout: Duration::from_secs(5) }
+    }
+}
+
+/// Whether messages leave the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// They are sent.
+    #[default]
+    Live,
+    /// Everything but the sending.
+    Shadow,
+}
+
+/// When many openings become one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StormConfig {
+    /// So many openings …
+    pub incidents: At<u32>,
+    /// … within this time.
+    #[serde(with = "crate::config::de::duration")]
+    #[schemars(with = "String")]
+    pub within: Duration,
+}
+
+impl Default for StormConfig {
+    fn default() -> Self {
+        let Storm { incidents, within } = Storm::default();
+        StormConfig { incidents: At::nowhere(incidents), within }
+    }
+}
+
+impl StormConfig {
+    pub(in crate::config) fn build(self, findings: &mut Findings) -> Storm {
+        if self.incidents.value < 2 {
+            findings.error(
+                self.incidents.place,
+                "a storm needs at least 2 incidents",
+                Some("5 is the default".to_owned()),
+            );
+        }
+        Storm { incidents: self.incidents.value.max(2), within: self.within }
+    }
+}
+
+/// When Weir talks about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SelfMonitoring {
+    /// A source or channel that has been failing for so long is told through the others.
+    #[serde(with = "crate::config::de::duration")]
+    #[schemars(with = "String")]
+    pub failing_after: Duration,
+}
+
+impl Default for SelfMonitoring {
+    fn default() -> Self {
+        SelfMonitoring { failing_after: Duration::from_secs(300) }
+    }
+}
+
+/// How somebody is reached who owns jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Person {
+    /// Feishu's open id, `ou_…`.
+    pub feishu: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+}
+
+/// The zone with this name.
+pub(in crate::config) fn zone(name: &At<String>, findings: &mut Findings) -> TimeZone {
+    TimeZone::get(&name.value).unwrap_or_else(|_| {
+        let known: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
+        let near = suggest::nearest(&name.value, known.iter().map(String::as_str));
+        findings.error(
+            name.place,
+            format!("unknown time zone `{}`", crate::config::tree::excerpt(&name.value)),
+            Some(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "use an IANA name such as `Asia/Shanghai` or `UTC`".to_owned(),
+            }),
+        );
+        TimeZone::UTC
+    })
+}

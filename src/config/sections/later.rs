@@ -1,0 +1,94 @@
+//! Sections with a name but without a house: accepted while they are empty, refused when somebody
+//! writes something there and believes it works.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
+
+use crate::config::findings::Findings;
+use crate::config::tree::Node;
+
+/// Sections of the whole file that are not built yet, and what that means.
+const SECTIONS: [(&str, &str); 5] = [
+    ("time_intervals", "nothing is muted by time"),
+    ("inhibit_rules", "only Flink's own causality inhibits"),
+    ("restarts", "Weir restarts nothing"),
+    ("maintenance", "nothing is silenced"),
+    ("schedules", "nothing is on a schedule"),
+];
+
+/// Keys of a route that are not built yet.
+const ROUTE: [&str; 4] =
+    ["mute_time_intervals", "active_time_intervals", "time_intervals", "hold_until"];
+
+/// Kinds of sources that are not built yet.
+const SOURCES: [&str; 4] = ["yarn", "kubernetes", "streampark", "dinky"];
+
+/// Anything; whether it is empty is checked in the tree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NotBuiltYet;
+
+impl<'de> Deserialize<'de> for NotBuiltYet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_ignored_any(IgnoredAny).map(|_| NotBuiltYet)
+    }
+}
+
+impl JsonSchema for NotBuiltYet {
+    fn schema_name() -> Cow<'static, str> {
+        "NotBuiltYet".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "not built yet: leave it out or empty",
+            "type": ["array", "object", "null"],
+            "maxItems": 0,
+            "maxProperties": 0
+        })
+    }
+}
+
+/// Reports what is used and not built.
+pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
+    for (key, meanwhile) in SECTIONS {
+        for entry in root.entries().iter().filter(|e| e.key == key && !e.value.is_empty()) {
+            findings.error(
+                entry.place,
+                format!("`{key}` is not built yet"),
+                Some(format!("remove it; until then {meanwhile}")),
+            );
+            findings.drop_node(entry.value.id);
+        }
+    }
+    for item in root.get("sources").map_or(&[][..], Node::items) {
+        for entry in item.entries().iter().filter(|e| SOURCES.contains(&e.key.as_str())) {
+            findings.error(
+                entry.place,
+                format!("source kind `{}` is not built yet", entry.key),
+                Some("only `flink` is for now".to_owned()),
+            );
+            findings.drop_node(item.id);
+        }
+    }
+    if let Some(route) = root.get("route") {
+        check_route(route, findings);
+    }
+}
+
+fn check_route(route: &Node, findings: &mut Findings) {
+    for entry in route.entries().iter().filter(|e| ROUTE.contains(&e.key.as_str())) {
+        if !entry.value.is_empty() {
+            findings.error(
+                entry.place,
+                format!("`{}` is not built yet", entry.key),
+                Some("remove it; until then routes are active at all hours".to_owned()),
+            );
+        }
+        findings.drop_node(entry.value.id);
+    }
+    for child in route.get("routes").map_or(&[][..], Node::items) {
+        check_route(child, findings);
+    }
+}

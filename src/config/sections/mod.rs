@@ -1,0 +1,33 @@
+//! The sections of the file: each raw as written, and how it becomes what Weir works with.
+
+pub mod general;
+pub mod heartbeat;
+pub mod incidents;
+pub mod job_labels;
+pub mod later;
+pub mod receivers;
+pub mod route;
+pub mod rule_files;
+pub mod sources;
+pub mod store;
+pub mod web;
+
+use crate::config::de::At;
+use crate::config::findings::Findings;
+use crate::model::Matcher;
+
+/// Reads matchers; those that cannot be read are reported and left out.
+fn matchers(written: &[At<String>], findings: &mut Findings) -> Vec<Matcher> {
+    let mut read = Vec::with_capacity(written.len());
+    for text in written {
+        match Matcher::parse(&text.value) {
+            Ok(matcher) => read.push(matcher),
+            Err(error) => findings.error(
+                text.place,
+                error.to_string(),
+                Some("write matchers as 'team=\"ads\"' or 'job_name=~\"ro-.*\"'".to_owned()),
+            ),
+        }
+    }
+    read
+}

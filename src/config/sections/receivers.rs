@@ -1,0 +1,130 @@
+//! Who is told, and by which channels.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::general::{Delivery, StormConfig, zone};
+use crate::config::de::At;
+use crate::config::findings::Findings;
+use crate::model::ChannelId;
+use crate::notify::channels::ChannelConfig;
+use crate::notify::{ChannelPlan, Language, ReceiverPlan, Storm};
+
+/// As written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiverConfig {
+    /// Name that routes refer to.
+    pub name: At<String>,
+    /// Language of its messages; the file's if left out.
+    pub language: Option<Language>,
+    /// Zone of its times; the file's if left out.
+    pub time_zone: Option<At<String>>,
+    /// `shadow`: everything but the sending; the file's if left out.
+    pub delivery: Option<Delivery>,
+    /// When many openings become one message; the file's if left out.
+    pub storm: Option<StormConfig>,
+    /// Where its messages go; none: they are recorded and told to nobody.
+    #[serde(default)]
+    pub channels: Vec<At<ChannelConfig>>,
+}
+
+/// What a receiver takes from the file if it says nothing itself.
+#[derive(Debug)]
+pub(in crate::config) struct Defaults {
+    pub(in crate::config) language: Language,
+    pub(in crate::config) zone: TimeZone,
+    pub(in crate::config) delivery: Delivery,
+}
+
+/// A receiver's channels, to be built; the pipeline knows the rest.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// Name.
+    pub name: String,
+    /// Its own storm limit; the file's if there is none.
+    pub storm: Option<Storm>,
+    /// Channels in order, under the names the pipeline knows them by.
+    pub channels: Vec<(ChannelId, ChannelConfig)>,
+}
+
+/// Receivers as the pipeline and as the composition root see them.
+#[derive(Debug, Default)]
+pub(in crate::config) struct Receivers {
+    pub(in crate::config) plans: BTreeMap<String, ReceiverPlan>,
+    pub(in crate::config) receivers: Vec<Receiver>,
+}
+
+pub(in crate::config) fn build(
+    written: Vec<ReceiverConfig>,
+    defaults: &Defaults,
+    findings: &mut Findings,
+) -> Receivers {
+    let mut all = Receivers::default();
+    for raw in written {
+        let name = raw.name.value.clone();
+        if name.is_empty() {
+            findings.error(raw.name.place, "a receiver has an empty name", None);
+        }
+        if all.plans.contains_key(&name) {
+            findings.error(
+                raw.name.place,
+                format!("two receivers are named `{name}`"),
+                Some("give each its own name, or join their channels".to_owned()),
+            );
+        }
+        let (plan, receiver) = build_one(raw, defaults, findings);
+        all.plans.entry(name).or_insert(plan);
+        all.receivers.push(receiver);
+    }
+    all
+}
+
+fn build_one(
+    raw: ReceiverConfig,
+    defaults: &Defaults,
+    findings: &mut Findings,
+) -> (ReceiverPlan, Receiver) {
+    let name = raw.name.value;
+    let mut names = BTreeSet::new();
+    let mut plans = Vec::new();
+    let mut channels = Vec::new();
+    for At { value: channel, place } in raw.channels {
+        if !names.insert(channel.name().to_owned()) {
+            findings.error(
+                place,
+                format!("receiver `{name}` has two channels named `{}`", channel.name()),
+                Some("a channel is named by its kind: add `name:` to one of them".to_owned()),
+            );
+        }
+        let endpoint = channel.endpoint().unwrap_or_else(|error| {
+            // A missing file was reported at its own place already.
+            if !findings.marked(place) {
+                findings.error(place, error.to_string(), None);
+            }
+            String::new()
+        });
+        let id = ChannelId { receiver: name.clone(), channel: channel.name().to_owned() };
+        plans.push(ChannelPlan {
+            id: id.clone(),
+            kind: channel.kind().to_owned(),
+            endpoint,
+            budgets: channel.budgets(),
+            send_resolved: channel.send_resolved(),
+            per_incident: channel.per_incident(),
+        });
+        channels.push((id, channel));
+    }
+    let plan = ReceiverPlan {
+        name: name.clone(),
+        language: raw.language.unwrap_or(defaults.language),
+        zone: raw.time_zone.map_or_else(|| defaults.zone.clone(), |z| zone(&z, findings)),
+        shadow: raw.delivery.unwrap_or(defaults.delivery) == Delivery::Shadow,
+        channels: plans,
+    };
+    let storm = raw.storm.map(|s| s.build(findings));
+    (plan, Receiver { name, storm, channels })
+}

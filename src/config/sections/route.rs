@@ -1,0 +1,221 @@
+//! The routing tree, as Alertmanager's, with everything inherited filled in.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::later::NotBuiltYet;
+use crate::config::de::At;
+use crate::config::findings::Findings;
+use crate::config::suggest;
+use crate::config::tree::{Place, excerpt};
+use crate::model::{Labels, Matcher};
+use crate::notify::{GroupBy, Route};
+
+/// As written.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteConfig {
+    /// Who is told; the parent's if left out.
+    pub receiver: Option<At<String>>,
+    /// All must hold; none: everything.
+    pub matchers: Vec<At<String>>,
+    /// Try the following siblings too.
+    #[serde(rename = "continue")]
+    pub continues: bool,
+    /// Labels whose incidents share a message; `["..."]`: all labels.
+    pub group_by: Option<Vec<At<String>>>,
+    /// Wait before the first message of a new group; 30s.
+    #[serde(with = "crate::config::de::duration::optional_or_zero")]
+    #[schemars(with = "Option<String>")]
+    pub group_wait: Option<Duration>,
+    /// Wait between messages of a group; 5m.
+    #[serde(with = "crate::config::de::duration::optional")]
+    #[schemars(with = "Option<String>")]
+    pub group_interval: Option<Duration>,
+    /// First repetition, then twice this, then daily; 4h.
+    #[serde(with = "crate::config::de::duration::optional")]
+    #[schemars(with = "Option<String>")]
+    pub repeat_interval: Option<Duration>,
+    /// Children; the first that matches wins unless it continues.
+    pub routes: Vec<At<RouteConfig>>,
+    /// Not built yet.
+    pub mute_time_intervals: NotBuiltYet,
+    /// Not built yet.
+    pub active_time_intervals: NotBuiltYet,
+    /// Not built yet.
+    pub hold_until: NotBuiltYet,
+}
+
+/// The root when nothing is said.
+pub(in crate::config) fn root(receiver: &str) -> Route {
+    Route {
+        id: "0".to_owned(),
+        receiver: receiver.to_owned(),
+        matchers: Vec::new(),
+        continues: false,
+        group_by: GroupBy::Labels(vec!["cluster".to_owned()]),
+        group_wait: Duration::from_secs(30),
+        group_interval: Duration::from_secs(300),
+        repeat_interval: Duration::from_secs(4 * 3600),
+        routes: Vec::new(),
+    }
+}
+
+/// Builds the tree; `known` are the names of all receivers, broken ones included.
+pub(in crate::config) fn build(
+    written: &At<RouteConfig>,
+    known: &BTreeSet<String>,
+    findings: &mut Findings,
+) -> Route {
+    if let Some(first) = written.value.matchers.first() {
+        findings.error(
+            first.place,
+            "the root route matches everything",
+            Some("move `matchers` to a route under `routes`".to_owned()),
+        );
+    }
+    if written.value.continues {
+        findings.error(written.place, "the root route has no siblings to continue to", None);
+    }
+    if written.value.receiver.is_none() {
+        findings.error(
+            written.place,
+            "the root route has no `receiver`",
+            Some("it takes what no other route does: add `receiver:`".to_owned()),
+        );
+    }
+    let parent = root("");
+    node(written, &parent, "0".to_owned(), known, findings)
+}
+
+fn node(
+    written: &At<RouteConfig>,
+    parent: &Route,
+    id: String,
+    known: &BTreeSet<String>,
+    findings: &mut Findings,
+) -> Route {
+    let raw = &written.value;
+    let receiver = match &raw.receiver {
+        None => parent.receiver.clone(),
+        Some(name) => {
+            check_receiver(name, known, findings);
+            name.value.clone()
+        }
+    };
+    let mut route = Route {
+        id,
+        receiver,
+        matchers: super::matchers(&raw.matchers, findings),
+        continues: raw.continues,
+        group_by: match &raw.group_by {
+            None => parent.group_by.clone(),
+            Some(labels) => group_by(labels, findings),
+        },
+        group_wait: raw.group_wait.unwrap_or(parent.group_wait),
+        group_interval: raw.group_interval.unwrap_or(parent.group_interval),
+        repeat_interval: raw.repeat_interval.unwrap_or(parent.repeat_interval),
+        routes: Vec::new(),
+    };
+    for (i, child) in raw.routes.iter().enumerate() {
+        let child_route = node(child, &route, format!("{}.{i}", route.id), known, findings);
+        // A matcher that cannot be read would make a route match more than it says.
+        if child_route.matchers.len() == child.value.matchers.len() {
+            check_reachable(&child_route, &route.routes, &raw.routes, child.place, findings);
+        }
+        route.routes.push(child_route);
+    }
+    route
+}
+
+fn check_receiver(name: &At<String>, known: &BTreeSet<String>, findings: &mut Findings) {
+    if known.contains(&name.value) {
+        return;
+    }
+    let near = suggest::nearest(&name.value, known.iter().map(String::as_str));
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "add it under `receivers`".to_owned(),
+        None => {
+            let names: Vec<String> = known.iter().take(10).map(|n| format!("`{n}`")).collect();
+            format!("known: {}", names.join(", "))
+        }
+    };
+    findings.error(name.place, format!("unknown receiver `{}`", excerpt(&name.value)), Some(hint));
+}
+
+fn group_by(labels: &[At<String>], findings: &mut Findings) -> GroupBy {
+    if let Some(all) = labels.iter().find(|l| l.value == "...") {
+        if labels.len() > 1 {
+            findings.error(
+                all.place,
+                "`...` stands for all labels already",
+                Some("write `group_by: [\"...\"]` or name the labels".to_owned()),
+            );
+        }
+        return GroupBy::All;
+    }
+    let mut seen = BTreeSet::new();
+    for label in labels {
+        if !seen.insert(label.value.as_str()) {
+            findings.error(
+                label.place,
+                format!("`group_by` names `{}` twice", excerpt(&label.value)),
+                Some("remove one".to_owned()),
+            );
+        }
+    }
+    GroupBy::Labels(labels.iter().map(|l| l.value.clone()).collect())
+}
+
+/// Reports a route when an earlier sibling takes everything it matches.
+fn check_reachable(
+    route: &Route,
+    earlier: &[Route],
+    written: &[At<RouteConfig>],
+    place: Place,
+    findings: &mut Findings,
+) {
+    let taker = earlier.iter().zip(written).find(|(before, raw)| {
+        !before.continues
+            && before.matchers.len() == raw.value.matchers.len()
+            && before.matchers.iter().all(|m| implied(m, &route.matchers))
+    });
+    if let Some((_, raw)) = taker {
+        findings.error(
+            place,
+            format!(
+                "unreachable route: the one in line {} takes everything it matches",
+                raw.place.line
+            ),
+            Some("put it before that one, or add `continue: true` there".to_owned()),
+        );
+    }
+}
+
+/// Whether `matcher` holds wherever all of `others` do; only what is plain to see.
+fn implied(matcher: &Matcher, others: &[Matcher]) -> bool {
+    others.iter().filter(|other| other.name == matcher.name).any(|other| {
+        canonical(other) == canonical(matcher)
+            || other.exact_value().is_some_and(|value| {
+                let mut labels = Labels::default();
+                labels.set(&matcher.name, value);
+                matcher.matches(&labels)
+            })
+    })
+}
+
+/// The same condition written in another way is the same text here.
+fn canonical(matcher: &Matcher) -> (String, String) {
+    let text = matcher.text.trim();
+    let at = text.find(['=', '!']).unwrap_or(0);
+    let operator: String =
+        text.chars().skip(at).take_while(|c| matches!(c, '=' | '!' | '~')).collect();
+    let value: String = text.chars().skip(at + operator.chars().count()).collect();
+    let value = value.trim();
+    let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+    (operator, inner.to_owned())
+}

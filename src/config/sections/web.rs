@@ -1,0 +1,152 @@
+//! Weir's own address, and who may use it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::de::{At, Secret};
+use crate::config::findings::Findings;
+use crate::model::Matcher;
+
+/// As written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebConfig {
+    /// Address and port to listen on.
+    pub listen: At<String>,
+    /// Where people reach Weir's page: for links in messages.
+    pub external_url: Option<String>,
+    /// Who may use the API off loopback.
+    pub tokens: Vec<At<TokenConfig>>,
+    /// `/metrics` needs no token.
+    pub metrics_open: bool,
+}
+
+impl Default for WebConfig {
+    fn default() -> Self {
+        WebConfig {
+            listen: At::nowhere("127.0.0.1:9321".to_owned()),
+            external_url: None,
+            tokens: Vec::new(),
+            metrics_open: false,
+        }
+    }
+}
+
+/// A token of the API.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Whose: for the log.
+    pub name: String,
+    /// The token.
+    #[schemars(with = "Option<String>")]
+    pub token: Option<SecretString>,
+    /// File with the token.
+    pub token_file: Option<PathBuf>,
+    /// What it opens.
+    #[serde(default)]
+    pub access: Access,
+    /// Only jobs with these labels.
+    #[serde(default)]
+    pub matchers: Vec<At<String>>,
+}
+
+/// What a token opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Looking.
+    #[default]
+    Read,
+    /// Silences, acknowledgements, restarts too.
+    Operate,
+}
+
+/// Weir's own address, and who may use it.
+#[derive(Debug, Clone)]
+pub struct Web {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Where people reach Weir's page, without a trailing slash.
+    pub external_url: Option<String>,
+    /// Who may use the API off loopback.
+    pub tokens: Vec<Token>,
+    /// `/metrics` needs no token.
+    pub metrics_open: bool,
+}
+
+/// A token of the API.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Whose: for the log.
+    pub name: String,
+    /// The token.
+    pub secret: Secret,
+    /// What it opens.
+    pub access: Access,
+    /// Only jobs with these labels.
+    pub matchers: Vec<Matcher>,
+}
+
+impl WebConfig {
+    pub(in crate::config) fn build(self, findings: &mut Findings) -> Web {
+        let listen = address(&self.listen.value).unwrap_or_else(|| {
+            findings.error(
+                self.listen.place,
+                format!("invalid address `{}`", crate::config::tree::excerpt(&self.listen.value)),
+                Some("write it as `127.0.0.1:9321` or `0.0.0.0:9321`".to_owned()),
+            );
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 9321))
+        });
+        if !listen.ip().is_loopback() && self.tokens.is_empty() {
+            let what = format!("`{listen}` is open to the network, and there are no `tokens`");
+            if self.metrics_open {
+                findings.warn(
+                    self.listen.place,
+                    what,
+                    Some("only health and metrics will answer; add `tokens`".to_owned()),
+                );
+            } else {
+                findings.error(
+                    self.listen.place,
+                    what,
+                    Some("add `tokens`, or listen on 127.0.0.1".to_owned()),
+                );
+            }
+        }
+        let tokens = self.tokens.into_iter().filter_map(|t| token(t, findings)).collect();
+        Web {
+            listen,
+            external_url: self.external_url.map(|u| u.trim_end_matches('/').to_owned()),
+            tokens,
+            metrics_open: self.metrics_open,
+        }
+    }
+}
+
+fn token(written: At<TokenConfig>, findings: &mut Findings) -> Option<Token> {
+    let At { value: raw, place } = written;
+    let matchers = super::matchers(&raw.matchers, findings);
+    let Some(secret) = Secret::from_twins(raw.token, raw.token_file) else {
+        findings.error(
+            place,
+            format!("token `{}` is empty", raw.name),
+            Some("add `token_file:`".to_owned()),
+        );
+        return None;
+    };
+    Some(Token { name: raw.name, secret, access: raw.access, matchers })
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.rsplit_once(':')?;
+    match host {
+        "localhost" => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?))),
+        "" => Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port.parse().ok()?))),
+        _ => text.parse().ok(),
+    }
+}

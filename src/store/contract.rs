@@ -1,0 +1,230 @@
+//! What every store must do, as functions over `&dyn Store`: each backend's tests call them with a
+//! fresh, empty store.
+
+pub(crate) mod samples;
+
+use self::samples::{NASTY, alert, attempt, channel, event, incident, job, message, notice, rule};
+use super::{Page, Store};
+use crate::model::{Change, IncidentState, MessageState, Outcome, Ts};
+
+/// A day and a bit, so that `now` minus 24 hours is not negative.
+pub(crate) const NOW: Ts = Ts(100 * 3_600_000);
+const OLD: Ts = Ts(3_600_000);
+
+fn page() -> Page {
+    Page { limit: 100, ..Page::default() }
+}
+
+fn boxed_incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Change {
+    Change::Incident(Box::new(incident(id, job, state, at)))
+}
+
+fn boxed_notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Change {
+    Change::Notice(Box::new(notice(id, incident, outcome, at)))
+}
+
+fn boxed_message(id: u64, state: MessageState, at: Ts) -> Change {
+    Change::Message(Box::new(message(id, state, at)))
+}
+
+/// Everything written comes back, byte for byte.
+pub(crate) async fn round_trip(store: &dyn Store) {
+    let empty = store.load(NOW).await.unwrap();
+    assert_eq!(empty.installation.len(), 8, "{}", empty.installation);
+    assert_eq!((empty.max_incident, empty.max_notice, empty.max_message), (0, 0, 0));
+
+    let changes = [
+        Change::Source { name: "prod".into(), body: NASTY.into() },
+        job("prod/a", NASTY),
+        job("prod/b", "{}"),
+        Change::Alert(Box::new(alert("JobFailed", "a"))),
+        Change::Alert(Box::new(alert("JobUnstable", "a"))),
+        boxed_incident(5, "a", IncidentState::Open, NOW),
+        event(5, 1, "opened"),
+        event(5, 2, NASTY),
+        boxed_notice(7, 5, Outcome::Pending, NOW),
+        boxed_message(9, MessageState::Due, NOW),
+        attempt(9, 1, NOW),
+        Change::Meta { key: "steady".into(), value: NASTY.into() },
+    ];
+    store.commit("b1", &changes).await.unwrap();
+    let loaded = store.load(NOW).await.unwrap();
+    assert_eq!(loaded.installation, empty.installation);
+    assert_eq!(loaded.sources, [("prod".to_owned(), NASTY.to_owned())]);
+    assert_eq!(
+        loaded.jobs,
+        [("prod/a".to_owned(), NASTY.to_owned()), ("prod/b".to_owned(), "{}".to_owned())]
+    );
+    assert_eq!(loaded.alerts, [alert("JobFailed", "a"), alert("JobUnstable", "a")]);
+    assert_eq!(loaded.incidents, [incident(5, "a", IncidentState::Open, NOW)]);
+    assert_eq!(loaded.notices, [notice(7, 5, Outcome::Pending, NOW)]);
+    assert_eq!(loaded.messages, [message(9, MessageState::Due, NOW)]);
+    let attempts: Vec<_> = loaded.attempts.into_iter().map(Change::Attempt).collect();
+    assert_eq!(attempts, [attempt(9, 1, NOW)]);
+    assert_eq!(loaded.meta, [("steady".to_owned(), NASTY.to_owned())]);
+    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (5, 7, 9));
+    assert_eq!(
+        store.events(5, 10).await.unwrap(),
+        [(Ts(1), "opened".to_owned()), (Ts(2), NASTY.to_owned())]
+    );
+    assert_eq!(store.events(5, 1).await.unwrap().len(), 1);
+
+    let forget = [
+        Change::ForgetJob { key: "prod/a".into() },
+        Change::ForgetJob { key: "never/seen".into() },
+        Change::ForgetAlert { rule: rule("JobFailed"), subject: alert("JobFailed", "a").subject },
+    ];
+    store.commit("b2", &forget).await.unwrap();
+    let loaded = store.load(NOW).await.unwrap();
+    assert_eq!(loaded.jobs.len(), 1);
+    assert_eq!(loaded.alerts, [alert("JobUnstable", "a")]);
+}
+
+/// The same batch again writes nothing, whatever it says; an empty one is fine too.
+pub(crate) async fn ambiguous_batch(store: &dyn Store) {
+    store.commit("b1", &[job("k", "1"), event(1, 1, "once")]).await.unwrap();
+    store.commit("b2", &[job("k", "2")]).await.unwrap();
+    store.commit("b1", &[job("k", "1"), event(1, 1, "once")]).await.unwrap();
+    store.commit("b3", &[]).await.unwrap();
+    assert_eq!(store.load(NOW).await.unwrap().jobs, [("k".to_owned(), "2".to_owned())]);
+    assert_eq!(store.events(1, 10).await.unwrap().len(), 1);
+}
+
+/// Inside a batch the last word about a row wins.
+pub(crate) async fn last_word_wins(store: &dyn Store) {
+    let changes = [
+        job("kept", "1"),
+        Change::ForgetJob { key: "kept".into() },
+        job("kept", "2"),
+        job("gone", "1"),
+        Change::ForgetJob { key: "gone".into() },
+        boxed_incident(1, "a", IncidentState::Open, NOW),
+        boxed_incident(1, "a", IncidentState::Resolved, NOW),
+    ];
+    store.commit("b1", &changes).await.unwrap();
+    let loaded = store.load(NOW).await.unwrap();
+    assert_eq!(loaded.jobs, [("kept".to_owned(), "2".to_owned())]);
+    assert_eq!(loaded.incidents[0].state, IncidentState::Resolved);
+    store.commit("b2", &[job("kept", "3")]).await.unwrap();
+    assert_eq!(store.load(NOW).await.unwrap().jobs, [("kept".to_owned(), "3".to_owned())]);
+}
+
+/// What a start reads is bounded: open or recent incidents, pending notices, due messages.
+pub(crate) async fn load_is_bounded(store: &dyn Store) {
+    let changes = [
+        boxed_incident(1, "a", IncidentState::Resolved, OLD),
+        boxed_incident(2, "a", IncidentState::Open, OLD),
+        boxed_incident(3, "a", IncidentState::Acknowledged, OLD),
+        boxed_incident(4, "a", IncidentState::Resolved, NOW),
+        boxed_notice(1, 1, Outcome::Sent, OLD),
+        boxed_notice(2, 1, Outcome::Pending, OLD),
+        boxed_notice(3, 2, Outcome::Sent, OLD),
+        boxed_notice(4, 4, Outcome::Muted, OLD),
+        boxed_message(1, MessageState::Sent, OLD),
+        boxed_message(2, MessageState::Due, OLD),
+        boxed_message(3, MessageState::Failed, NOW),
+        attempt(1, 1, OLD),
+        attempt(2, 1, NOW),
+    ];
+    store.commit("b1", &changes).await.unwrap();
+    let loaded = store.load(NOW).await.unwrap();
+    let ids: Vec<u64> = loaded.incidents.iter().map(|i| i.id).collect();
+    assert_eq!(ids, [2, 3, 4]);
+    let ids: Vec<u64> = loaded.notices.iter().map(|n| n.id).collect();
+    assert_eq!(ids, [2, 3, 4]);
+    let ids: Vec<u64> = loaded.messages.iter().map(|m| m.id).collect();
+    assert_eq!(ids, [2, 3]);
+    assert_eq!(loaded.attempts.len(), 1);
+    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (4, 4, 3));
+}
+
+/// Pages come newest first, and filters hold.
+pub(crate) async fn paging(store: &dyn Store) {
+    let mut changes = Vec::new();
+    for id in 1..=250 {
+        let state = if id % 2 == 0 { IncidentState::Open } else { IncidentState::Resolved };
+        changes.push(boxed_incident(id, if id % 5 == 0 { "five" } else { "a" }, state, NOW));
+        let outcome = if id % 2 == 0 { Outcome::Sent } else { Outcome::Failed };
+        changes.push(boxed_notice(id, id, outcome, NOW));
+        changes.push(boxed_message(id, MessageState::Sent, NOW));
+    }
+    store.commit("b1", &changes).await.unwrap();
+
+    let mut seen = Vec::new();
+    let mut next = Page { limit: 60, ..Page::default() };
+    loop {
+        let rows = store.incidents(&next).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        next.after = Some(last.id);
+        seen.extend(rows.into_iter().map(|i| i.id));
+    }
+    assert_eq!(seen, (1..=250).rev().collect::<Vec<u64>>());
+
+    let open = Page { state: Some("open".into()), ..page() };
+    let rows = store.incidents(&open).await.unwrap();
+    assert_eq!((rows.len(), rows[0].id), (100, 250));
+    let five = Page { job: Some("prod/five".into()), ..page() };
+    assert_eq!(store.incidents(&five).await.unwrap().len(), 50);
+    assert_eq!(store.notices(&five).await.unwrap().len(), 50);
+    let one = Page { incident: Some(17), ..page() };
+    assert_eq!(store.incidents(&one).await.unwrap()[0].id, 17);
+    assert_eq!(store.notices(&one).await.unwrap()[0].id, 17);
+    let failed = Page { state: Some("failed".into()), after: Some(11), ..page() };
+    assert_eq!(store.notices(&failed).await.unwrap().len(), 5);
+    assert_eq!(store.messages(&page()).await.unwrap().len(), 100);
+    for (receiver, rows) in [(channel().receiver, 100), ("nobody".to_owned(), 0)] {
+        let page = Page { receiver: Some(receiver), ..page() };
+        assert_eq!(store.incidents(&page).await.unwrap().len(), rows);
+        assert_eq!(store.notices(&page).await.unwrap().len(), rows);
+        assert_eq!(store.messages(&page).await.unwrap().len(), rows);
+    }
+    let hostile = Page { state: Some("' OR 1=1 --".into()), ..page() };
+    assert!(store.incidents(&hostile).await.unwrap().is_empty());
+    let beyond = Page { after: Some(u64::MAX), limit: 1, ..Page::default() };
+    assert_eq!(store.incidents(&beyond).await.unwrap()[0].id, 250);
+}
+
+/// Only what is old *and* over goes; ids are never given again.
+pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
+    let changes = [
+        boxed_incident(1, "a", IncidentState::Open, OLD),
+        boxed_incident(2, "a", IncidentState::Resolved, OLD),
+        boxed_incident(3, "a", IncidentState::Resolved, OLD),
+        boxed_incident(4, "a", IncidentState::Resolved, NOW),
+        event(1, 1, "opened"),
+        event(2, 1, "opened"),
+        boxed_notice(1, 1, Outcome::Sent, OLD),
+        boxed_notice(2, 2, Outcome::Sent, OLD),
+        boxed_notice(3, 3, Outcome::Pending, OLD),
+        boxed_notice(4, 4, Outcome::Sent, NOW),
+        boxed_message(1, MessageState::Due, OLD),
+        boxed_message(2, MessageState::Sent, OLD),
+        boxed_message(3, MessageState::Sent, NOW),
+        attempt(1, 1, OLD),
+        attempt(2, 1, OLD),
+        job("prod/a", "{}"),
+    ];
+    store.commit("b1", &changes).await.unwrap();
+    while store.prune(Ts(NOW.0 - 1)).await.unwrap() > 0 {}
+    let ids = |rows: Vec<u64>| rows;
+    let incidents = store.incidents(&page()).await.unwrap();
+    assert_eq!(ids(incidents.iter().map(|i| i.id).collect()), [4, 3, 1]);
+    let notices = store.notices(&page()).await.unwrap();
+    assert_eq!(ids(notices.iter().map(|n| n.id).collect()), [4, 3, 1]);
+    let messages = store.messages(&page()).await.unwrap();
+    assert_eq!(ids(messages.iter().map(|m| m.id).collect()), [3, 1]);
+    assert_eq!(store.events(1, 10).await.unwrap().len(), 1);
+    assert!(store.events(2, 10).await.unwrap().is_empty());
+    assert_eq!(store.load(NOW).await.unwrap().jobs.len(), 1);
+    assert_eq!(store.load(OLD).await.unwrap().attempts.len(), 1);
+
+    let over = [boxed_incident(1, "a", IncidentState::Resolved, OLD)];
+    store.commit("b2", &over).await.unwrap();
+    let done =
+        [boxed_notice(3, 3, Outcome::Muted, OLD), boxed_message(1, MessageState::Failed, OLD)];
+    store.commit("b3", &done).await.unwrap();
+    while store.prune(Ts(i64::MAX)).await.unwrap() > 0 {}
+    let loaded = store.load(NOW).await.unwrap();
+    assert!(loaded.incidents.is_empty() && loaded.messages.is_empty());
+    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (4, 4, 3));
+}

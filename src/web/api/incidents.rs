@@ -1,0 +1,188 @@
+//! `GET /api/v1/incidents` and `/api/v1/incidents/{id}` (with its timeline), newest first.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use super::jobs::Checkpoint;
+use super::time;
+use crate::model::{Incident, Labels, Member, Subject};
+use crate::store::{Page, words};
+use crate::web::Shared;
+use crate::web::error::ApiError;
+use crate::web::query::{ListQuery, RawQuery};
+
+/// Lines of a timeline at most.
+const TIMELINE: u32 = 1000;
+
+/// Incidents looked at for one page with matchers; then the page ends early.
+const SCANNED: usize = 20_000;
+
+/// An incident as the API shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct Item {
+    id: u64,
+    subject: String,
+    job: Option<String>,
+    cluster: String,
+    aspect: String,
+    severity: &'static str,
+    state: &'static str,
+    end_reason: Option<&'static str>,
+    title: String,
+    rule: String,
+    alerts: Vec<AlertItem>,
+    opened_at: Option<String>,
+    resolved_at: Option<String>,
+    occurrences: u64,
+    summary: String,
+    root_cause: Option<String>,
+    labels: Labels,
+    silenced_by: Option<u64>,
+    inhibited_by: Option<u64>,
+    muted_by: Option<String>,
+    reopened: u32,
+    flapping: bool,
+    last_checkpoint: Option<Checkpoint>,
+    restored_from: Option<String>,
+    ui_url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AlertItem {
+    alertname: String,
+    severity: &'static str,
+    state: &'static str,
+    since: Option<String>,
+}
+
+/// One incident with what happened to it.
+#[derive(Debug, Serialize)]
+pub(super) struct Detail {
+    #[serde(flatten)]
+    item: Item,
+    timeline: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    at: Option<String>,
+    what: String,
+}
+
+impl From<&Incident> for Item {
+    fn from(incident: &Incident) -> Self {
+        let name = name(incident);
+        Item {
+            id: incident.id,
+            subject: incident.subject.to_string(),
+            job: incident.subject.job().map(|key| key.0.clone()),
+            cluster: cluster(incident),
+            aspect: incident.aspect.0.clone(),
+            severity: incident.severity.as_str(),
+            state: words::incident_state(incident.state),
+            end_reason: incident.end_reason.map(crate::model::EndReason::as_str),
+            title: format!("{name}: {}", incident.rule),
+            rule: incident.rule.clone(),
+            alerts: incident.members.iter().map(AlertItem::from).collect(),
+            opened_at: time(incident.opened_at),
+            resolved_at: incident.resolved_at.and_then(time),
+            occurrences: incident.occurrences,
+            summary: summary(incident),
+            root_cause: incident.root_cause.as_ref().map(crate::model::RootCause::line),
+            labels: incident.labels.clone(),
+            silenced_by: None,
+            inhibited_by: incident.inhibited_by,
+            muted_by: None,
+            reopened: incident.reopened,
+            flapping: incident.flapping,
+            last_checkpoint: incident.checkpoint.as_ref().map(Checkpoint::from),
+            restored_from: incident.restored_from.clone(),
+            ui_url: incident.ui_url.clone(),
+        }
+    }
+}
+
+impl From<&Member> for AlertItem {
+    fn from(member: &Member) -> Self {
+        AlertItem {
+            alertname: member.rule.alert.clone(),
+            severity: member.rule.severity.as_str(),
+            state: if member.firing { "firing" } else { "resolved" },
+            since: time(member.since),
+        }
+    }
+}
+
+/// What people call the subject.
+fn name(incident: &Incident) -> String {
+    match &incident.subject {
+        Subject::Job(key) => match incident.labels.get("job_name") {
+            "" => key.0.clone(),
+            name => name.to_owned(),
+        },
+        Subject::Cluster(_, name) | Subject::Source(name) => name.clone(),
+        Subject::Channel(id) => id.to_string(),
+    }
+}
+
+fn cluster(incident: &Incident) -> String {
+    match &incident.subject {
+        Subject::Cluster(source, _) | Subject::Source(source) => source.clone(),
+        _ => incident.labels.get("cluster").to_owned(),
+    }
+}
+
+/// The worst member's summary.
+fn summary(incident: &Incident) -> String {
+    let worst = incident.members.iter().find(|m| m.rule.alert == incident.rule);
+    let text = worst.or(incident.members.first()).and_then(|m| m.annotations.get("summary"));
+    text.cloned().unwrap_or_default()
+}
+
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    raw: RawQuery,
+) -> Result<Json<Vec<Item>>, ApiError> {
+    let known = ["limit", "after", "state", "matchers", "job", "receiver"];
+    let query = ListQuery::read(raw, &known, &["open", "acknowledged", "resolved"])?;
+    let mut page = query.page()?;
+    if query.matchers.is_empty() {
+        let incidents = shared.web.store.incidents(&page).await?;
+        return Ok(Json(incidents.iter().map(Item::from).collect()));
+    }
+    let mut found = Vec::new();
+    let mut scanned = 0;
+    page.limit = 1000;
+    while scanned < SCANNED {
+        let incidents = shared.web.store.incidents(&page).await?;
+        let Some(last) = incidents.last() else { break };
+        page.after = Some(last.id);
+        scanned += incidents.len();
+        found.extend(incidents.iter().filter(|i| query.matches(&i.labels)).map(Item::from));
+        if found.len() >= query.limit as usize || incidents.len() < page.limit as usize {
+            break;
+        }
+    }
+    found.truncate(query.limit as usize);
+    Ok(Json(found))
+}
+
+pub(super) async fn one(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Detail>, ApiError> {
+    let number = id.parse().map_err(|_| {
+        ApiError::bad_request(format!(
+            "{id:?} is not an incident's id; ids are numbers such as 128"
+        ))
+    })?;
+    let page = Page { limit: 1, incident: Some(number), ..Page::default() };
+    let incidents = shared.web.store.incidents(&page).await?;
+    let incident = incidents.first().ok_or_else(|| {
+        ApiError::not_found(format!("no incident #{number}; it may be older than store.retention"))
+    })?;
+    let lines = shared.web.store.events(number, TIMELINE).await?;
+    let timeline = lines.into_iter().map(|(at, what)| Line { at: time(at), what }).collect();
+    Ok(Json(Detail { item: Item::from(incident), timeline }))
+}

@@ -1,0 +1,106 @@
+//! `GET /api/v1/jobs`: from the last picture, by key.
+
+use std::ops::Bound;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::time;
+use crate::engine::JobView;
+use crate::model::{CheckpointRef, JobKey, JobState, Labels};
+use crate::web::Shared;
+use crate::web::error::ApiError;
+use crate::web::query::{ListQuery, RawQuery};
+
+/// A job as the API shows it.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the contract's")]
+pub(super) struct Job {
+    key: String,
+    cluster: String,
+    namespace: String,
+    flink_cluster: String,
+    name: String,
+    flink_job_name: String,
+    state: &'static str,
+    stale: bool,
+    missing: bool,
+    live_runs: u32,
+    job_id: String,
+    start_time: Option<String>,
+    restarts: Option<u64>,
+    failures: u64,
+    last_checkpoint: Option<Checkpoint>,
+    checkpoint_age_seconds: Option<f64>,
+    lag_records: Option<f64>,
+    labels: Labels,
+    source: String,
+    ui_url: Option<String>,
+}
+
+/// A checkpoint as the API shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct Checkpoint {
+    id: Option<u64>,
+    path: String,
+    completed_at: Option<String>,
+    savepoint: bool,
+}
+
+impl From<&CheckpointRef> for Checkpoint {
+    fn from(checkpoint: &CheckpointRef) -> Self {
+        Checkpoint {
+            id: checkpoint.id,
+            path: checkpoint.path.clone(),
+            completed_at: time(checkpoint.completed_at),
+            savepoint: checkpoint.savepoint,
+        }
+    }
+}
+
+impl From<&JobView> for Job {
+    fn from(job: &JobView) -> Self {
+        Job {
+            key: job.key.0.clone(),
+            cluster: job.cluster.clone(),
+            namespace: job.namespace.clone(),
+            flink_cluster: job.flink_cluster.clone(),
+            name: job.name.clone(),
+            flink_job_name: job.flink_job_name.clone(),
+            state: job.state.as_str(),
+            stale: job.stale,
+            missing: job.missing,
+            live_runs: job.live_runs,
+            job_id: job.job_id.clone(),
+            start_time: time(job.start_time),
+            restarts: job.restarts,
+            failures: job.failures_total,
+            last_checkpoint: job.last_checkpoint.as_ref().map(Checkpoint::from),
+            checkpoint_age_seconds: job.checkpoint_age_seconds,
+            lag_records: job.lag_records,
+            labels: job.labels.clone(),
+            source: job.source.clone(),
+            ui_url: job.ui_url.clone(),
+        }
+    }
+}
+
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    raw: RawQuery,
+) -> Result<Json<Vec<Job>>, ApiError> {
+    let states = JobState::ALL.map(JobState::as_str);
+    let query = ListQuery::read(raw, &["limit", "after", "state", "matchers"], &states)?;
+    let view = shared.view();
+    let start = query.after.clone().map_or(Bound::Unbounded, |key| Bound::Excluded(JobKey(key)));
+    let jobs = view
+        .jobs
+        .range((start, Bound::Unbounded))
+        .map(|(_, job)| job)
+        .filter(|job| query.state.as_deref().is_none_or(|state| job.state.as_str() == state))
+        .filter(|job| query.matches(&job.labels))
+        .take(query.limit as usize)
+        .map(|job| Job::from(&**job));
+    Ok(Json(jobs.collect()))
+}

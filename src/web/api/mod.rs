@@ -1,0 +1,32 @@
+//! `/api/v1`: one file per resource. Adding one: its file, and a line in [`router`].
+
+mod incidents;
+mod jobs;
+mod messages;
+mod notices;
+mod sources;
+mod status;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::Shared;
+use crate::model::Ts;
+
+/// All resources.
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/jobs", get(jobs::list))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{id}", get(incidents::one))
+        .route("/notices", get(notices::list))
+        .route("/messages", get(messages::list))
+        .route("/sources", get(sources::list))
+        .route("/status", get(status::status))
+}
+
+/// RFC 3339 in UTC; `None` for a time that was never set or is no time at all.
+fn time(at: Ts) -> Option<String> {
+    let known = Some(at.0).filter(|ms| *ms > 0)?;
+    jiff::Timestamp::from_millisecond(known).ok().map(|t| t.to_string())
+}

@@ -1,0 +1,178 @@
+//! Who is asking: bearer tokens, compared in constant time.
+//!
+//! Browsers cannot send bearer tokens by themselves, so for reading a token is also taken as the
+//! password of basic authentication. Never for changes: a browser would send it along with forms
+//! other sites make it post.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::config::{Scope, WebConfig};
+use super::error::{ApiError, WebError};
+
+/// Shorter tokens can be guessed.
+const SHORTEST: usize = 16;
+
+/// Who asked; in the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The token's name, or `local` where none is needed.
+    pub name: String,
+    /// What they may do.
+    pub scope: Scope,
+}
+
+/// The doorman.
+#[derive(Debug)]
+pub(super) struct Auth {
+    required: bool,
+    metrics_open: bool,
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug)]
+struct Token {
+    caller: Caller,
+    hash: Mutex<[u8; 32]>,
+    file: Option<(PathBuf, Mutex<Option<SystemTime>>)>,
+}
+
+impl Auth {
+    /// Reads all tokens once, so that a missing file is found at the start.
+    pub(super) fn new(config: &WebConfig) -> Result<Auth, WebError> {
+        let mut tokens = Vec::new();
+        for entry in &config.tokens {
+            let (secret, file) = match (&entry.token, &entry.token_file) {
+                (Some(token), _) => (token.clone(), None),
+                (None, Some(path)) => {
+                    let secret = read(path).map_err(WebError::Config)?;
+                    (secret, Some((path.clone(), Mutex::new(modified(path)))))
+                }
+                (None, None) => continue,
+            };
+            if secret.expose_secret().len() < SHORTEST {
+                return Err(WebError::Config(format!(
+                    "token `{}` of web.tokens is shorter than {SHORTEST} characters; make one with \
+                     `openssl rand -hex 24`",
+                    entry.name
+                )));
+            }
+            let caller = Caller { name: entry.name.clone(), scope: entry.scope };
+            let hash = Mutex::new(hash(secret.expose_secret()));
+            tokens.push(Token { caller, hash, file });
+        }
+        let required = !config.listen.ip().is_loopback();
+        Ok(Auth { required, metrics_open: config.metrics_open, tokens })
+    }
+
+    fn caller(&self, method: &Method, headers: &HeaderMap) -> Option<Caller> {
+        let reading = is_reading(method);
+        let presented = presented(headers, reading)?;
+        let presented = hash(&presented);
+        let mut found = None;
+        // All of them, whether or not one matched already: the time tells nothing.
+        for token in &self.tokens {
+            if same(&presented, &token.current()) {
+                found = Some(token.caller.clone());
+            }
+        }
+        found
+    }
+}
+
+impl Token {
+    fn current(&self) -> [u8; 32] {
+        let mut hash = self.hash.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((path, seen)) = &self.file {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = modified(path);
+            if now != *seen && now.is_some() {
+                match read(path) {
+                    Ok(secret) if secret.expose_secret().len() >= SHORTEST => {
+                        *hash = self::hash(secret.expose_secret());
+                        *seen = now;
+                    }
+                    // A file half written: the old token holds until the new one can be read.
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        *hash
+    }
+}
+
+/// Lets nobody in without a token where one is needed.
+pub(super) async fn check(
+    State(auth): State<Arc<Auth>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let open =
+        matches!(path, "/-/healthy" | "/-/ready") || (auth.metrics_open && path == "/metrics");
+    let caller = if !auth.required || open {
+        Caller { name: "local".to_owned(), scope: if open { Scope::Read } else { Scope::Operate } }
+    } else if let Some(caller) = auth.caller(request.method(), request.headers()) {
+        caller
+    } else {
+        let error =
+            "a token is needed; send `Authorization: Bearer <token>` with one of web.tokens";
+        let mut response = ApiError::new(StatusCode::UNAUTHORIZED, error).into_response();
+        let headers = response.headers_mut();
+        headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"weir\""));
+        headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"weir\""));
+        return response;
+    };
+    if !is_reading(request.method()) && caller.scope < Scope::Operate {
+        let error = format!("token `{}` may only read; use one with scope: operate", caller.name);
+        return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn presented(headers: &HeaderMap, basic_too: bool) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    if basic_too && scheme.eq_ignore_ascii_case("basic") {
+        let decoded = String::from_utf8(BASE64_STANDARD.decode(rest.trim()).ok()?).ok()?;
+        return decoded.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
+}
+
+fn read(path: &Path) -> Result<SecretString, String> {
+    std::fs::read_to_string(path)
+        .map(|text| SecretString::from(text.trim()))
+        .map_err(|e| format!("cannot read token_file {}: {e}", path.display()))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Compares without an early exit.
+fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    std::hint::black_box(a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y))) == 0
+}
