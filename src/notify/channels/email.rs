@@ -25,10 +25,10 @@ use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
 
-pub use server::TlsMode;
+use server::TlsMode;
 
 /// More than this in a mailbox is what people complain about.
-const PER_HOUR: Budget = Budget { messages: 60, per: Duration::from_secs(3_600) };
+const PER_HOUR: Budget = Budget { messages: 60, per: Duration::from_hours(1) };
 /// SMTP takes several round trips, and relays look things up.
 const TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 
@@ -155,7 +155,7 @@ impl Email {
             },
             Ok(Ok(_)) => SendOutcome::Delivered,
             Ok(Err(error)) => {
-                server::classify(&failure(&error), message.attempts, &wire::chain(&error))
+                server::classify(failure(&error), message.attempts, &wire::chain(&error))
             }
         })
     }

@@ -20,14 +20,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::options::{BudgetConfig, Tls, endpoint_hash, timeout};
+use super::options::{BudgetConfig, endpoint_hash, timeout};
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
+use crate::http::{HttpClient, HttpConfig, TlsConfig};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
 
 /// The vendor takes 100 a minute …
-const PER_MINUTE: Budget = Budget { messages: 80, per: Duration::from_secs(60) };
+const PER_MINUTE: Budget = Budget { messages: 80, per: Duration::from_mins(1) };
 /// … and 5 a second.
 const PER_SECOND: Budget = Budget { messages: 4, per: Duration::from_secs(1) };
 /// People mentioned in one card.
@@ -55,9 +56,10 @@ pub struct Config {
     /// Also tell when it is over; yes if it is left out.
     pub send_resolved: Option<bool>,
     /// TLS.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsConfig>,
     /// Proxy to go through.
-    pub proxy_url: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub proxy_url: Option<SecretString>,
     /// Time limit of one request; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; 80 per minute if it is left out. The vendor's limit per second holds beside it.
@@ -107,11 +109,11 @@ impl Settings for Config {
         let url = self.url()?;
         wire::check_url(url.read()?.expose_secret())?;
         let secret = Secret::of("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
-        let client = wire::client(&wire::Options {
-            tls: self.tls.as_ref(),
-            proxy_url: self.proxy_url.as_deref(),
-            timeout: timeout(self.timeout),
-            headers: None,
+        let client = wire::client(&HttpConfig {
+            tls: self.tls.clone(),
+            proxy_url: self.proxy_url.clone(),
+            timeout: Some(timeout(self.timeout)),
+            ..HttpConfig::default()
         })?;
         let templates = Arc::clone(&parts.templates);
         let composer = card::Composer { templates, at: self.at.clone() };
@@ -121,7 +123,7 @@ impl Settings for Config {
 
 struct FeishuBot {
     composer: card::Composer,
-    client: reqwest::Client,
+    client: HttpClient,
     url: Secret,
     secret: Option<Secret>,
 }
@@ -133,8 +135,8 @@ impl FeishuBot {
             body = signed(&body, secret.read()?.expose_secret(), now.wall.0 / 1_000);
         }
         let size = body.len();
-        let request = self.client.post(self.url.read()?.expose_secret());
-        Ok(match wire::post_json(request, body, now.wall).await {
+        let url = self.url.read()?;
+        Ok(match wire::post_json(&self.client, &url, &[], body, now.wall).await {
             Ok(reply) => reply::classify(&reply, size, message.attempts),
             Err(error) => SendOutcome::Retry { after_ms: None, error },
         })

@@ -1,12 +1,9 @@
 //! Options several channels share.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -29,61 +26,6 @@ impl BudgetConfig {
     }
 }
 
-/// Credentials of HTTP requests; exactly one of them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Auth {
-    /// User name and password.
-    Basic(Basic),
-    /// A bearer token.
-    Bearer(Bearer),
-}
-
-/// User name and password.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Basic {
-    /// User name.
-    pub username: String,
-    /// Password.
-    #[schemars(with = "Option<String>")]
-    pub password: Option<SecretString>,
-    /// File with the password, read again for every message.
-    pub password_file: Option<PathBuf>,
-}
-
-/// A bearer token.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bearer {
-    /// Token.
-    #[schemars(with = "Option<String>")]
-    pub token: Option<SecretString>,
-    /// File with the token, read again for every message.
-    pub token_file: Option<PathBuf>,
-}
-
-/// TLS of outgoing connections.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// Certificates to trust besides the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Client certificate, PEM.
-    pub cert_file: Option<PathBuf>,
-    /// Its key, PEM.
-    pub key_file: Option<PathBuf>,
-}
-
-/// Extra request headers; values are taken for secrets.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Headers(
-    /// By name.
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub BTreeMap<String, SecretString>,
-);
-
 /// A duration of the configuration; negative ones are none.
 pub(super) fn span(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
@@ -95,19 +37,16 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// The configured time limit, kept between 100 ms and 2 minutes.
 pub(super) fn timeout(configured: Option<SignedDuration>) -> Duration {
     let span = configured.map_or(TIMEOUT, span);
-    span.clamp(Duration::from_millis(100), Duration::from_secs(120))
+    span.clamp(Duration::from_millis(100), Duration::from_mins(2))
 }
 
 /// Names an endpoint without telling what it is: 16 hex digits.
 pub(super) fn endpoint_hash(kind: &str, address: &str) -> String {
-    hex(&Sha256::digest(format!("{kind}\n{address}")))[..16].to_owned()
+    hex(&Sha256::digest(format!("{kind}\n{address}")).as_slice()[..8])
 }
 
 /// Lowercase hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }

@@ -5,6 +5,7 @@ mod body;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::options::{Auth, BudgetConfig, Headers, Tls, endpoint_hash, hex, timeout};
+use super::options::{BudgetConfig, endpoint_hash, hex, timeout};
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
+use crate::http::{AuthConfig, HttpClient, HttpConfig, TlsConfig};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
 
@@ -44,13 +46,16 @@ pub struct Config {
     #[serde(default)]
     pub max_alerts: usize,
     /// Extra request headers.
-    pub headers: Option<Headers>,
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub headers: BTreeMap<String, SecretString>,
     /// Credentials.
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthConfig>,
     /// TLS.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsConfig>,
     /// Proxy to go through.
-    pub proxy_url: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub proxy_url: Option<SecretString>,
     /// Time limit of one request; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; none if it is left out.
@@ -84,24 +89,24 @@ impl Settings for Config {
         let url = self.url()?;
         wire::check_url(url.read()?.expose_secret())?;
         let secret = Secret::of("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
-        let client = wire::client(&wire::Options {
-            tls: self.tls.as_ref(),
-            proxy_url: self.proxy_url.as_deref(),
-            timeout: timeout(self.timeout),
-            headers: self.headers.as_ref(),
+        let client = wire::client(&HttpConfig {
+            auth: self.auth.clone(),
+            tls: self.tls.clone(),
+            proxy_url: self.proxy_url.clone(),
+            timeout: Some(timeout(self.timeout)),
+            headers: self.headers.clone(),
         })?;
         let composer =
             body::Composer { templates: Arc::clone(&parts.templates), max_alerts: self.max_alerts };
-        Ok(Box::new(Webhook { composer, client, url, secret, auth: self.auth.clone() }))
+        Ok(Box::new(Webhook { composer, client, url, secret }))
     }
 }
 
 struct Webhook {
     composer: body::Composer,
-    client: reqwest::Client,
+    client: HttpClient,
     url: Secret,
     secret: Option<Secret>,
-    auth: Option<Auth>,
 }
 
 impl Webhook {
@@ -112,15 +117,18 @@ impl Webhook {
         now: Time,
     ) -> Result<SendOutcome, BuildError> {
         let body = &message.frozen.body;
-        let request = self.client.post(self.url.read()?.expose_secret());
-        let mut request =
-            wire::authorize(request, self.auth.as_ref())?.header("Idempotency-Key", key);
-        if let Some(secret) = &self.secret {
-            let secret = secret.read()?;
-            let value = signature(secret.expose_secret(), now.wall.0 / 1_000, body);
-            request = request.header("X-Weir-Signature", value);
+        let mut headers = vec![("idempotency-key", key)];
+        let signature = match &self.secret {
+            None => None,
+            Some(secret) => {
+                Some(signature(secret.read()?.expose_secret(), now.wall.0 / 1_000, body))
+            }
+        };
+        if let Some(value) = &signature {
+            headers.push(("x-weir-signature", value));
         }
-        Ok(match wire::post_json(request, body.clone(), now.wall).await {
+        let url = self.url.read()?;
+        Ok(match wire::post_json(&self.client, &url, &headers, body.clone(), now.wall).await {
             Ok(reply) => wire::classify_status(&reply),
             Err(error) => SendOutcome::Retry { after_ms: None, error },
         })

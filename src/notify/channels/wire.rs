@@ -1,20 +1,20 @@
-//! The one place where channels speak HTTP: client, POST, bounded replies, redacted errors.
+//! Where channels speak HTTP: a POST through [`HttpClient`], bounded replies, and errors that never
+//! tell an address, since a bot's holds its token in the path.
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::ExposeSecret;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::BuildError;
-use super::options::{Auth, Headers, Tls};
-use super::secret::Secret;
+use crate::http::{HttpClient, HttpConfig, HttpError};
 use crate::model::{SendOutcome, Ts};
 use crate::notify::render::escape::{cut, line};
 
 /// Largest reply that is read.
 const MAX_REPLY: usize = 64 * 1024;
 /// Longest wait a vendor may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,72 +25,15 @@ pub(super) struct Reply {
     pub(super) body: String,
 }
 
-/// How to connect.
-pub(super) struct Options<'a> {
-    pub(super) tls: Option<&'a Tls>,
-    pub(super) proxy_url: Option<&'a str>,
-    pub(super) timeout: Duration,
-    pub(super) headers: Option<&'a Headers>,
-}
-
-/// Builds the client. No redirects: a POST that moves is a wrong address.
-#[expect(clippy::disallowed_methods, reason = "channels' only client builder")]
-pub(super) fn client(options: &Options<'_>) -> Result<reqwest::Client, BuildError> {
-    // Fails only when it is installed already.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(options.timeout)
-        .connect_timeout(options.timeout.min(Duration::from_secs(5)))
-        .pool_max_idle_per_host(2)
-        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")));
-    if let Some(tls) = options.tls {
-        if let Some(path) = &tls.ca_file {
-            for certificate in certificates(path)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        if let (Some(cert), Some(key)) = (&tls.cert_file, &tls.key_file) {
-            let mut pem = read(cert)?;
-            pem.push(b'\n');
-            pem.extend(read(key)?);
-            let identity = reqwest::Identity::from_pem(&pem).map_err(|_| {
-                BuildError(format!("{} is no PEM certificate with its key", cert.display()))
-            })?;
-            builder = builder.identity(identity);
-        } else if tls.cert_file.is_some() || tls.key_file.is_some() {
-            return Err(BuildError("tls needs both cert_file and key_file".to_owned()));
-        }
-    }
-    if let Some(url) = options.proxy_url {
-        let proxy = reqwest::Proxy::all(url)
-            .map_err(|_| BuildError("`proxy_url` is no address of a proxy".to_owned()))?;
-        builder = builder.proxy(proxy);
-    }
-    if let Some(Headers(headers)) = options.headers {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let bad = || BuildError(format!("header `{}` cannot be sent", line(name)));
-            let key = HeaderName::try_from(name.as_str()).map_err(|_| bad())?;
-            let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| bad())?;
-            value.set_sensitive(true);
-            map.insert(key, value);
-        }
-        builder = builder.default_headers(map);
-    }
-    builder.build().map_err(|e| BuildError(format!("http client: {}", chain(&e.without_url()))))
-}
-
-fn read(path: &std::path::Path) -> Result<Vec<u8>, BuildError> {
-    std::fs::read(path).map_err(|e| BuildError(format!("{} cannot be read: {e}", path.display())))
-}
-
-fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, BuildError> {
-    let found = reqwest::Certificate::from_pem_bundle(&read(path)?).unwrap_or_default();
-    if found.is_empty() {
-        return Err(BuildError(format!("{} holds no PEM certificate", path.display())));
-    }
-    Ok(found)
+/// The client of one channel.
+pub(super) fn client(config: &HttpConfig) -> Result<HttpClient, BuildError> {
+    HttpClient::build(config).map_err(|error| {
+        let hint = match &error {
+            HttpError::Config { hint, .. } => format!(" ({hint})"),
+            _ => String::new(),
+        };
+        BuildError(format!("{error}{hint}"))
+    })
 }
 
 /// Checks an address without telling it.
@@ -103,56 +46,54 @@ pub(super) fn check_url(url: &str) -> Result<(), BuildError> {
     }
 }
 
-/// Adds credentials, read now.
-pub(super) fn authorize(
-    request: reqwest::RequestBuilder,
-    auth: Option<&Auth>,
-) -> Result<reqwest::RequestBuilder, BuildError> {
-    Ok(match auth {
-        None => request,
-        Some(Auth::Basic(basic)) => {
-            let password =
-                Secret::of("password", basic.password.as_ref(), basic.password_file.as_ref())?;
-            let password = password.map(|p| p.read_plain()).transpose()?;
-            request.basic_auth(&basic.username, password)
-        }
-        Some(Auth::Bearer(bearer)) => {
-            let token =
-                Secret::required("token", bearer.token.as_ref(), bearer.token_file.as_ref())?;
-            request.bearer_auth(token.read_plain()?)
-        }
-    })
-}
-
-/// Sends JSON and reads a bounded reply.
+/// Posts JSON and reads a bounded reply.
 ///
 /// # Errors
 /// The network's, without the address.
 pub(super) async fn post_json(
-    request: reqwest::RequestBuilder,
+    client: &HttpClient,
+    url: &SecretString,
+    headers: &[(&'static str, &str)],
     body: String,
     now: Ts,
 ) -> Result<Reply, String> {
-    let request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
-    let mut response = request.send().await.map_err(|e| chain(&e.without_url()))?;
-    let retry_after_ms = response
-        .headers()
-        .get(reqwest::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| retry_after(text, now));
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
-    while body.len() < MAX_REPLY {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            // A status says more than half a body; without a whole body it still counts.
-            Err(error) if status < 300 => return Err(chain(&error.without_url())),
-            Err(_) => break,
-        }
+    let mut map = HeaderMap::new();
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value).map_err(|_| format!("header {name} is broken"))?;
+        map.insert(HeaderName::from_static(name), value);
     }
-    body.truncate(MAX_REPLY);
-    Ok(Reply { status, retry_after_ms, body: String::from_utf8_lossy(&body).into_owned() })
+    match client.post(url.expose_secret(), map, body.into_bytes(), MAX_REPLY).await {
+        Ok(reply) => Ok(Reply {
+            status: reply.status,
+            retry_after_ms: reply
+                .headers
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|text| retry_after(text, now)),
+            body: String::from_utf8_lossy(&reply.body).into_owned(),
+        }),
+        // Taken, with more to say than anybody reads.
+        Err(HttpError::TooLarge { .. }) => Ok(bare(200)),
+        Err(HttpError::Redirect { .. }) => Ok(bare(307)),
+        Err(error) => Err(without_address(&error)),
+    }
+}
+
+fn bare(status: u16) -> Reply {
+    Reply { status, retry_after_ms: None, body: String::new() }
+}
+
+fn without_address(error: &HttpError) -> String {
+    match error {
+        HttpError::Timeout { after, .. } => format!("no answer within {} s", after.as_secs_f32()),
+        HttpError::Connect { why, .. } => format!("cannot connect: {why}"),
+        HttpError::Tls { why, .. } => format!("TLS handshake failed: {why} (check `tls`)"),
+        HttpError::Broken { why, .. } => format!("the connection broke: {why}"),
+        HttpError::Config { what, hint } => format!("{what} ({hint})"),
+        HttpError::Auth { what } => format!("cannot get credentials: {what}"),
+        _ => "no usable answer".to_owned(),
+    }
 }
 
 /// Seconds or an HTTP date, capped.

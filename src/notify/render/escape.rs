@@ -14,8 +14,7 @@ pub fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| !is_deceptive(*c))
         .map(|c| match c {
-            '\n' => '\n',
-            '\u{2028}' | '\u{2029}' => '\n',
+            '\n' | '\u{2028}' | '\u{2029}' => '\n',
             c if c.is_control() => ' ',
             c => c,
         })
@@ -70,9 +69,8 @@ pub fn url(text: &str) -> Option<String> {
             out.push(c);
         } else {
             let mut bytes = [0; 4];
-            for byte in c.encode_utf8(&mut bytes).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
-            }
+            let encoded = c.encode_utf8(&mut bytes).bytes();
+            out.extend(encoded.map(|byte| format!("%{byte:02X}")));
         }
     }
     (out.len() <= 2_000).then_some(out)
@@ -80,14 +78,12 @@ pub fn url(text: &str) -> Option<String> {
 
 /// At most `max` characters; what is cut is marked by an ellipsis.
 pub fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        None => text.to_owned(),
-        Some(_) => {
-            let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
-            out.push('…');
-            out
-        }
+    if text.char_indices().nth(max).is_none() {
+        return text.to_owned();
     }
+    let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
+    out.push('…');
+    out
 }
 
 /// One line of at most `max` characters. Looks no further than it must: exceptions may be

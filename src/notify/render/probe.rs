@@ -15,7 +15,7 @@ use crate::notify::{ItemView, Language, MessageView};
 pub(crate) const NOW: Ts = Ts(1_795_203_000_000);
 
 fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
+    Duration::from_mins(count)
 }
 
 /// A job that keeps failing.
@@ -114,7 +114,7 @@ pub(crate) fn recovered(id: u64, name: &str) -> ItemView {
     item.incident.resolved_at = Some(NOW);
     item.incident.occurrences = 8;
     item.incident.restored_from = Some("s3://flink/checkpoints/ro-cn-sync/chk-42".to_owned());
-    item.incident.subject_state = "RUNNING".to_owned();
+    "RUNNING".clone_into(&mut item.incident.subject_state);
     item
 }
 

@@ -1,11 +1,9 @@
 //! Titles: the one line people read at 3 a.m.
 
-use std::fmt::Write as _;
-
 use super::escape::{cut, short};
 use super::words::{self, pick};
 use super::{headline, when};
-use crate::model::{EndReason, Incident, MessageKind, NoticeReason, Severity, Subject};
+use crate::model::{Aspect, EndReason, Incident, MessageKind, NoticeReason, Severity, Subject};
 use crate::notify::{ItemView, Language, MessageView};
 
 /// Longest name inside a title, in characters.
@@ -56,7 +54,11 @@ fn what(item: &ItemView, language: Language) -> String {
     match told {
         // A rule's own words may be a whole sentence already.
         Some(text) if text.contains("Weir") => text,
-        Some(text) => format!("{weir} · {text}"),
+        // The shipped rule says it again, for the page.
+        Some(text) => {
+            let again = pick(language, "unreachable · ", "无法访问 · ");
+            format!("{weir} · {}", text.strip_prefix(again).unwrap_or(&text))
+        }
         None => weir,
     }
 }
@@ -81,40 +83,32 @@ fn over(item: &ItemView, language: Language) -> String {
 /// Title of one incident in at most `max` characters; its number is never cut off.
 pub(super) fn item(item: &ItemView, view: &MessageView, max: usize) -> String {
     let (language, incident) = (view.language, &item.incident);
-    let mut rest;
+    let mut parts = Vec::new();
     if incident.is_open() {
-        rest = what(item, language);
+        parts.push(what(item, language));
         if let Some(why) = words::reason(language, item.reason) {
-            let _ = write!(rest, " · {why}");
-            if item.reason == NoticeReason::Repeat {
-                let span = when::duration(language, view.now.since(incident.opened_at));
-                let _ = write!(rest, " {span}");
-            }
+            let span = when::duration(language, view.now.since(incident.opened_at));
+            let repeat = item.reason == NoticeReason::Repeat;
+            parts.push(if repeat { format!("{why} {span}") } else { why.to_owned() });
         }
     } else {
-        rest = over(item, language);
+        parts.push(over(item, language));
         if let Some(count) = failures(incident) {
             let count = words::times(language, count);
-            let _ = match language {
-                Language::En => write!(rest, " · failed {count}"),
-                Language::Zh => write!(rest, " · 共失败 {count}"),
-            };
+            parts.push(pick(language, format!("failed {count}"), format!("共失败 {count}")));
         }
         let end = incident.resolved_at.unwrap_or(view.now);
         let span = when::duration(language, end.since(incident.opened_at));
-        let _ = match language {
-            Language::En => write!(rest, " · took {span}"),
-            Language::Zh => write!(rest, " · 历时 {span}"),
-        };
+        parts.push(pick(language, format!("took {span}"), format!("历时 {span}")));
     }
     let number = format!(" · #{}", incident.id);
-    let rest = bracket(language, tag(incident, language), &rest);
+    let rest = bracket(language, tag(incident, language), &parts.join(" · "));
     cut(&rest, max.saturating_sub(number.chars().count())) + &number
 }
 
 /// Distinct failures, where they are what the incident is about.
 pub(super) fn failures(incident: &Incident) -> Option<u64> {
-    let counted = incident.aspect.as_str() == crate::model::Aspect::FAILURE;
+    let counted = incident.aspect.as_str() == Aspect::FAILURE;
     (counted && incident.occurrences > 0).then_some(incident.occurrences)
 }
 
@@ -134,13 +128,12 @@ fn list(view: &MessageView) -> String {
     let open = view.items.iter().filter(|i| i.incident.is_open());
     let worst = open.clone().map(|i| i.incident.severity).max();
     let open = open.count();
-    let tag = match worst {
-        Some(severity) => words::severity(language, severity),
-        None => {
-            let recovered = |i: &ItemView| end_reason(&i.incident) == EndReason::Recovered;
-            let all = view.items.iter().all(recovered);
-            words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
-        }
+    let tag = if let Some(severity) = worst {
+        words::severity(language, severity)
+    } else {
+        let recovered = |i: &ItemView| end_reason(&i.incident) == EndReason::Recovered;
+        let all = view.items.iter().all(recovered);
+        words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
     };
     match view.kind {
         MessageKind::Test => {
@@ -236,4 +229,75 @@ pub fn thread_subject(item: &ItemView, language: Language) -> String {
 /// Highest severity of what is not over.
 pub(super) fn worst(view: &MessageView) -> Option<Severity> {
     view.items.iter().filter(|i| i.incident.is_open()).map(|i| i.incident.severity).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::render::probe;
+
+    fn title(item: ItemView, language: Language) -> String {
+        message(&probe::view(MessageKind::Incident, language, vec![item]), 400)
+    }
+
+    #[test]
+    fn a_source_is_what_weir_cannot_reach() {
+        let mut item = probe::failing(7, "YARN emr");
+        item.incident.subject = Subject::Source("emr".to_owned());
+        item.incident.aspect = Aspect::from(Aspect::PLATFORM);
+        item.incident.severity = Severity::Warning;
+        let annotations = &mut item.incident.members[0].annotations;
+        annotations.insert("headline".to_owned(), "unreachable · 60 jobs unknown".to_owned());
+        annotations.insert("headline_zh".to_owned(), "无法访问 · 60 个作业状态未知".to_owned());
+        assert_eq!(
+            title(item.clone(), Language::En),
+            "[WARNING] Weir cannot reach YARN emr · 60 jobs unknown · #7"
+        );
+        assert_eq!(
+            title(item.clone(), Language::Zh),
+            "【警告】Weir 无法访问 YARN emr · 60 个作业状态未知 · #7"
+        );
+        item.incident.state = crate::model::IncidentState::Resolved;
+        item.incident.resolved_at = Some(probe::NOW);
+        assert_eq!(
+            title(item, Language::En),
+            "[RECOVERED] Weir reaches YARN emr again · took 18 min · #7"
+        );
+    }
+
+    #[test]
+    fn a_title_says_why_it_is_news() {
+        let said = |reason, language| {
+            let mut item = probe::failing(7, "a");
+            item.reason = reason;
+            title(item, language)
+        };
+        for (reason, en, zh) in [
+            (NoticeReason::Repeat, "still open 18 min · #7", "仍未恢复 18 分钟 · #7"),
+            (NoticeReason::Reopened, "back again · #7", "再次出现 · #7"),
+            (NoticeReason::Worse, "got worse · #7", "加重 · #7"),
+        ] {
+            assert!(said(reason, Language::En).ends_with(en), "{}", said(reason, Language::En));
+            assert!(said(reason, Language::Zh).ends_with(zh), "{}", said(reason, Language::Zh));
+        }
+    }
+
+    #[test]
+    fn annotations_fall_back_to_english_and_then_to_the_name() {
+        let mut item = probe::failing(7, "a");
+        item.incident.members[0].annotations.remove("headline_zh");
+        assert_eq!(title(item.clone(), Language::Zh), "【紧急】a keeps failing · 4 in 30 min · #7");
+        item.incident.members[0].annotations.clear();
+        assert_eq!(title(item, Language::Zh), "【紧急】a JobFailingRepeatedly · #7");
+    }
+
+    #[test]
+    fn the_number_survives_any_length() {
+        let mut item = probe::failing(7, &"x".repeat(500));
+        item.reason = NoticeReason::Worse;
+        let view = probe::view(MessageKind::Incident, Language::Zh, vec![item]);
+        let title = message(&view, 40);
+        assert_eq!(title.chars().count(), 40);
+        assert!(title.ends_with("… · #7"), "{title}");
+    }
 }

@@ -69,10 +69,10 @@ mod tests {
     fn times_carry_zone_and_age() {
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         let now = Ts(1_795_203_000_000);
-        let at = now - Duration::from_secs(18 * 60);
+        let at = now - Duration::from_mins(18);
         assert_eq!(since(Language::En, at, now, &zone), "11-21 03:12 +08:00, 18 min ago");
         assert_eq!(since(Language::Zh, at, now, &zone), "11-21 03:12 +08:00，18 分钟前");
-        let old = now - Duration::from_secs(400 * 86_400);
+        let old = now - Duration::from_hours(400 * 24);
         assert_eq!(clock(old, now, &zone), "2025-10-17 03:30 +08:00");
         assert_eq!(clock(Ts(i64::MAX), now, &TimeZone::UTC), "9999-12-30 22:00 +00:00");
     }

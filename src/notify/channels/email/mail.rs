@@ -78,9 +78,9 @@ impl Composer {
     }
 
     fn headers(&self, view: &MessageView, thread: &Thread, data: &MessageData) -> MessageBuilder {
-        let date = u64::try_from(view.now.0.clamp(0, LAST)).unwrap_or(0);
+        let millis = u64::try_from(view.now.0.clamp(0, LAST)).unwrap_or(0);
         let mut builder = lettre::Message::builder()
-            .date(SystemTime::UNIX_EPOCH + Duration::from_millis(date))
+            .date(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
             .from(self.from.clone())
             .subject(thread.subject.clone())
             .message_id(Some(thread.id.clone()));

@@ -128,8 +128,7 @@ impl Server {
 
     /// A transport with the secrets as they are now.
     pub(super) fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, BuildError> {
-        // Fails only when it is installed already.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        crate::http::install_tls();
         let target = parse(&self.url.read_plain()?, self.tls)?;
         let tls = match (target.implicit, target.mode) {
             (true, _) => Tls::Wrapper(self.tls_parameters(&target.host)?),
@@ -167,7 +166,7 @@ pub(super) enum Failure {
 }
 
 /// What a failure means; `attempts` counts this one, `text` is what was said.
-pub(super) fn classify(failure: &Failure, attempts: u32, text: &str) -> SendOutcome {
+pub(super) fn classify(failure: Failure, attempts: u32, text: &str) -> SendOutcome {
     let retry = |error: String| SendOutcome::Retry { after_ms: None, error };
     let reject = |hint: &str| SendOutcome::Rejected { error: format!("{text} ({hint})") };
     match failure {
@@ -219,7 +218,7 @@ mod tests {
 
     #[test]
     fn refusals_have_a_class_and_a_way_out() {
-        let class = |failure, attempts| match classify(&failure, attempts, "said") {
+        let class = |failure, attempts| match classify(failure, attempts, "said") {
             SendOutcome::Delivered => "delivered".to_owned(),
             SendOutcome::Retry { error, .. } => format!("retry {error}"),
             SendOutcome::Rejected { error } => format!("rejected {error}"),

@@ -44,7 +44,7 @@ fn header(mail: &str, name: &str) -> Option<String> {
 fn bodies(mail: &str) -> (String, String) {
     let marker = "boundary=\"";
     let start = mail.find(marker).unwrap() + marker.len();
-    let boundary = mail[start..].split('"').next().unwrap();
+    let boundary = mail.split_at(start).1.split('"').next().unwrap();
     let separator = format!("--{boundary}");
     let mut found = mail.split(&separator).skip(1).map(|part| {
         let (head, body) = part.split_once("\r\n\r\n").unwrap_or(("", ""));

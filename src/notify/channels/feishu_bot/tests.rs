@@ -195,3 +195,19 @@ proptest! {
         checked(&view, &bot().composer().compose(&view));
     }
 }
+
+#[test]
+fn a_template_of_the_users_own_cannot_make_a_card_too_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("feishu_bot/en");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("body.md.hbs"), "x".repeat(30_000)).unwrap();
+    let templates = crate::notify::render::Templates::load(Some(dir.path())).unwrap();
+    let writer =
+        super::card::Composer { templates: std::sync::Arc::new(templates), at: Vec::new() };
+    let view = probe::view(MessageKind::Storm, Language::En, vec![probe::failing(1, "a"); 9]);
+    let composed = crate::notify::Compose::compose(&writer, &view);
+    assert!(composed.frozen.body.len() < 20 * 1024);
+    assert_eq!(composed.named, 0);
+    assert!(composed.frozen.body.contains("9 incidents"), "the count is in the title");
+}
