@@ -302,6 +302,17 @@ proptest! {
     }
 }
 
+#[tokio::test]
+async fn a_row_nobody_can_read_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).await;
+    let incident = samples::incident(1, "a", IncidentState::Open, NOW);
+    store.commit("b1", &[Change::Incident(Box::new(incident))]).await.unwrap();
+    pragma(&store, "UPDATE incidents SET body = '{\"id\":1}'").await;
+    let error = store.load(NOW).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(e) if e.contains("cannot read")), "{error}");
+}
+
 /// Paths are the user's: spaces, percent signs and non-ASCII stay as they are.
 #[tokio::test]
 async fn odd_file_names_are_taken_literally() {
