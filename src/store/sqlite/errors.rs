@@ -30,6 +30,12 @@ pub(super) fn file(path: &Path, error: &std::io::Error) -> StoreError {
 
 /// An error of `SQLite`. `shown` names the database.
 pub(super) fn sqlite(shown: &str, error: &sqlx::Error) -> StoreError {
+    if let sqlx::Error::Decode(e) | sqlx::Error::ColumnDecode { source: e, .. } = error {
+        return StoreError::Refused(format!(
+            "{shown} holds a row this weir cannot read ({e}); run the newer weir that wrote it, or \
+             restore a backup"
+        ));
+    }
     let Some(code) = code(error) else {
         return StoreError::Unavailable(format!("{shown}: {error}"));
     };

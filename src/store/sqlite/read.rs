@@ -1,7 +1,7 @@
 //! Reading: what the engine needs after a start, and pages for the API.
 
 use serde::de::DeserializeOwned;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::model::{Attempt, Incident, Loaded, Message, Notice, Ts};
 use crate::store::Page;
@@ -12,11 +12,11 @@ const RECENT_MS: i64 = 24 * 3_600_000;
 /// Everything the engine needs.
 pub(super) async fn load(conn: &mut SqliteConnection, now: Ts) -> Result<Loaded, sqlx::Error> {
     let recent = now.shifted(-RECENT_MS).0;
-    // One read transaction: a picture of one moment.
-    sqlx::query("BEGIN").execute(&mut *conn).await?;
-    let loaded = everything(conn, recent).await;
-    sqlx::query("COMMIT").execute(&mut *conn).await?;
-    loaded
+    // One read transaction: a picture of one moment. Dropped half way, it is rolled back.
+    let mut transaction = conn.begin().await?;
+    let loaded = everything(&mut transaction, recent).await?;
+    transaction.commit().await?;
+    Ok(loaded)
 }
 
 async fn everything(conn: &mut SqliteConnection, recent: i64) -> Result<Loaded, sqlx::Error> {

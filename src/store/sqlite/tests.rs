@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -67,6 +69,42 @@ async fn a_second_opener_is_told_the_pid_of_the_first() {
     assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
     assert!(error.contains("store.url"), "{error}");
     store.commit("b1", &[samples::job("k", "1")]).await.unwrap();
+}
+
+/// The other process of the test below; does nothing when it is run by itself.
+#[tokio::test]
+#[ignore = "started by a_killed_process_frees_its_lock"]
+async fn holder() {
+    if !Path::new("hold").exists() {
+        return;
+    }
+    let store = SqliteStore::open("sqlite://weir.db").await.unwrap();
+    store.commit("b1", &[samples::job("k", "1")]).await.unwrap();
+    println!("held");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_process_frees_its_lock() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("hold"), "").unwrap();
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--nocapture", "--exact", "store::sqlite::tests::holder"])
+        .current_dir(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(holder.stdout.take().unwrap());
+    assert!(output.lines().map_while(Result::ok).any(|line| line.contains("held")));
+    let error = refused(&url(&dir)).await;
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(error.contains(&format!("process {}", holder.id())), "{error}");
+    // What was committed before SIGKILL is there, and the batch is known.
+    let store = open(&dir).await;
+    store.commit("b1", &[samples::job("k", "2")]).await.unwrap();
+    assert_eq!(store.load(NOW).await.unwrap().jobs, [("k".to_owned(), "1".to_owned())]);
 }
 
 #[tokio::test]
@@ -300,6 +338,17 @@ proptest! {
             assert_eq!(loaded.incidents, incidents.into_values().collect::<Vec<_>>());
         });
     }
+}
+
+#[tokio::test]
+async fn a_row_nobody_can_read_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).await;
+    let incident = samples::incident(1, "a", IncidentState::Open, NOW);
+    store.commit("b1", &[Change::Incident(Box::new(incident))]).await.unwrap();
+    pragma(&store, "UPDATE incidents SET body = '{\"id\":1}'").await;
+    let error = store.load(NOW).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(e) if e.contains("cannot read")), "{error}");
 }
 
 /// Paths are the user's: spaces, percent signs and non-ASCII stay as they are.
