@@ -214,7 +214,10 @@ impl HttpClient {
             if let Some(body) = body {
                 request = request.body(body.to_vec());
             }
-            let answer = self.read(request, &target, cap).await?;
+            let mut answer = self.read(request, &target, cap).await?;
+            if !(200..300).contains(&answer.status) {
+                self.scrub(&mut answer.body, credentials);
+            }
             if !is_redirect(answer.status) {
                 return Ok(answer);
             }
@@ -261,6 +264,19 @@ impl HttpClient {
         Ok(Response { status, headers, body, url: url.as_str().to_owned() })
     }
 
+    /// Takes our own secrets out of the body of an error that repeats them.
+    fn scrub(&self, body: &mut Vec<u8>, credentials: &Credentials) {
+        let sent = credentials.headers.values().filter_map(|v| v.to_str().ok());
+        let fixed = self.config.headers.values().map(ExposeSecret::expose_secret);
+        for value in sent.chain(fixed) {
+            let bare = value.rsplit(' ').next().unwrap_or(value);
+            if bare.len() >= 4 && find(body, bare.as_bytes()) {
+                let text = String::from_utf8_lossy(body).replace(bare, "…");
+                *body = text.into_bytes();
+            }
+        }
+    }
+
     /// The client, built anew when one of its certificate files changed.
     fn client(&self) -> Client {
         let mut built = self.client.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,6 +292,10 @@ impl HttpClient {
         }
         built.1.clone()
     }
+}
+
+fn find(body: &[u8], part: &[u8]) -> bool {
+    body.windows(part.len()).any(|w| w == part)
 }
 
 /// Where a redirect leads; an empty answer is one to nowhere.

@@ -1,1 +1,3 @@
-fn main() {}
+//! Weir from the outside: one binary, so that linking happens once.
+
+mod flink_source;

@@ -163,7 +163,7 @@ pub(super) async fn look_at(
     }
     if calls.lag && !facts.look.gone {
         look_at_lag(api, memory, row, &mut facts).await;
-    } else if demand.lag && frozen && !row.state.is_terminal() {
+    } else if demand.lag && !row.state.is_terminal() && (frozen || !row.is_healthy()) {
         facts.lag = Seen::Unknown;
     }
     facts
