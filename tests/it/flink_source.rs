@@ -1,4 +1,6 @@
-//! The Flink source against JobManagers that answer well, badly, or not at all.
+//! The Flink source against `JobManagers` that answer well, badly, or not at all.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod fake;
 mod tls;

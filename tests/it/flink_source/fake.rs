@@ -1,4 +1,4 @@
-//! A JobManager made of recorded answers, with faults on demand.
+//! A `JobManager` made of recorded answers, with faults on demand.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ struct State {
     authorization: Option<String>,
 }
 
-/// A JobManager with one healthy job.
+/// A `JobManager` with one healthy job.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fake(Arc<Mutex<State>>);
 
