@@ -20,7 +20,7 @@ const HELD_BACK: Duration = Duration::from_mins(1);
 /// Failures asked for.
 const FEW: u32 = 5;
 /// Failures asked for when many may have happened since the last look.
-const MANY: u32 = 20;
+pub(super) const MANY: u32 = 20;
 /// Looks at a run that ended, successful or not.
 const TERMINAL_TRIES: u8 = 4;
 
@@ -285,6 +285,8 @@ pub(super) struct Look {
     pub(super) lag_lost: bool,
     /// Numbers went back and were not believed.
     pub(super) held_back: bool,
+    /// A call took too long; the run's other calls wait for the next poll.
+    pub(super) timed_out: bool,
     /// Flink says there is no such job.
     pub(super) gone: bool,
 }
