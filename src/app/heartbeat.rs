@@ -69,7 +69,7 @@ async fn call(client: &HttpClient, beat: &Heartbeat) -> Result<(), String> {
     let url = url.expose_secret();
     let reply = match beat.method {
         HeartbeatMethod::Get => client.get(url, REPLY_CAP).await,
-        HeartbeatMethod::Post => client.post(url, &[], Vec::new(), REPLY_CAP).await,
+        HeartbeatMethod::Post => client.post(url, axum::http::HeaderMap::new(), Vec::new(), REPLY_CAP).await,
     };
     reply.and_then(crate::http::Response::success).map(|_| ()).map_err(|e| e.explain())
 }

@@ -29,7 +29,7 @@ use crate::rules::{LabelBook, RuleSet};
 use crate::sources::Source;
 use crate::sources::flink::FlinkSource;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
+use crate::store::SqliteStore;
 
 /// Everything that was read and checked, and where the console channel writes.
 pub struct Blueprint {

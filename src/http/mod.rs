@@ -2,13 +2,13 @@
 //! an error that names the way out without naming a secret.
 
 mod auth;
+mod build;
 mod config;
 mod error;
 mod redact;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ pub use error::HttpError;
 pub use redact::{one_line, redact_url};
 
 use crate::clock::{Clock, SystemClock};
-use auth::{Auth, Credentials, Stamp, stamp};
+use auth::{Auth, Credentials, Stamp};
+use build::{new_client, stamps};
 
 /// Time limit where none is configured.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -214,7 +215,10 @@ impl HttpClient {
             if let Some(body) = body {
                 request = request.body(body.to_vec());
             }
-            let answer = self.read(request, &target, cap).await?;
+            let mut answer = self.read(request, &target, cap).await?;
+            if !(200..300).contains(&answer.status) {
+                self.scrub(&mut answer.body, credentials);
+            }
             if !is_redirect(answer.status) {
                 return Ok(answer);
             }
@@ -261,6 +265,19 @@ impl HttpClient {
         Ok(Response { status, headers, body, url: url.as_str().to_owned() })
     }
 
+    /// Takes our own secrets out of the body of an error that repeats them.
+    fn scrub(&self, body: &mut Vec<u8>, credentials: &Credentials) {
+        let sent = credentials.headers.values().filter_map(|v| v.to_str().ok());
+        let fixed = self.config.headers.values().map(ExposeSecret::expose_secret);
+        for value in sent.chain(fixed) {
+            let bare = value.rsplit(' ').next().unwrap_or(value);
+            if bare.len() >= 4 && find(body, bare.as_bytes()) {
+                let text = String::from_utf8_lossy(body).replace(bare, "…");
+                *body = text.into_bytes();
+            }
+        }
+    }
+
     /// The client, built anew when one of its certificate files changed.
     fn client(&self) -> Client {
         let mut built = self.client.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,6 +293,10 @@ impl HttpClient {
         }
         built.1.clone()
     }
+}
+
+fn find(body: &[u8], part: &[u8]) -> bool {
+    body.windows(part.len()).any(|w| w == part)
 }
 
 /// Where a redirect leads; an empty answer is one to nowhere.
@@ -295,77 +316,4 @@ fn same_host(from: &Url, to: &Url) -> bool {
         from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
     from.host_str() == to.host_str()
         && (same_port || (from.scheme() == "http" && to.scheme() == "https"))
-}
-
-fn stamps(config: &HttpConfig) -> Vec<Option<Stamp>> {
-    config.tls.iter().flat_map(TlsConfig::files).map(|path| stamp(path)).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
-fn new_client(config: &HttpConfig, timeout: Duration) -> Result<Client, HttpError> {
-    let bad = |what: String, hint: &str| HttpError::Config { what, hint: hint.to_owned() };
-    let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers {
-        auth::insert(&mut headers, name, value.expose_secret())?;
-    }
-    let mut builder = Client::builder()
-        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .timeout(timeout)
-        .connect_timeout(timeout.min(Duration::from_secs(3)))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .gzip(true)
-        .tcp_nodelay(true)
-        .pool_idle_timeout(Duration::from_secs(90))
-        .pool_max_idle_per_host(8);
-    builder = match &config.proxy_url {
-        None => builder.no_proxy(),
-        Some(url) => builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(|_| {
-            bad("`proxy_url` cannot be read".to_owned(), "write it as http://proxy:3128")
-        })?),
-    };
-    if let Some(tls) = &config.tls {
-        if let Some(path) = &tls.ca_file {
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem(path)?);
-            match certificates {
-                Ok(found) if !found.is_empty() => builder = builder.tls_certs_only(found),
-                _ => {
-                    let what = format!("{} holds no certificate", path.display());
-                    return Err(bad(what, "`tls.ca_file` is a PEM file of CA certificates"));
-                }
-            }
-        }
-        match (&tls.cert_file, &tls.key_file) {
-            (Some(cert), Some(key)) => {
-                let mut both = pem(cert)?;
-                both.push(b'\n');
-                both.extend(pem(key)?);
-                builder = builder.identity(reqwest::Identity::from_pem(&both).map_err(|_| {
-                    bad(
-                        format!("{} and {} are no key pair", cert.display(), key.display()),
-                        "both are PEM files; the key is not encrypted",
-                    )
-                })?);
-            }
-            (None, None) => {}
-            _ => {
-                return Err(bad(
-                    "`tls.cert_file` and `tls.key_file` belong together".to_owned(),
-                    "set both, or neither",
-                ));
-            }
-        }
-    }
-    builder.build().map_err(|error| {
-        let why = HttpError::from_reqwest(&error, String::new(), timeout);
-        bad(format!("cannot set up HTTP: {why}"), "check `tls` and the system's certificates")
-    })
-}
-
-fn pem(path: &Path) -> Result<Vec<u8>, HttpError> {
-    std::fs::read(path).map_err(|error| HttpError::Config {
-        what: format!("cannot read {}: {error}", path.display()),
-        hint: "check the path and its permissions".to_owned(),
-    })
 }

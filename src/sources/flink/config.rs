@@ -105,3 +105,41 @@ impl FlinkConfig {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_reads_as_documented() {
+        let config: FlinkConfig = serde_saphyr::from_str(
+            "name: prod\nurls: ['http://jm-1:8081', 'http://jm-2:8081']\nui_url: https://f/\n\
+             labels: { env: prod }\nauth: { bearer: { token_file: /t } }\n\
+             tls: { ca_file: /ca.pem }\ntimeout: 3s",
+        )
+        .unwrap();
+        assert!(config.problems().is_empty());
+        let http = config.http(Duration::from_secs(5));
+        assert_eq!(http.timeout, Some(Duration::from_secs(3)));
+        assert!(http.auth.is_some() && http.tls.is_some());
+        let unknown = serde_saphyr::from_str::<FlinkConfig>("name: a\nurls: []\nurl: b");
+        assert!(unknown.unwrap_err().to_string().contains("url"));
+        let schema = serde_json::to_value(schemars::schema_for!(FlinkConfig)).unwrap();
+        assert_eq!(schema["additionalProperties"], false);
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        for (url, what) in [
+            ("jm:8081", "neither http nor https"),
+            ("ftp://jm", "neither http nor https"),
+            ("jm", "cannot be read"),
+            ("http://u:p@jm", "holds credentials"),
+            ("http://jm/?x=1", "has a query"),
+        ] {
+            let found = FlinkConfig::at("a", vec![url.to_owned()]).problems();
+            assert!(found.len() == 1 && found[0].0.contains(what), "{url}: {found:?}");
+        }
+        assert_eq!(FlinkConfig::at("", vec![]).problems().len(), 2);
+    }
+}

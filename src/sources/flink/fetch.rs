@@ -8,7 +8,7 @@ use crate::http::{HttpClient, HttpError};
 use crate::model::{CheckpointStats, Counters, Demand, Failure, Lag, Seen, Ts};
 
 use super::observe::{self, CheckpointPolicy, Row};
-use super::plan::{Look, RunMemory};
+use super::plan::{Look, MANY, RunMemory};
 use super::wire;
 
 const KIB: usize = 1024;
@@ -121,6 +121,10 @@ fn is_gone(error: &HttpError) -> bool {
     !disabled && (text.contains("not found") || text.contains("could not find"))
 }
 
+fn is_timeout(error: &HttpError) -> bool {
+    matches!(error, HttpError::Timeout { .. })
+}
+
 /// Makes the calls a run needs, one after the other; each may fail alone.
 pub(super) async fn look_at(
     api: Api<'_>,
@@ -143,6 +147,7 @@ pub(super) async fn look_at(
             },
             Err(error) => {
                 facts.look.gone = is_gone(&error);
+                facts.look.timed_out = is_timeout(&error);
                 debug_failed("metrics", row, &error);
                 Seen::Unknown
             }
@@ -155,15 +160,23 @@ pub(super) async fn look_at(
     }
     let calls = memory.plan(row, facts.counters.fresh(), demand, frozen, now);
     facts.look.calls = calls;
-    if calls.checkpoints {
+    if calls.checkpoints && facts.look.timed_out {
+        facts.checkpoints = Seen::Unknown;
+    } else if calls.checkpoints {
         look_at_checkpoints(api, memory, row, &mut facts).await;
     }
     if let Some(max) = calls.exceptions.filter(|_| !facts.look.gone) {
-        look_at_exceptions(api, memory, row, max, &mut facts).await;
+        if facts.look.timed_out {
+            facts.failures = Seen::Unknown;
+        } else {
+            look_at_exceptions(api, memory, row, max, &mut facts).await;
+        }
     }
-    if calls.lag && !facts.look.gone {
+    if calls.lag && facts.look.timed_out {
+        facts.lag = Seen::Unknown;
+    } else if calls.lag && !facts.look.gone {
         look_at_lag(api, memory, row, &mut facts).await;
-    } else if demand.lag && frozen && !row.state.is_terminal() {
+    } else if demand.lag && !row.state.is_terminal() && (frozen || !row.is_healthy()) {
         facts.lag = Seen::Unknown;
     }
     facts
@@ -186,6 +199,7 @@ async fn look_at_checkpoints(api: Api<'_>, memory: &RunMemory, row: &Row, facts:
         }
         Err(error) => {
             facts.look.gone = is_gone(&error) && !row.state.is_terminal();
+            facts.look.timed_out = is_timeout(&error);
             let none = error.status() == Some(404);
             // After the end of a job a 404 says nothing about the checkpoints it took.
             let off = none && !facts.look.gone && !row.state.is_terminal();
@@ -207,24 +221,46 @@ async fn look_at_exceptions(
     max: u32,
     facts: &mut JobFacts,
 ) {
-    match api.exceptions(row, max).await {
-        Ok((answer, asked)) => {
-            let list = observe::failures(answer);
-            let full = list.len() >= (asked as usize).min(HISTORY);
-            let oldest = list.last().map(|f| f.at);
-            let joined = memory.newest_failure.is_some_and(|seen| oldest <= Some(seen));
-            facts.failures_truncated = full && !joined;
+    let joined = |list: &[Failure]| {
+        let oldest = list.last().map(|f| f.at);
+        memory.newest_failure.is_some_and(|seen| oldest <= Some(seen))
+    };
+    let mut answer = read_exceptions(api, row, max).await;
+    if let Ok((list, true)) = &answer
+        && max < MANY
+        && memory.newest_failure.is_some()
+        && !joined(list)
+    {
+        // More happened since the last look than was asked for.
+        answer = read_exceptions(api, row, MANY).await;
+    }
+    match answer {
+        Ok((list, full)) => {
+            facts.failures_truncated = full && !joined(&list);
             facts.look.exceptions_answered = true;
             facts.look.newest_failure = list.first().map(|f| f.at);
             facts.failures = Seen::Fresh(list);
         }
         Err(error) => {
             facts.look.gone = is_gone(&error) && !row.state.is_terminal();
+            facts.look.timed_out = is_timeout(&error);
             facts.look.exceptions_answered = error.status() == Some(404);
             facts.failures = Seen::Unknown;
             debug_failed("exceptions", row, &error);
         }
     }
+}
+
+/// The newest failures, and whether there may be more.
+async fn read_exceptions(
+    api: Api<'_>,
+    row: &Row,
+    max: u32,
+) -> Result<(Vec<Failure>, bool), HttpError> {
+    let (answer, asked) = api.exceptions(row, max).await?;
+    let list = observe::failures(answer);
+    let full = list.len() >= (asked as usize).min(HISTORY);
+    Ok((list, full))
 }
 
 async fn look_at_lag(api: Api<'_>, memory: &RunMemory, row: &Row, facts: &mut JobFacts) {

@@ -11,19 +11,19 @@ mod plan;
 mod root_cause;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 
 use crate::clock::{Clock, SystemClock};
 use crate::http::{HttpClient, HttpError};
 use crate::model::{
-    Completeness, Demand, JobKey, Labels, RunId, RunObservation, Seen, Snapshot, Time, Ts,
+    Completeness, Demand, JobKey, Labels, RunId, RunObservation, Snapshot, Time, Ts,
 };
 
 use super::Source;
@@ -34,12 +34,8 @@ use plan::RunMemory;
 
 pub use config::FlinkConfig;
 
-/// Calls to one cluster at the same time.
-const CONCURRENT: usize = 8;
 /// A poll takes at most so many request timeouts.
 const POLL_TIMEOUTS: u32 = 4;
-/// A run that was replaced and ended longer ago than this is not looked into.
-const HISTORY_MS: i64 = 600_000;
 
 /// A Flink cluster seen through its `JobManagers`.
 #[derive(Debug)]
@@ -218,8 +214,9 @@ impl FlinkSource {
         self.offset = clock.map(|c| c.offset_ms).or(self.offset);
 
         let source_now = clock.map_or(wall.0, |c| c.now);
-        remember_listing(&mut self.memory, &rows, source_now, now.steady);
-        let mut facts = gather(api, &self.memory, &rows, demand, frozen, now, &mut deadline).await;
+        turns::remember(&mut self.memory, &rows, source_now, now.steady);
+        let mut facts =
+            turns::gather(api, &self.memory, &rows, demand, frozen, now, &mut deadline).await;
         let mut runs = Vec::with_capacity(rows.len());
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
             runs.push(self.observation(row, facts, demand, now.steady));
@@ -272,7 +269,7 @@ impl FlinkSource {
             }
             (None, Some(memory)) => {
                 memory.cut_off = true;
-                cut_off(&row, demand)
+                turns::cut_off(&row, demand)
             }
             (facts, None) => facts.unwrap_or_default(),
         };
@@ -298,106 +295,6 @@ impl FlinkSource {
             lag: facts.lag,
         }
     }
-}
-
-/// Makes a memory for every listed run and drops those of runs no longer listed.
-fn remember_listing(known: &mut HashMap<RunId, RunMemory>, rows: &[Row], source_now: i64, now: Ts) {
-    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
-    for row in rows {
-        let start = newest.entry(&row.name).or_insert(row.run.start_time);
-        *start = row.run.start_time.max(*start);
-    }
-    for row in rows {
-        let memory = match known.get_mut(&row.run) {
-            Some(memory) => memory,
-            None => known.entry(row.run.clone()).or_insert_with(|| {
-                let mut memory = RunMemory::new(now);
-                let replaced = newest.get(row.name.as_str()) > Some(&row.run.start_time);
-                let ended = row.end_time.unwrap_or(source_now);
-                if replaced
-                    && row.state.is_terminal()
-                    && source_now.saturating_sub(ended) > HISTORY_MS
-                {
-                    memory.skip();
-                }
-                memory
-            }),
-        };
-        memory.listed(row, now);
-    }
-    known.retain(|_, memory| std::mem::take(&mut memory.listed));
-}
-
-/// Looks at every run that needs it, some at a time, until the deadline. `None`: its turn did not
-/// come, or did not end.
-async fn gather(
-    api: Api<'_>,
-    memory: &HashMap<RunId, RunMemory>,
-    rows: &[Row],
-    demand: &Demand,
-    frozen: bool,
-    now: Time,
-    deadline: &mut std::pin::Pin<&mut tokio::time::Sleep>,
-) -> Vec<Option<JobFacts>> {
-    let mut facts: Vec<Option<JobFacts>> = Vec::new();
-    facts.resize_with(rows.len(), || None);
-    let mut turns = Vec::with_capacity(rows.len());
-    for (index, row) in rows.iter().enumerate() {
-        match memory.get(&row.run) {
-            Some(memory) if !memory.is_settled() => turns.push((index, row, memory)),
-            _ => {
-                if let Some(slot) = facts.get_mut(index) {
-                    *slot = Some(settled(row, demand));
-                }
-            }
-        }
-    }
-    // Those the last poll had no time for come first, then live ones, then the newest.
-    turns.sort_by_key(|(_, row, memory)| {
-        (!memory.cut_off, row.state.is_terminal(), std::cmp::Reverse(row.run.start_time))
-    });
-    let mut waiting = turns.into_iter();
-    let mut flying = FuturesUnordered::new();
-    loop {
-        while flying.len() < CONCURRENT
-            && let Some((index, row, memory)) = waiting.next()
-        {
-            let look = fetch::look_at(api, memory, row, demand, frozen, now.steady);
-            flying.push(async move { (index, look.await) });
-        }
-        tokio::select! {
-            biased;
-            look = flying.next() => match look {
-                Some((index, found)) => {
-                    if let Some(slot) = facts.get_mut(index) {
-                        *slot = Some(found);
-                    }
-                }
-                None => break,
-            },
-            () = deadline.as_mut() => break,
-        }
-    }
-    drop(flying);
-    facts
-}
-
-/// Nothing was asked; for a live run that Flink says is not there, nothing is known.
-fn settled(row: &Row, demand: &Demand) -> JobFacts {
-    if row.state.is_terminal() { JobFacts::default() } else { cut_off(row, demand) }
-}
-
-/// The poll ended before this run's turn did.
-fn cut_off(row: &Row, demand: &Demand) -> JobFacts {
-    let live = !row.state.is_terminal();
-    let mut facts = JobFacts::default();
-    if live && demand.counters {
-        facts.counters = Seen::Unknown;
-    }
-    if live && demand.lag {
-        facts.lag = Seen::Unknown;
-    }
-    facts
 }
 
 fn is_starting(error: &HttpError) -> bool {

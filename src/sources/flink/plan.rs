@@ -20,12 +20,14 @@ const HELD_BACK: Duration = Duration::from_mins(1);
 /// Failures asked for.
 const FEW: u32 = 5;
 /// Failures asked for when many may have happened since the last look.
-const MANY: u32 = 20;
+pub(super) const MANY: u32 = 20;
 /// Looks at a run that ended, successful or not.
 const TERMINAL_TRIES: u8 = 4;
 
-/// What a change of is a reason to look at the exceptions.
-type Shape = (JobState, Option<i64>, TaskCounts, Option<u64>);
+/// A run as the listing shows it.
+type Sight = (JobState, Option<i64>, TaskCounts);
+/// What a change of is a reason to look at the exceptions: the sight and the restarts.
+type Shape = (Sight, Option<u64>);
 
 /// What is remembered of a run between polls.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +54,7 @@ pub(super) struct RunMemory {
     terminal_looks: u8,
     terminal_done: bool,
     /// Answered 404 although listed; asked again after this time, or when it changes.
-    gone_until: Option<Ts>,
+    gone: Option<(Ts, Sight)>,
     /// The last poll ended before its turn came.
     pub(super) cut_off: bool,
     pub(super) lag: LagMemory,
@@ -96,18 +98,12 @@ impl RunMemory {
             self.terminal_looks = 0;
             self.terminal_done = false;
         }
-        let gone = self.gone_until.is_some_and(|until| until > now);
-        let same = self.shape.is_some_and(|(state, modified, tasks, _)| {
-            (state, modified, tasks) == (row.state, row.last_modification, row.tasks)
-        });
-        if !gone || !same {
-            self.gone_until = None;
-        }
+        self.gone = self.gone.filter(|(until, sight)| *until > now && *sight == sight_of(row));
     }
 
     /// Nothing is asked about it: it ended and was looked at, or Flink says it is not there.
     pub(super) fn is_settled(&self) -> bool {
-        self.terminal_done || self.gone_until.is_some()
+        self.terminal_done || self.gone.is_some()
     }
 
     /// Whether to ask for metrics.
@@ -170,12 +166,12 @@ impl RunMemory {
         let troubled = frozen && !row.is_healthy();
         let count = if restarts > u64::from(FEW) || troubled { MANY } else { FEW };
         let look = changed || again || troubled || self.exceptions_due > 0;
-        let lag = demand.lag && !frozen;
+        // The numbers of tasks that do not run are those of their last breath.
+        let lag = demand.lag && !frozen && row.is_healthy();
         let rediscover = since(self.lag.looked_at) >= ROUTINE && self.lag.paths.is_empty();
         let restarts_now = fresh.and_then(|c| c.restarts);
         let restarted = restarts_now.is_some() && restarts_now != self.lag.restarts;
-        let discover_lag =
-            lag && row.is_healthy() && (self.lag.looked_at.is_none() || rediscover || restarted);
+        let discover_lag = lag && (self.lag.looked_at.is_none() || rediscover || restarted);
         Calls {
             checkpoints,
             checkpoint_config: checkpoints && !policy_known,
@@ -202,7 +198,7 @@ impl RunMemory {
 
     fn shape_of(&self, row: &Row, fresh: Option<&Counters>) -> Shape {
         let restarts = fresh.or(self.counters.as_ref()).and_then(|c| c.restarts);
-        (row.state, row.last_modification, row.tasks, restarts)
+        (sight_of(row), restarts)
     }
 
     fn overdue(&self, fresh: Option<&Counters>, now: Ts) -> bool {
@@ -254,7 +250,7 @@ impl RunMemory {
         self.lower_since =
             if look.held_back { Some(self.lower_since.unwrap_or(now)) } else { None };
         if look.gone {
-            self.gone_until = Some(now + ROUTINE);
+            self.gone = Some((now + ROUTINE, sight_of(row)));
         }
         if row.state.is_terminal() && calls != Calls::default() {
             self.terminal_looked(row, look, now);
@@ -289,8 +285,14 @@ pub(super) struct Look {
     pub(super) lag_lost: bool,
     /// Numbers went back and were not believed.
     pub(super) held_back: bool,
+    /// A call took too long; the run's other calls wait for the next poll.
+    pub(super) timed_out: bool,
     /// Flink says there is no such job.
     pub(super) gone: bool,
+}
+
+fn sight_of(row: &Row) -> Sight {
+    (row.state, row.last_modification, row.tasks)
 }
 
 fn grew(

@@ -43,9 +43,10 @@ impl Story {
     }
 
     /// One poll whose calls all succeed.
-    fn poll(&mut self, at: i64, row: &Row, counters: Option<Counters>) -> Calls {
+    fn poll(&mut self, at: i64, row: &Row, counters: impl Into<Option<Counters>>) -> Calls {
         let now = Ts(at * 1000);
         self.memory.listed(row, now);
+        let counters = counters.into();
         let fresh = counters.as_ref();
         let calls = self.memory.plan(row, fresh, &self.demand, self.frozen, now);
         let look = Look {

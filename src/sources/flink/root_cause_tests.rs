@@ -148,10 +148,9 @@ fn megabytes_are_read_once() {
     let cause = extract(None, &trace);
     assert_eq!(cause.message.chars().count(), 301);
 
-    let mut trace = "a.XException: top\n".to_owned();
-    for i in 0..100_000 {
-        trace.push_str(&format!("Caused by: a.N{i}Exception: n\n\tat a.B.c(B.java:{i})\n"));
-    }
+    let cause = |i| format!("Caused by: a.N{i}Exception: n\n\tat a.B.c(B.java:{i})\n");
+    let causes: Vec<String> = (0..100_000).map(cause).collect();
+    let trace = format!("a.XException: top\n{}", causes.concat());
     let cause = extract(None, &trace);
     assert_eq!(cause.class, "a.N99999Exception");
     assert_eq!(cause.frame.as_deref(), Some("B.c(B.java:99999)"));

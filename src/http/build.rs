@@ -1,0 +1,87 @@
+//! From settings to a client of the HTTP library.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::header::HeaderMap;
+use secrecy::ExposeSecret;
+
+use super::auth::{self, Stamp, stamp};
+use super::config::{HttpConfig, TlsConfig};
+use super::error::HttpError;
+
+/// The present versions of all certificate files.
+pub(super) fn stamps(config: &HttpConfig) -> Vec<Option<Stamp>> {
+    config.tls.iter().flat_map(TlsConfig::files).map(|path| stamp(path)).collect()
+}
+
+/// Applies the settings.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
+pub(super) fn new_client(config: &HttpConfig, timeout: Duration) -> Result<Client, HttpError> {
+    let bad = |what: String, hint: &str| HttpError::Config { what, hint: hint.to_owned() };
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers {
+        auth::insert(&mut headers, name, value.expose_secret())?;
+    }
+    let mut builder = Client::builder()
+        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .timeout(timeout)
+        .connect_timeout(timeout.min(Duration::from_secs(3)))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .gzip(true)
+        .tcp_nodelay(true)
+        .pool_idle_timeout(Duration::from_secs(90))
+        .pool_max_idle_per_host(8);
+    builder = match &config.proxy_url {
+        None => builder.no_proxy(),
+        Some(url) => builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(|_| {
+            bad("`proxy_url` cannot be read".to_owned(), "write it as http://proxy:3128")
+        })?),
+    };
+    if let Some(tls) = &config.tls {
+        if let Some(path) = &tls.ca_file {
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem(path)?);
+            match certificates {
+                Ok(found) if !found.is_empty() => builder = builder.tls_certs_only(found),
+                _ => {
+                    let what = format!("{} holds no certificate", path.display());
+                    return Err(bad(what, "`tls.ca_file` is a PEM file of CA certificates"));
+                }
+            }
+        }
+        match (&tls.cert_file, &tls.key_file) {
+            (Some(cert), Some(key)) => {
+                let mut both = pem(cert)?;
+                both.push(b'\n');
+                both.extend(pem(key)?);
+                builder = builder.identity(reqwest::Identity::from_pem(&both).map_err(|_| {
+                    bad(
+                        format!("{} and {} are no key pair", cert.display(), key.display()),
+                        "both are PEM files; the key is not encrypted",
+                    )
+                })?);
+            }
+            (None, None) => {}
+            _ => {
+                return Err(bad(
+                    "`tls.cert_file` and `tls.key_file` belong together".to_owned(),
+                    "set both, or neither",
+                ));
+            }
+        }
+    }
+    builder.build().map_err(|error| {
+        let why = HttpError::from_reqwest(&error, String::new(), timeout);
+        bad(format!("cannot set up HTTP: {why}"), "check `tls` and the system's certificates")
+    })
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>, HttpError> {
+    std::fs::read(path).map_err(|error| HttpError::Config {
+        what: format!("cannot read {}: {error}", path.display()),
+        hint: "check the path and its permissions".to_owned(),
+    })
+}
