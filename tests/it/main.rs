@@ -8,5 +8,6 @@ mod testbed;
 mod flink_source;
 mod flink_testbed;
 mod grafana;
+mod main_road;
 mod standins;
 mod web_api;
