@@ -139,7 +139,8 @@ async fn one_episode(version: &str, poll: &str, delay: Duration, kill: bool) -> 
     let told = time::wait_for("all failures counted", SOON, || async {
         let found = incident(&weir).await?;
         let counted = found["occurrences"].as_u64() >= Some(truth as u64);
-        Ok((counted && found["rule"] == "JobFailed").then_some(found))
+        ensure!(counted && found["rule"] == "JobFailed", "{truth} failures, but {found:#}");
+        Ok(Some(found))
     })
     .await
     .with_context(|| weir.log_tail())?;
