@@ -31,9 +31,12 @@ pub enum Fact<T> {
 }
 
 impl<'a> JobFacts<'a> {
-    /// The source was seen at this turn: nothing is fresh otherwise.
+    /// The job was looked at by the last look at its source: in it, or absent from a complete one.
+    /// Nothing is fresh otherwise.
     pub fn is_fresh(&self) -> bool {
-        self.source.is_up()
+        let last = self.source.last_success.map(|t| t.steady);
+        let complete = self.source.last_complete.map(|t| t.steady);
+        self.source.is_up() && (complete == last || Some(self.job.last_seen) >= last)
     }
 
     /// The run that counts.
