@@ -42,7 +42,8 @@ pub(super) async fn run(
         }
         let alive = {
             let health = health.borrow();
-            let turned = health.last_turn.is_none_or(|at| clock.now().wall.since(at) < ALIVE_WITHIN);
+            let turned =
+                health.last_turn.is_none_or(|at| clock.now().wall.since(at) < ALIVE_WITHIN);
             health.store_writable && turned
         };
         if !alive {
@@ -69,7 +70,9 @@ async fn call(client: &HttpClient, beat: &Heartbeat) -> Result<(), String> {
     let url = url.expose_secret();
     let reply = match beat.method {
         HeartbeatMethod::Get => client.get(url, REPLY_CAP).await,
-        HeartbeatMethod::Post => client.post(url, axum::http::HeaderMap::new(), Vec::new(), REPLY_CAP).await,
+        HeartbeatMethod::Post => {
+            client.post(url, axum::http::HeaderMap::new(), Vec::new(), REPLY_CAP).await
+        }
     };
     reply.and_then(crate::http::Response::success).map(|_| ()).map_err(|e| e.explain())
 }

@@ -28,8 +28,8 @@ use crate::notify::{Compose, Composers};
 use crate::rules::{LabelBook, RuleSet};
 use crate::sources::Source;
 use crate::sources::flink::FlinkSource;
-use crate::store::Store;
 use crate::store::SqliteStore;
+use crate::store::Store;
 
 /// Everything that was read and checked, and where the console channel writes.
 pub struct Blueprint {
@@ -171,10 +171,7 @@ fn kind(source: &SourceConfig) -> String {
 ///
 /// # Errors
 /// Names the channel that cannot be built, and why.
-pub fn channels(
-    config: &Config,
-    parts: &Parts,
-) -> Result<BTreeMap<ChannelId, Arc<dyn Channel>>> {
+pub fn channels(config: &Config, parts: &Parts) -> Result<BTreeMap<ChannelId, Arc<dyn Channel>>> {
     let mut channels: BTreeMap<ChannelId, Arc<dyn Channel>> = BTreeMap::new();
     for (id, channel) in config.receivers.iter().flat_map(|r| &r.channels) {
         let built = channel.build(parts).map_err(|e| anyhow!("channel {id}: {e}"))?;

@@ -3,4 +3,6 @@ use super::Failure;
 /// Args
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
-pub(super) fn run(_args: &Args) -> Result<(), Failure> { Ok(()) }
+pub(super) fn run(_args: &Args) -> Result<(), Failure> {
+    Ok(())
+}

@@ -79,17 +79,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     output::start_log(&cli.log, cli.log_json);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("error: the runtime cannot be started: {error}"));
-            return ExitCode::from(1);
-        }
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                complain(&format!("error: the runtime cannot be started: {error}"));
+                return ExitCode::from(1);
+            }
+        };
     let done = runtime.block_on(async {
         match cli.command {
             Command::Run(args) => run::run(args).await,

@@ -19,9 +19,8 @@ pub(super) fn progress(view: &View) -> String {
     let Some(now) = view.at else { return "looking for the first time …".to_owned() };
     let up = view.sources.values().filter(|s| s.up).count();
     let last = view.sources.values().filter_map(|s| s.last_success).max();
-    let age = last.map_or_else(|| "never".to_owned(), |at| {
-        format!("{} s ago", now.wall.since(at).as_secs())
-    });
+    let age = last
+        .map_or_else(|| "never".to_owned(), |at| format!("{} s ago", now.wall.since(at).as_secs()));
     let open = view.incidents.values().filter(|i| i.is_open()).count();
     let mut text = format!(
         "watching {} jobs on {up} of {} clusters · {} · last look {age}",
@@ -49,7 +48,9 @@ pub(super) fn health(view: &View, now: Time) -> Report {
         .jobs
         .values()
         .map(AsRef::as_ref)
-        .filter(|job| needs_a_look(job) && !open.iter().any(|i| i.subject == Subject::Job(job.key.clone())))
+        .filter(|job| {
+            needs_a_look(job) && !open.iter().any(|i| i.subject == Subject::Job(job.key.clone()))
+        })
         .collect();
     let mut by_subject: BTreeMap<&Subject, Vec<&Incident>> = BTreeMap::new();
     for incident in &open {
@@ -90,11 +91,8 @@ fn incident_line(incident: &Incident, job: Option<&JobView>, now: Time) -> Strin
     let member = incident.members.iter().find(|m| m.rule.alert == incident.rule);
     let said = |key: &str| member.and_then(|m| m.annotations.get(key)).map(|t| line(t));
     let name = job.map_or_else(|| incident.subject.to_string(), |j| j.name.clone());
-    let mut text = format!(
-        "{} · {}",
-        line(&name),
-        said("headline").unwrap_or_else(|| incident.rule.clone())
-    );
+    let mut text =
+        format!("{} · {}", line(&name), said("headline").unwrap_or_else(|| incident.rule.clone()));
     if let Some(cause) = &incident.root_cause {
         write!(text, " · {}", line(&cause.line())).ok();
     }

@@ -22,8 +22,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let checked = check::read(&args.file.config)?;
     crate::http::install_tls();
     let Some(plan) = checked.config.notify.receivers.get(&args.receiver) else {
-        let known: Vec<&str> =
-            checked.config.notify.receivers.keys().map(String::as_str).collect();
+        let known: Vec<&str> = checked.config.notify.receivers.keys().map(String::as_str).collect();
         output::complain(&format!(
             "error: no receiver is named `{}` (receivers: {})",
             args.receiver,
@@ -32,8 +31,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::Refused);
     };
     let sink = Arc::new(|text: &str| output::say(text));
-    let channels =
-        app::channels(&checked.config, &Parts { templates: checked.templates, sink })?;
+    let channels = app::channels(&checked.config, &Parts { templates: checked.templates, sink })?;
     let time = SystemClock::anchored(None).now();
     let mut refused = false;
     for channel_plan in &plan.channels {

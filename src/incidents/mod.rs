@@ -13,14 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use settings::Settings;
 
 use crate::model::{
-    Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, NoticeReason,
-    Subject, Time, Ts,
+    Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, Member,
+    NoticeReason, Subject, Time, Ts,
 };
 use crate::rules::Rules;
 use crate::tracker::Tracker;
 
 /// Resolved incidents kept in memory at most; the store has all.
 const MAX_RESOLVED: usize = 2_000;
+
+/// Rule group of what Weir says about itself.
+pub const OWN_GROUP: &str = "weir";
 
 /// All incidents that can still change.
 #[derive(Debug, Default)]
@@ -88,6 +91,11 @@ impl Incidents {
         self.by_id.values()
     }
 
+    /// Whether anything is wrong with a subject.
+    pub fn is_open(&self, subject: &Subject) -> bool {
+        !self.open_aspects(subject).is_empty()
+    }
+
     /// Settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -111,13 +119,15 @@ impl Incidents {
                 firing.keys().cloned().chain(self.open_aspects(subject)).collect();
             for aspect in aspects {
                 let alerts = firing.get(&aspect).map(Vec::as_slice).unwrap_or_default();
+                if alerts.is_empty() && self.is_own(subject, &aspect, rules) {
+                    continue;
+                }
                 let health = describe::health(time, subject, &aspect, tracker);
-                let health =
-                    if alerts.is_empty() && self.is_orphan(subject, &aspect, rules) {
-                        Health::Gone
-                    } else {
-                        health
-                    };
+                let health = if alerts.is_empty() && self.is_orphan(subject, &aspect, rules) {
+                    Health::Gone
+                } else {
+                    health
+                };
                 self.apply(time, subject, &aspect, alerts, health, Some(tracker), &mut out);
             }
         }
@@ -135,6 +145,13 @@ impl Incidents {
 
     fn settle_causes(&mut self, time: Time, tracker: &Tracker, out: &mut Stepped) {
         causality::update(time, &self.settings, &mut self.by_id, &self.current, tracker, out);
+    }
+
+    /// Weir's own trouble, which no rule judges: see [`Incidents::step_own`].
+    fn is_own(&self, subject: &Subject, aspect: &Aspect, rules: &Rules) -> bool {
+        let Some(id) = self.current.get(&(subject.clone(), aspect.clone())) else { return false };
+        let own = |m: &Member| m.rule.group == OWN_GROUP && !rules.knows(&m.rule);
+        self.by_id.get(id).is_some_and(|i| i.members.iter().all(own))
     }
 
     /// All that fired in it were rules that are no longer in force.
@@ -184,7 +201,11 @@ impl Incidents {
         let identity = (subject.clone(), aspect.clone());
         let known = self.current.get(&identity).and_then(|id| self.by_id.get_mut(id));
         // Failures an earlier incident has counted are not counted again.
-        let counted = known.as_ref().map_or(0, |i| i.occurrences_base + i.occurrences);
+        let counted = known.as_ref().map_or(0, |i| match i.occurrences {
+            // Trouble without a failure counts one, too.
+            ..=1 => i.occurrences_base,
+            more => i.occurrences_base + more,
+        });
         let within = self.settings.reopen_within;
         let reopenable = |i: &Incident| {
             let ended = i.resolved_steady.unwrap_or(Ts(i64::MIN));

@@ -16,6 +16,8 @@ pub(super) struct Told {
     pub(super) repeats: u32,
     /// Told that it is open and not told that it is over.
     pub(super) open: bool,
+    /// News since it was last told to be over, less those the vendor refused.
+    pub(super) standing: u32,
     /// News so far: the number of the last one in the thread.
     pub(super) sequence: u32,
 }
@@ -44,23 +46,23 @@ impl Ledger {
             last: now,
             repeats: 0,
             open: true,
+            standing: 0,
             sequence: 0,
         });
         entry.last = now;
         entry.sequence += 1;
         entry.open = notice.reason != NoticeReason::Resolved;
+        entry.standing = if entry.open { entry.standing + 1 } else { 0 };
         entry.repeats = if notice.reason == NoticeReason::Repeat { entry.repeats + 1 } else { 0 };
     }
 
-    /// The vendor refused the message that told it.
+    /// The vendor refused the message that told it: if that was all it was told, it knows nothing.
     pub(super) fn untell(&mut self, notice: &Notice) {
         if let Some(told) = self.told.get_mut(&(notice.incident, notice.to.clone()))
-            && matches!(
-                notice.reason,
-                NoticeReason::Opened | NoticeReason::FirstLook | NoticeReason::Reopened
-            )
+            && notice.reason != NoticeReason::Resolved
         {
-            told.open = false;
+            told.standing = told.standing.saturating_sub(1);
+            told.open = told.standing > 0;
         }
     }
 

@@ -212,12 +212,7 @@ impl JobTrack {
         self.hear_lag(time, seen);
     }
 
-    fn note_failures(
-        &mut self,
-        time: Time,
-        source: &SourceTrack,
-        added: &super::failures::Added,
-    ) {
+    fn note_failures(&mut self, time: Time, source: &SourceTrack, added: &super::failures::Added) {
         if added.count == 0 {
             return;
         }
