@@ -9,4 +9,5 @@ mod flink_source;
 mod flink_testbed;
 mod grafana;
 mod standins;
+mod story;
 mod web_api;
