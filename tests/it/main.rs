@@ -8,6 +8,7 @@ mod testbed;
 mod flink_source;
 mod flink_testbed;
 mod grafana;
+mod main_road;
 mod standins;
 mod story;
 mod web_api;

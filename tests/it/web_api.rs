@@ -176,6 +176,7 @@ fn incident(id: u64, team: &str) -> Change {
         occurrences: 4,
         occurrences_base: 0,
         given_up: false,
+        peak_rank: 0,
         reopened: 0,
         flapping: false,
         first_look: false,

@@ -23,3 +23,4 @@ pub(crate) mod smtp_env;
 pub(crate) mod time;
 pub(crate) mod tools;
 pub(crate) mod webhook;
+pub(crate) mod weir;

@@ -37,6 +37,11 @@ pub use config::FlinkConfig;
 /// A poll takes at most so many request timeouts.
 const POLL_TIMEOUTS: u32 = 4;
 
+/// Metrics nobody asked for as long as this are refreshed before they are read.
+const COLD: Duration = Duration::from_mins(2);
+/// A refresh takes about as long.
+const WARM_UP: Duration = Duration::from_secs(1);
+
 /// A Flink cluster seen through its `JobManagers`.
 #[derive(Debug)]
 pub struct FlinkSource {
@@ -52,6 +57,8 @@ pub struct FlinkSource {
     version: Option<String>,
     offset: Option<i64>,
     freeze: FreezeDetector,
+    /// Steady time of the last poll that read metrics of the present `JobManager`.
+    warm_at: Option<Ts>,
     memory: HashMap<RunId, RunMemory>,
     stopwatch: SystemClock,
 }
@@ -90,6 +97,7 @@ impl FlinkSource {
             version: None,
             offset: None,
             freeze: FreezeDetector::default(),
+            warm_at: None,
             memory: HashMap::new(),
             stopwatch: SystemClock::anchored(None),
         })
@@ -117,6 +125,7 @@ impl FlinkSource {
             Ok(listing) => self.details(listing, demand, now, &traffic, deadline).await,
             Err((error, starting)) => {
                 self.version = None;
+                self.warm_at = None;
                 self.freeze.reset();
                 Snapshot::failed(&self.config.name, &self.poller, error, starting)
             }
@@ -147,6 +156,7 @@ impl FlinkSource {
                     if index != self.current {
                         self.current = index;
                         self.version = None;
+                        self.warm_at = None;
                         self.freeze.reset();
                     }
                     let total = answer.jobs.len();
@@ -195,6 +205,10 @@ impl FlinkSource {
             async { if wants_pulse { api.pulse().await.ok().flatten() } else { None } },
         );
         let overview = overview.ok();
+        let cold = self.warm_at.is_none_or(|at| now.steady.since(at) > COLD);
+        let (pulse, trusted) =
+            if wants_pulse && cold { warm_up(api, pulse).await } else { (pulse, true) };
+        self.warm_at = wants_pulse.then_some(now.steady);
         if let Some(config) = config {
             if config.features.and_then(|f| f.web_history) == Some(true) {
                 let error = "this is a history server, which shows no running jobs (use the \
@@ -216,7 +230,8 @@ impl FlinkSource {
         let source_now = clock.map_or(wall.0, |c| c.now);
         turns::remember(&mut self.memory, &rows, source_now, now.steady);
         let mut facts =
-            turns::gather(api, &self.memory, &rows, demand, frozen, now, &mut deadline).await;
+            turns::gather(api, &self.memory, &rows, demand, frozen || !trusted, now, &mut deadline)
+                .await;
         let mut runs = Vec::with_capacity(rows.len());
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
             runs.push(self.observation(row, facts, demand, now.steady));
@@ -295,6 +310,21 @@ impl FlinkSource {
             lag: facts.lag,
         }
     }
+}
+
+/// Flink refreshes its metrics because they are asked for, after it has answered: the first answer
+/// is as old as the last question anybody asked. Asks until the pulse moves; the numbers are to be
+/// trusted if it did.
+async fn warm_up(api: Api<'_>, first: Option<i64>) -> (Option<i64>, bool) {
+    let mut pulse = first;
+    for _ in 0..2 {
+        tokio::time::sleep(WARM_UP.min(api.client.timeout())).await;
+        pulse = api.pulse().await.ok().flatten().or(pulse);
+        if pulse != first {
+            return (pulse, true);
+        }
+    }
+    (pulse, false)
 }
 
 fn is_starting(error: &HttpError) -> bool {

@@ -191,7 +191,6 @@ impl RunMemory {
         let before = self.counters.as_ref().and_then(|c| c.restarts);
         match (now, before) {
             (Some(now), Some(before)) => now.abs_diff(before),
-            (Some(now), None) => now,
             _ => 0,
         }
     }

@@ -39,7 +39,7 @@ impl Fake {
         fake.set("/overview", fixture!("overview"));
         fake.set("/jobs/overview", jobs);
         fake.set("/config", fixture!("config"));
-        fake.set("jobmanager/metrics", r#"[{"id":"Status.JVM.CPU.Time","value":"7"}]"#);
+        fake.set("jobmanager/metrics", r#"[{"id":"Status.JVM.CPU.Time","value":"{count}"}]"#);
         fake.set(
             "/metrics?get=numRestarts",
             r#"[{"id":"numRestarts","value":"0"},{"id":"numRescales","value":"0"},
@@ -109,7 +109,10 @@ impl Fake {
         });
         match hit {
             Some((_, 0, _)) => None,
-            Some((_, status, body)) => Some((*status, body.clone())),
+            Some((_, status, body)) => {
+                let count = state.asked.get(&path).copied().unwrap_or(0).to_string();
+                Some((*status, body.replace("{count}", &count)))
+            }
             None => Some((404, r#"{"errors":["Unable to load requested file."]}"#.to_owned())),
         }
     }

@@ -1,0 +1,133 @@
+//! Weir itself as a process: started, killed, asked over HTTP.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use super::process::Leashed;
+use super::{http, time};
+
+const UP_WITHIN: Duration = Duration::from_secs(30);
+
+/// A Weir with a folder of its own for configuration, store and log.
+pub(crate) struct Weir {
+    binary: PathBuf,
+    dir: PathBuf,
+    port: u16,
+    process: Option<Leashed>,
+    client: reqwest::Client,
+}
+
+impl Weir {
+    /// Writes the configuration (without its `store` and `web` sections) and starts it.
+    ///
+    /// # Errors
+    /// When it does not come up; the error has the end of its log.
+    pub(crate) async fn start(binary: &Path, dir: &Path, config: &str) -> Result<Weir> {
+        let port = http::free_port()?;
+        let store = dir.join("weir.db");
+        let head = format!(
+            "store: {{ url: \"sqlite://{}\" }}\nweb: {{ listen: \"127.0.0.1:{port}\" }}\n",
+            store.display()
+        );
+        std::fs::write(dir.join("weir.yaml"), head + config)?;
+        let mut weir = Weir {
+            binary: binary.to_owned(),
+            dir: dir.to_owned(),
+            port,
+            process: None,
+            client: http::client(),
+        };
+        weir.resume().await?;
+        Ok(weir)
+    }
+
+    /// Starts it again on the same store.
+    ///
+    /// # Errors
+    /// As [`Weir::start`].
+    pub(crate) async fn resume(&mut self) -> Result<()> {
+        self.launch().await?;
+        let up = time::wait_for("weir", UP_WITHIN, || async {
+            let reply = self.client.get(self.url("/-/healthy")).send().await?;
+            Ok(reply.status().is_success().then_some(()))
+        })
+        .await;
+        up.with_context(|| self.log_tail())
+    }
+
+    /// Starts it again without waiting until it answers.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub(crate) async fn launch(&mut self) -> Result<()> {
+        let argv = vec![
+            self.binary.display().to_string(),
+            "run".to_owned(),
+            "--config".to_owned(),
+            self.dir.join("weir.yaml").display().to_string(),
+        ];
+        let log = self.dir.join("weir.log");
+        let env = [("WEIR_LOG".to_owned(), "weir=debug".to_owned())];
+        self.process = Some(Leashed::spawn("weir", &argv, &env, &log).await?);
+        Ok(())
+    }
+
+    /// SIGKILL, as the OOM killer would.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub(crate) async fn kill9(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill9_child().await,
+            None => bail!("weir is not running"),
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Errors
+    /// When it does not end by itself.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Address of one of its pages.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A JSON answer of the API.
+    ///
+    /// # Errors
+    /// When it does not answer, or not with JSON.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        let reply = self.client.get(self.url(path)).send().await?;
+        Ok(reply.error_for_status()?.json().await?)
+    }
+
+    /// A text answer.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn text(&self, path: &str) -> Result<String> {
+        Ok(self.client.get(self.url(path)).send().await?.text().await?)
+    }
+
+    /// All of its log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("weir.log")).unwrap_or_default()
+    }
+
+    /// The end of its log.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
