@@ -78,10 +78,13 @@ pub(super) fn message(
         notice.held_by = None;
         let notice = notice.clone();
         pipeline.ledger.tell(&notice, time.steady);
-        let key = (plan.id.clone(), notice.group.clone());
-        let state = pipeline.groups.entry(key).or_default();
-        state.last_flush = Some(time.steady);
-        state.next_flush = None;
+        // The first report says nothing of a group: its next news need not wait for it.
+        if notice.reason != NoticeReason::FirstLook {
+            let key = (plan.id.clone(), notice.group.clone());
+            let state = pipeline.groups.entry(key).or_default();
+            state.last_flush = Some(time.steady);
+            state.next_flush = None;
+        }
         if shadow {
             pipeline.finish(*notice_id, Outcome::Shadow, time, changes);
         } else {

@@ -8,8 +8,8 @@ use super::budget::Endpoint;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
 use crate::model::{
-    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, Outcome, SendOutcome,
-    Time,
+    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
+    SendOutcome, Time,
 };
 
 impl Pipeline {
@@ -41,7 +41,8 @@ impl Pipeline {
         let alive: BTreeSet<(&ChannelId, &str)> =
             notices.iter().filter(|n| is_told(n)).map(|n| (&n.to, n.group.as_str())).collect();
         for notice in notices.iter().filter(|n| n.message.is_some()) {
-            if !alive.contains(&(&notice.to, notice.group.as_str())) {
+            let first_look = notice.reason == NoticeReason::FirstLook;
+            if first_look || !alive.contains(&(&notice.to, notice.group.as_str())) {
                 continue;
             }
             let group = groups.entry((notice.to.clone(), notice.group.clone())).or_default();

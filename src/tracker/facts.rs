@@ -63,7 +63,12 @@ impl<'a> JobFacts<'a> {
         if !self.is_good(run.checkpoints.heard) {
             return Fact::Unknown;
         }
-        let base = run.checkpoints.last_completed.unwrap_or(run.id.start_time);
+        let base = match run.checkpoints.last_completed {
+            Some(at) => at,
+            // Some completed, nobody has said when: neither young nor as old as the run.
+            None if run.checkpoints.has_completed() => return Fact::Unknown,
+            None => run.id.start_time,
+        };
         let age = self.source.source_now(self.time).saturating_sub(base).max(0);
         Fact::Known(Duration::from_millis(age as u64))
     }

@@ -190,8 +190,8 @@ fn look(
         let expected = memory.newest.is_some() || !running;
         let silent = newest <= memory.newest;
         let retry = expected && silent && memory.again.is_none() && memory.shape.is_some();
-        memory.again = (retry || memory.terminal_looks == 0 && state.is_terminal())
-            .then_some(t + 3_200);
+        memory.again =
+            (retry || memory.terminal_looks == 0 && state.is_terminal()).then_some(t + 3_200);
         memory.newest = newest.max(memory.newest);
         if state.is_terminal() {
             memory.terminal_looks += 1;
@@ -209,7 +209,11 @@ fn look(
         run: RunId { start_time: run.start + offset, job_id: run.id.clone() },
         state,
         end_time: state.is_terminal().then(|| run.modified(t) + offset),
-        tasks: TaskCounts { total: 2, running: if running { 2 } else { 0 }, ..TaskCounts::default() },
+        tasks: TaskCounts {
+            total: 2,
+            running: if running { 2 } else { 0 },
+            ..TaskCounts::default()
+        },
         last_modification: Some(run.modified(t) + offset),
         labels: Labels::default(),
         counters: match counters {
