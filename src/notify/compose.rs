@@ -77,7 +77,8 @@ pub(super) fn message(
         notice.message = Some(id);
         notice.held_by = None;
         let notice = notice.clone();
-        pipeline.ledger.tell(&notice, time.steady);
+        let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
+        pipeline.ledger.tell(&notice, time.steady, every);
         // The first report says nothing of a group: its next news need not wait for it.
         if notice.reason != NoticeReason::FirstLook {
             let key = (plan.id.clone(), notice.group.clone());

@@ -33,7 +33,8 @@ impl Pipeline {
             endpoints.entry(attempt.endpoint.clone()).or_default().attempt(attempt.at);
         }
         let mut groups: BTreeMap<(ChannelId, String), Group> = BTreeMap::new();
-        let ledger = Ledger::restore(&notices, &at);
+        let every = |n: &Notice| settings.route.of_group(&n.group).repeat_interval;
+        let ledger = Ledger::restore(&notices, &at, &every);
         // A group nobody is told open in any more is over.
         let is_told = |n: &Notice| {
             n.message.is_some() && ledger.get(n.incident, &n.to).is_some_and(|t| t.open)

@@ -100,17 +100,8 @@ impl Pipeline {
             if quiet || waiting.contains(&(id, to)) || self.channel(to).is_none() {
                 return None;
             }
-            let interval = self.repeat_interval(incident, &to.receiver);
-            Some((incident, to, told.repeat_at(interval)))
+            Some((incident, to, told.repeat_at()))
         })
-    }
-
-    fn repeat_interval(&self, incident: &Incident, receiver: &str) -> Duration {
-        let mut labels = incident.labels.clone();
-        labels.set("severity", incident.severity.as_str());
-        let matching = self.settings.route.matching(&labels);
-        let route = matching.iter().find(|r| r.receiver == receiver);
-        route.map_or(self.settings.route.repeat_interval, |r| r.repeat_interval)
     }
 
     /// Writes down what holds a notice, when that changes.
@@ -239,8 +230,7 @@ impl Pipeline {
 
     /// When the group of a notice speaks next, and keeps it.
     fn group_due(&mut self, to: &ChannelId, group: &str, since: Ts) -> Ts {
-        let route_id = group.split(':').next().unwrap_or_default();
-        let route = self.settings.route.find(route_id).unwrap_or(&self.settings.route);
+        let route = self.settings.route.of_group(group);
         let (wait, interval) = (route.group_wait, route.group_interval);
         let state = self.groups.entry((to.clone(), group.to_owned())).or_default();
         let next = match (state.next_flush, state.last_flush) {

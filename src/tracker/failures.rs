@@ -62,6 +62,8 @@ pub struct FailureCount {
 pub struct Testimony<'a> {
     /// Restarts less rescales, if the counters were fresh.
     pub restarts: Option<i64>,
+    /// The run was rescaled at least once.
+    pub rescaled: bool,
     /// Restores, if the checkpoint counts were fresh.
     pub restores: Option<i64>,
     /// The exception history, newest first.
@@ -116,7 +118,7 @@ impl FailureCount {
             Seen::Fresh(entries) => {
                 self.hole |= said.truncated && !entries.iter().any(|e| self.is_known(e));
                 (self.read, self.unread) = (true, false);
-                (times, attempts) = self.take_exceptions(entries);
+                (times, attempts) = self.take_exceptions(entries, said.rescaled);
             }
             Seen::Unknown => self.unread = true,
             Seen::NotAsked | Seen::NotApplicable => {}
@@ -163,7 +165,7 @@ impl FailureCount {
 
     /// Counts new entries; returns their times, and how many failures the attempt numbers in the
     /// list vouch for.
-    fn take_exceptions(&mut self, entries: &[Failure]) -> (Vec<i64>, Option<i64>) {
+    fn take_exceptions(&mut self, entries: &[Failure], rescaled: bool) -> (Vec<i64>, Option<i64>) {
         let mut times = Vec::new();
         for entry in entries.iter().rev() {
             if self.is_known(entry) {
@@ -172,7 +174,11 @@ impl FailureCount {
             if self.attempts_base.is_none()
                 && let Some(attempt) = attempt_of(entry)
             {
-                self.attempts_base = Some(attempt - self.exceptions as i64);
+                let first = attempt - self.exceptions as i64;
+                // Attempts before the first listed entry may have been lost: a restart gives every
+                // task of its region a new attempt, and never more than one.
+                let restarts = self.restarts_base.filter(|_| !rescaled);
+                self.attempts_base = Some(restarts.map_or(first, |r| r.min(first)));
             }
             self.known.push((entry.at, task_hash(entry)));
             self.exceptions += 1;

@@ -93,6 +93,7 @@ impl Run {
                 let rescales = c.rescales.unwrap_or(0);
                 c.restarts.map(|r| r.saturating_sub(rescales) as i64)
             }),
+            rescaled: counters.is_some_and(|c| c.rescales.unwrap_or(0) > 0),
             restores: stats.and_then(|s| s.restored).map(|r| r as i64),
             exceptions: match &seen.failures {
                 Seen::Fresh(list) => Seen::Fresh(list.as_slice()),
