@@ -61,6 +61,11 @@ impl CheckpointTrack {
         }
     }
 
+    /// At least one has completed, by Flink's counter.
+    pub fn has_completed(&self) -> bool {
+        self.completed.is_some_and(|n| n > 0)
+    }
+
     /// Takes in the checkpoint history; true if the restorable path changed.
     pub fn hear_history(&mut self, now: Ts, history: &Seen<CheckpointStats>) -> bool {
         match history {

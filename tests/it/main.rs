@@ -11,4 +11,5 @@ mod flink_testbed;
 mod grafana;
 mod main_road;
 mod standins;
+mod story;
 mod web_api;
