@@ -27,6 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // What components declare beside themselves, read from files.
     ("config", &["model", "config", "incidents", "notify", "http", "sources", "rules", "web"]),
     // Shell.
+    ("engine/guard.rs", &["notify"]),
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine"]),
     ("metrics", &["model", "engine", "store"]),
     ("web", &["clock", "model", "engine", "store", "metrics", "web", "notify"]),
