@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::general::{Delivery, StormConfig, zone};
 use crate::config::de::At;
-use crate::config::findings::Findings;
 use crate::model::ChannelId;
 use crate::notify::channels::ChannelConfig;
 use crate::notify::{ChannelPlan, Language, ReceiverPlan, Storm};
+use crate::yaml::findings::Findings;
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
