@@ -6,7 +6,7 @@ use crate::model::{AlertState, Truth, Ts};
 
 /// What of an alert the judgements move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Life {
+pub(super) struct Life {
     /// Pending or firing.
     pub state: AlertState,
     /// Since when the condition has held.
@@ -19,7 +19,7 @@ pub struct Life {
 
 /// How long a rule makes an alert wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Waits {
+pub(super) struct Waits {
     /// `for`.
     pub hold: Duration,
     /// `keep_firing_for`.
@@ -32,7 +32,7 @@ pub struct Waits {
 ///
 /// Unknown freezes: pending keeps its start but fires only on a true, and starts anew when the
 /// unknown outlasted `for`; firing stays firing; `keep_firing_for` pauses.
-pub fn advance(now: Ts, life: Option<Life>, truth: Truth, waits: Waits) -> Option<Life> {
+pub(super) fn advance(now: Ts, life: Option<Life>, truth: Truth, waits: Waits) -> Option<Life> {
     match truth {
         Truth::True => {
             let mut life = life.unwrap_or(Life {

@@ -118,17 +118,26 @@ pub(super) struct Setup {
     pub(super) hold_ms: u64,
     pub(super) budget: Option<Budget>,
     pub(super) names: usize,
+    /// The second channel is configured.
+    pub(super) mail: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { poll_ms: 10_000, group_wait_ms: 30_000, hold_ms: 0, budget: None, names: 1_000 }
+        Setup {
+            poll_ms: 10_000,
+            group_wait_ms: 30_000,
+            hold_ms: 0,
+            budget: None,
+            names: 1_000,
+            mail: true,
+        }
     }
 }
 
 /// The whole.
 pub(super) struct Bench {
-    setup: Setup,
+    pub(super) setup: Setup,
     pub(super) worlds: Vec<World>,
     engine: Engine,
     pub(super) kept: Kept,
@@ -155,7 +164,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         send_resolved: true,
         per_incident,
     };
-    let channels = vec![channel("bot", false), channel("mail", true)];
+    let mut channels = vec![channel("bot", false)];
+    if setup.mail {
+        channels.push(channel("mail", true));
+    }
     let composer = Arc::new(Plain(setup.names));
     let composers = channels
         .iter()
