@@ -30,7 +30,7 @@ fn a_refused_opening_is_not_resolved_and_harms_nobody_else() {
     let (world, last) = mended(false);
     let mut bench = bench_of(world);
     bench.answer = |m| {
-        if m.to.channel == "mail" && m.frozen.body.contains("Opened") {
+        if m.to.channel == "mail" && m.frozen.body.contains("\"opened\"") {
             return SendOutcome::Rejected { error: "550 no such user".to_owned() };
         }
         SendOutcome::Delivered
