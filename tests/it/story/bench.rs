@@ -118,6 +118,8 @@ pub(super) struct Setup {
     pub(super) hold_ms: u64,
     pub(super) budget: Option<Budget>,
     pub(super) names: usize,
+    /// Every job is its own group, and no number of them is a storm.
+    pub(super) apart: bool,
     /// The second channel is configured.
     pub(super) mail: bool,
 }
@@ -130,6 +132,7 @@ impl Default for Setup {
             hold_ms: 0,
             budget: None,
             names: 1_000,
+            apart: false,
             mail: true,
         }
     }
@@ -185,7 +188,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         receiver: "team".to_owned(),
         matchers: Vec::new(),
         continues: false,
-        group_by: GroupBy::Labels(vec!["cluster".to_owned()]),
+        group_by: match setup.apart {
+            true => GroupBy::All,
+            false => GroupBy::Labels(vec!["cluster".to_owned()]),
+        },
         group_wait: Duration::from_millis(setup.group_wait_ms),
         group_interval: Duration::from_mins(5),
         repeat_interval: Duration::from_hours(4),
@@ -197,7 +203,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         notify: Settings {
             receivers: BTreeMap::from([("team".to_owned(), receiver)]),
             route,
-            storm: Storm::default(),
+            storm: match setup.apart {
+                true => Storm { incidents: 10_000, ..Storm::default() },
+                false => Storm::default(),
+            },
             external_url: None,
         },
         labels: LabelBook::default(),
