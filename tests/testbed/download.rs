@@ -2,6 +2,7 @@
 //!
 //! No Flink mirror keeps old releases at a stable address; the package registry does.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ const PACKAGE: &str = "apache-flink-libraries";
 
 /// Per attempt; a slow line gets several, since what arrived whole is kept.
 const DOWNLOAD_LIMIT: Duration = Duration::from_mins(30);
+
+/// How large the archives are.
+const SIZE: &str = "230 to 330 MB";
+
+/// Time between two lines about a download.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// The folder with the jars of a Flink release, downloaded on first use (230 to 330 MB).
 ///
@@ -67,7 +74,7 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
         Some(digest) => (format!(" --hash=sha256:{digest}"), ""),
         None => (String::new(), ", whose digest is NOT pinned: only pip's own check protects it"),
     };
-    tools::note(&format!("downloading {PACKAGE} {version}{warning}"));
+    tools::note(&format!("downloading Flink {version}, {SIZE}, once{warning} …"));
     let requirements = partial.join("requirements.txt");
     std::fs::write(&requirements, format!("{PACKAGE}=={version}{pin}\n"))
         .with_context(|| format!("cannot write {}", requirements.display()))?;
@@ -76,8 +83,14 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
     args.extend(["--disable-pip-version-check".to_owned(), "--dest".to_owned()]);
     args.push(incoming.display().to_string());
     args.extend(["--requirement".to_owned(), requirements.display().to_string()]);
-    tokio::time::timeout(DOWNLOAD_LIMIT, tools::run("python3", &args))
-        .await
+    // pip fills a file in its temporary folder, which so tells how far it is.
+    let env = [("TMPDIR", incoming.as_os_str())];
+    let fetching = tokio::time::timeout(DOWNLOAD_LIMIT, tools::run_with("python3", &args, &env));
+    let fetched = tokio::select! {
+        fetched = fetching => fetched,
+        never = tell_progress(version, &incoming) => match never {},
+    };
+    fetched
         .with_context(|| format!("{PACKAGE} {version} did not arrive in {DOWNLOAD_LIMIT:?}"))?
         .with_context(|| format!("cannot download {PACKAGE} {version}"))?;
     let fetched = find_archive(&incoming)
@@ -85,6 +98,24 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
     let archive = partial.join(fetched.file_name().context("archive without a name")?);
     cache::publish(&fetched, &archive)?;
     Ok(archive)
+}
+
+async fn tell_progress(version: &str, folder: &Path) -> Infallible {
+    loop {
+        tokio::time::sleep(PROGRESS).await;
+        let megabytes = size(folder) / 1_000_000;
+        tools::note(&format!("Flink {version}: {megabytes} MB so far"));
+    }
+}
+
+fn size(path: &Path) -> u64 {
+    let entries = std::fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => size(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 fn find_archive(folder: &Path) -> Option<PathBuf> {
