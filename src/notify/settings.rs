@@ -149,6 +149,11 @@ impl Route {
         }
     }
 
+    /// The route a group key belongs to.
+    pub fn of_group(&self, group: &str) -> &Route {
+        self.find(group.split(':').next().unwrap_or_default()).unwrap_or(self)
+    }
+
     /// The route with this id, here or below.
     pub fn find(&self, id: &str) -> Option<&Route> {
         if self.id == id {

@@ -79,7 +79,10 @@ receivers:
     fn heard(&self) -> Vec<(&'static str, Vec<String>)> {
         let mails = self.smtp.mails();
         vec![
-            ("feishu", self.feishu.accepted().iter().map(|r| r.text()).collect()),
+            (
+                "feishu",
+                self.feishu.accepted().iter().map(crate::testbed::feishu::Received::text).collect(),
+            ),
             ("webhook", self.webhook.accepted().into_iter().map(|r| r.raw).collect()),
             ("email", mails.into_iter().map(|m| m.text.unwrap_or_default()).collect()),
         ]
