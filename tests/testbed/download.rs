@@ -101,29 +101,37 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
 }
 
 async fn tell_progress(version: &str, folder: &Path) -> Infallible {
+    let mut before = 0;
     loop {
         tokio::time::sleep(PROGRESS).await;
-        let megabytes = size(folder) / 1_000_000;
-        tools::note(&format!("Flink {version}: {megabytes} MB so far"));
+        let size = largest_archive(folder);
+        let doing = if size > before { "so far" } else { "here, being checked" };
+        before = size;
+        tools::note(&format!("Flink {version}: {} MB {doing}", size / 1_000_000));
     }
 }
 
-fn size(path: &Path) -> u64 {
-    let entries = std::fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+/// Size of the largest archive below a folder: pip unpacks others beside it.
+fn largest_archive(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(meta) if meta.is_dir() => size(&entry.path()),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
+        Ok(meta) if meta.is_dir() => largest_archive(&entry.path()),
+        Ok(meta) if is_archive(&entry.path()) => meta.len(),
+        _ => 0,
     });
-    sizes.sum()
+    sizes.max().unwrap_or(0)
+}
+
+fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz" || extension == "whl")
 }
 
 fn find_archive(folder: &Path) -> Option<PathBuf> {
     let files = std::fs::read_dir(folder).ok()?;
-    files.filter_map(Result::ok).map(|entry| entry.path()).find(|path| {
-        path.is_file()
-            && path.extension().is_some_and(|extension| extension == "gz" || extension == "whl")
-    })
+    files
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.is_file() && is_archive(path))
 }
 
 async fn unpack(archive: &Path, pinned: Option<&str>, target: &Path) -> Result<()> {
