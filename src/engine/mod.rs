@@ -6,6 +6,6 @@ mod run;
 mod step;
 mod view;
 
-pub use run::{Health, Shell, ShellParts};
+pub use run::{Health, InTrouble, Shell, ShellParts};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, RuleView, SourceView, View};

@@ -21,7 +21,7 @@ const DELIVERIES: usize = 1_024;
 /// Between tries of a commit, at most.
 const COMMIT_RETRY: Duration = Duration::from_secs(2);
 /// A store that cannot be written for so long is told directly.
-const TELL_STORE_AFTER: Duration = Duration::from_secs(60);
+const TELL_STORE_AFTER: Duration = Duration::from_mins(1);
 /// Sends on the wire get this long to end when Weir stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -35,6 +35,9 @@ pub struct Health {
     /// Wall time of the loop's last turn.
     pub last_turn: Option<Ts>,
 }
+
+/// Writes what to send, one message per receiver, of a store that cannot be written.
+pub type InTrouble = Box<dyn Fn(&str) -> Vec<Message> + Send + Sync>;
 
 /// What the shell works with.
 pub struct ShellParts {
@@ -51,7 +54,7 @@ pub struct ShellParts {
     /// Name of the installation, for idempotency keys.
     pub installation: String,
     /// Told of a store that cannot be written.
-    pub in_trouble: Box<dyn Fn(&str) -> Vec<Message> + Send + Sync>,
+    pub in_trouble: InTrouble,
 }
 
 /// The running engine.
@@ -103,12 +106,12 @@ impl Shell {
 
     async fn select(&mut self, stop: &CancellationToken) -> Option<Input> {
         let now = self.parts.clock.now();
-        let wait = self.deadline.map_or(Duration::from_secs(60), |at| at.since(now.steady));
+        let wait = self.deadline.map_or(Duration::from_mins(1), |at| at.since(now.steady));
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
             Some(delivery) = self.deliveries.1.recv() => Some(delivery),
-            () = tokio::time::sleep(wait.min(Duration::from_secs(60))) => {
+            () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
                 self.deadline = None;
                 Some(Input::Deadline)
             }

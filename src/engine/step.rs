@@ -14,7 +14,7 @@ use crate::rules::{LabelBook, RuleSet, Rules};
 use crate::tracker::Tracker;
 
 /// The first report waits no longer than this for sources that cannot be seen.
-const FIRST_LOOKS_WITHIN: Duration = Duration::from_secs(60);
+const FIRST_LOOKS_WITHIN: Duration = Duration::from_mins(1);
 
 /// What happened in the world.
 #[derive(Debug)]

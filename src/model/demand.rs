@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The union of what all rules need. A source fetches this and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Demand {
     /// Restart and checkpoint counters of every live job.
     pub counters: bool,

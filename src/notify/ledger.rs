@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{ChannelId, Notice, NoticeReason, Outcome, Ts};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What one channel knows of one incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Verdict
 use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
 
 /// What is true on the first judgement within this time of a source's first look was wrong before.
-const FIRST_LOOK_GRACE: Duration = Duration::from_secs(60);
+const FIRST_LOOK_GRACE: Duration = Duration::from_mins(1);
 
 /// Where the labels of alerts come from, beyond what sources find out.
 #[derive(Clone)]

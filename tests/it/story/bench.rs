@@ -188,9 +188,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         receiver: "team".to_owned(),
         matchers: Vec::new(),
         continues: false,
-        group_by: match setup.apart {
-            true => GroupBy::All,
-            false => GroupBy::Labels(vec!["cluster".to_owned()]),
+        group_by: if setup.apart {
+            GroupBy::All
+        } else {
+            GroupBy::Labels(vec!["cluster".to_owned()])
         },
         group_wait: Duration::from_millis(setup.group_wait_ms),
         group_interval: Duration::from_mins(5),
@@ -203,9 +204,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         notify: Settings {
             receivers: BTreeMap::from([("team".to_owned(), receiver)]),
             route,
-            storm: match setup.apart {
-                true => Storm { incidents: 10_000, ..Storm::default() },
-                false => Storm::default(),
+            storm: if setup.apart {
+                Storm { incidents: 10_000, ..Storm::default() }
+            } else {
+                Storm::default()
             },
             external_url: None,
         },
