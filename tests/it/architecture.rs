@@ -15,7 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("incidents", &["model", "tracker", "rules"]),
     ("notify", &["model", "incidents"]),
     ("engine/step.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
-    ("engine/own.rs", &["model", "tracker", "notify"]),
+    ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
     ("engine/mod.rs", &["engine"]),
