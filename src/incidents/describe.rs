@@ -92,7 +92,8 @@ pub(super) fn refresh(incident: &mut Incident, tracker: Option<&Tracker>) {
         if incident.ui_url != run.ui_url {
             incident.ui_url.clone_from(&run.ui_url);
         }
-        if run.checkpoints.restored_from.is_some() {
+        // Of the run that is alive now: where an earlier one came from is of no use any more.
+        if run.state.is_live() && incident.restored_from != run.checkpoints.restored_from {
             incident.restored_from.clone_from(&run.checkpoints.restored_from);
         }
     }

@@ -18,11 +18,12 @@ pub struct Demand {
 impl Demand {
     /// Everything either side needs.
     pub fn union(self, other: Demand) -> Demand {
+        let Demand { counters, checkpoints, failures, lag } = other;
         Demand {
-            counters: self.counters || other.counters,
-            checkpoints: self.checkpoints || other.checkpoints,
-            failures: self.failures || other.failures,
-            lag: self.lag || other.lag,
+            counters: self.counters || counters,
+            checkpoints: self.checkpoints || checkpoints,
+            failures: self.failures || failures,
+            lag: self.lag || lag,
         }
     }
 }

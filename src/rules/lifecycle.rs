@@ -8,24 +8,24 @@ use crate::model::{AlertState, Truth, Ts};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Life {
     /// Pending or firing.
-    pub state: AlertState,
+    pub(super) state: AlertState,
     /// Since when the condition has held.
-    pub since: Ts,
+    pub(super) since: Ts,
     /// Last true judgement.
-    pub last_true: Ts,
+    pub(super) last_true: Ts,
     /// Unknown since, without a break.
-    pub unknown_since: Option<Ts>,
+    pub(super) unknown_since: Option<Ts>,
 }
 
 /// How long a rule makes an alert wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waits {
     /// `for`.
-    pub hold: Duration,
+    pub(super) hold: Duration,
     /// `keep_firing_for`.
-    pub keep: Duration,
+    pub(super) keep: Duration,
     /// Wrong already at the first look: `for` is waived, since nobody knows how long it has been so.
-    pub at_once: bool,
+    pub(super) at_once: bool,
 }
 
 /// The next state; `None` is inactive.

@@ -69,8 +69,10 @@ impl Run {
 
     /// Takes in a sighting.
     pub fn observe(&mut self, time: Time, source_now: i64, seen: &RunObservation) -> Sighting {
-        let changed = self.state != seen.state || self.ui_url != seen.ui_url;
-        let mut sighting = Sighting { changed, ..Sighting::default() };
+        let mut sighting = Sighting {
+            changed: self.state != seen.state || self.ui_url != seen.ui_url,
+            ..Sighting::default()
+        };
         self.state = seen.state;
         self.tasks = seen.tasks;
         self.end_time = seen.end_time;

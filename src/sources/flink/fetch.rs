@@ -228,7 +228,7 @@ async fn look_at_exceptions(
     let mut answer = read_exceptions(api, row, max).await;
     if let Ok((list, true)) = &answer
         && max < MANY
-        && memory.newest_failure.is_some()
+        && memory.history_read
         && !joined(list)
     {
         // More happened since the last look than was asked for.

@@ -48,6 +48,8 @@ pub(super) struct RunMemory {
     shape: Option<Shape>,
     /// Newest failure seen.
     pub(super) newest_failure: Option<i64>,
+    /// The history was read before, empty perhaps.
+    pub(super) history_read: bool,
     exceptions_again: Option<Ts>,
     exceptions_due: u32,
     terminal_since: Option<Ts>,
@@ -227,6 +229,7 @@ impl RunMemory {
             Some(_) if look.exceptions_answered => {
                 let before = self.newest_failure;
                 self.newest_failure = look.newest_failure.max(before);
+                self.history_read = true;
                 let expected = before.is_some() || !row.is_healthy();
                 let first_try = self.exceptions_again.is_none();
                 let silent = look.newest_failure <= before;

@@ -180,6 +180,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         .map(|c| (c.id.clone(), Arc::clone(&composer) as Arc<dyn Compose>))
         .collect();
     let receiver = ReceiverPlan {
+        storm: None,
         name: "team".to_owned(),
         language: Language::En,
         zone: TimeZone::UTC,
