@@ -177,7 +177,7 @@ async fn a_clock_off_or_stepping_changes_nothing_but_a_metric() -> Result<()> {
     ensure!(
         weir.text("/metrics").await?.contains("weir_source_clock_offset_seconds{source=\"c0\"}")
     );
-    ensure!(weir.log().contains("clock"), "no warning: {}", weir.log_tail());
+    ensure!(weir.log().contains("clock_skew"), "no warning: {}", weir.log_tail());
     ensure!(scene.news().is_empty(), "{:?}", scene.news());
     // A failure counts once, however the clock steps afterwards.
     fleet.kill_job(0, 1, &Failure::new("java.io.IOException", "disk gone"));

@@ -6,6 +6,7 @@
 mod testbed;
 
 mod architecture;
+mod bad_channels;
 mod bad_input;
 mod first_look;
 mod flink_source;
