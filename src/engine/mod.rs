@@ -1,5 +1,6 @@
 //! The engine: a synchronous, deterministic step, and the shell that performs its effects.
 
+mod guard;
 mod own;
 mod picture;
 mod run;

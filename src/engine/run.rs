@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use super::guard::WireGuard;
 use super::{Effect, Engine, Input, View};
 use crate::clock::Clock;
 use crate::model::{Change, ChannelId, Message, SendOutcome, Time, Ts};
@@ -22,6 +23,8 @@ const DELIVERIES: usize = 1_024;
 const COMMIT_RETRY: Duration = Duration::from_secs(2);
 /// A store that cannot be written for so long is told directly.
 const TELL_STORE_AFTER: Duration = Duration::from_mins(1);
+/// No send takes longer, whatever its channel does.
+const SEND_WITHIN: Duration = Duration::from_mins(3);
 /// Sends on the wire get this long to end when Weir stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -65,6 +68,7 @@ pub struct Shell {
     health: watch::Sender<Health>,
     deliveries: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     sends: TaskTracker,
+    guard: Arc<WireGuard>,
     deadline: Option<Ts>,
     batch: u64,
     started: Time,
@@ -76,6 +80,7 @@ impl Shell {
         let started = parts.clock.now();
         let health = Health { store_writable: true, ..Health::default() };
         Shell {
+            guard: WireGuard::new(parts.engine.pipeline().settings()),
             parts,
             view: watch::Sender::new(Arc::new(View::default())),
             health: watch::Sender::new(health),
@@ -122,6 +127,7 @@ impl Shell {
 
     async fn turn(&mut self, input: Input, stop: &CancellationToken) {
         let time = self.parts.clock.now();
+        self.parts.engine.set_guard_trips(self.guard.trips());
         for effect in self.parts.engine.step(time, input) {
             match effect {
                 Effect::Persist(changes) => {
@@ -207,24 +213,31 @@ impl Shell {
         };
         let key = format!("{}-{}", self.parts.installation, message.id);
         let deliveries = self.deliveries.0.clone();
+        let guard = Arc::clone(&self.guard);
         self.sends.spawn(async move {
-            let outcome = channel.send(&message, &key, time).await;
+            guard.pass(&message.endpoint).await;
+            // Channels bound their sends themselves; one that does not may not hold a message up.
+            let send = tokio::time::timeout(SEND_WITHIN, channel.send(&message, &key, time));
+            let outcome = send.await.unwrap_or_else(|_| SendOutcome::Retry {
+                after_ms: None,
+                error: format!("no answer within {} s", SEND_WITHIN.as_secs()),
+            });
             match &outcome {
                 SendOutcome::Delivered => {
-                    info!(message = message.id, channel = %message.to, title = message.frozen.title, "sent");
+                    info!(id = message.id, channel = %message.to, title = message.frozen.title, "sent");
                 }
                 // Said once per message and kind of failure; the notice has every one.
                 SendOutcome::Retry { error, .. } if message.error.as_deref() != Some(error) => {
-                    warn!(message = message.id, channel = %message.to, attempt = message.attempts, error, "not sent yet, will try again");
+                    warn!(id = message.id, channel = %message.to, attempt = message.attempts, error, "not sent yet, will try again");
                 }
                 SendOutcome::Retry { .. } => {}
                 SendOutcome::Rejected { error } => {
-                    warn!(message = message.id, channel = %message.to, error, "refused, given up");
+                    warn!(id = message.id, channel = %message.to, error, "refused, given up");
                 }
             }
             let id = message.id;
             if deliveries.send(Input::Delivery { message: id, outcome }).await.is_err() {
-                warn!(message = id, "the result of a send came too late to be kept");
+                warn!(id, "the result of a send came too late to be kept");
             }
         });
     }

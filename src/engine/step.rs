@@ -100,6 +100,11 @@ impl Engine {
         }
     }
 
+    /// How often the guard on the wire had to step in, for the metrics.
+    pub fn set_guard_trips(&mut self, trips: u64) {
+        self.picture.set_guard_trips(trips);
+    }
+
     /// What the rules need from the sources.
     pub fn demand(&self) -> Demand {
         self.rules.set.demand()
