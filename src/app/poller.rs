@@ -6,11 +6,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::engine::Input;
-use crate::model::Demand;
+use crate::model::{Demand, Snapshot};
 use crate::sources::Source;
+
+/// Clocks that differ by less are nobody's worry.
+const SKEW_MS: u64 = 30_000;
 
 /// One source's poller.
 pub(super) struct Poller {
@@ -32,6 +36,7 @@ impl Poller {
         }
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut skew_ms = 0;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -42,6 +47,7 @@ impl Poller {
                 () = stop.cancelled() => return,
                 snapshot = self.source.poll(&self.demand, now) => snapshot,
             };
+            warn_of_skew(&snapshot, &mut skew_ms);
             tokio::select! {
                 () = stop.cancelled() => return,
                 sent = self.inputs.send(Input::Snapshot(Box::new(snapshot))) => {
@@ -51,6 +57,23 @@ impl Poller {
                 }
             }
         }
+    }
+}
+
+/// Says once that the source's clock is not ours, and again when it steps. Nothing else follows:
+/// ages are computed in the source's time, and windows shift its times by the offset.
+fn warn_of_skew(snapshot: &Snapshot, told_ms: &mut i64) {
+    let Some(clock) = &snapshot.clock else { return };
+    if clock.offset_ms.abs_diff(*told_ms) < SKEW_MS {
+        return;
+    }
+    *told_ms = clock.offset_ms;
+    let source = &snapshot.source;
+    let offset_s = clock.offset_ms / 1_000;
+    if clock.offset_ms.unsigned_abs() >= SKEW_MS {
+        warn!(source, offset_s, "clock_skew: its clock is not this machine's (check NTP on both)");
+    } else {
+        tracing::info!(source, offset_s, "its clock is this machine's again");
     }
 }
 

@@ -6,10 +6,21 @@
 mod testbed;
 
 mod architecture;
+mod bad_channels;
+mod bad_input;
+mod first_look;
 mod flink_source;
 mod flink_testbed;
 mod grafana;
+mod killed_fifty_times;
 mod main_road;
 mod standins;
+mod storm;
 mod story;
+mod taskmanager_killed;
 mod web_api;
+
+/// The program under test.
+fn binary() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_BIN_EXE_weir"))
+}

@@ -20,6 +20,7 @@ pub(crate) mod python;
 pub(crate) mod rest;
 pub(crate) mod smtp;
 pub(crate) mod smtp_env;
+pub(crate) mod story;
 pub(crate) mod time;
 pub(crate) mod tools;
 pub(crate) mod webhook;

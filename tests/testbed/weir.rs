@@ -26,8 +26,20 @@ impl Weir {
     /// # Errors
     /// When it does not come up; the error has the end of its log.
     pub(crate) async fn start(binary: &Path, dir: &Path, config: &str) -> Result<Weir> {
+        Self::start_on(binary, dir, &dir.join("weir.db"), config).await
+    }
+
+    /// The same with its store elsewhere.
+    ///
+    /// # Errors
+    /// As [`Weir::start`].
+    pub(crate) async fn start_on(
+        binary: &Path,
+        dir: &Path,
+        store: &Path,
+        config: &str,
+    ) -> Result<Weir> {
         let port = http::free_port()?;
-        let store = dir.join("weir.db");
         let head = format!(
             "store: {{ url: \"sqlite://{}\" }}\nweb: {{ listen: \"127.0.0.1:{port}\" }}\n",
             store.display()
@@ -86,6 +98,14 @@ impl Weir {
         }
     }
 
+    /// SIGKILL at the end of a test that hangs somewhere on purpose.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub(crate) async fn kill9_and_forget(mut self) -> Result<()> {
+        self.kill9().await
+    }
+
     /// SIGTERM, and waits for the end.
     ///
     /// # Errors
@@ -95,6 +115,25 @@ impl Weir {
             process.stop().await?;
         }
         Ok(())
+    }
+
+    /// Its process id.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.process.as_ref().map(Leashed::pid).context("weir is not running")
+    }
+
+    /// Most memory it had resident so far, in kilobytes.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub(crate) fn peak_kb(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|rest| rest.trim().strip_suffix("kB")).context("no VmHWM")?;
+        Ok(number.trim().parse()?)
     }
 
     /// Address of one of its pages.
@@ -109,6 +148,15 @@ impl Weir {
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
         let reply = self.client.get(self.url(path)).send().await?;
         Ok(reply.error_for_status()?.json().await?)
+    }
+
+    /// Status and text of an answer.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn answer(&self, path: &str) -> Result<(u16, String)> {
+        let reply = self.client.get(self.url(path)).send().await?;
+        Ok((reply.status().as_u16(), reply.text().await?))
     }
 
     /// A text answer.

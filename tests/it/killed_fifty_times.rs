@@ -1,0 +1,174 @@
+//! Jobs fail, die and recover again and again while Weir is killed again and again: no opening and
+//! no resolution is lost, and what was on the wire is repeated byte for byte under its own key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::testbed::fleet::{Failure, Fleet, FleetOptions, Recovery, Version};
+use crate::testbed::story::{self, Dice, SOON};
+use crate::testbed::webhook::{Received, Webhook, WebhookOptions, read_persisted};
+use crate::testbed::weir::Weir;
+use crate::testbed::{time, tools};
+
+const KILLS: usize = 50;
+const JOBS: usize = 4;
+
+const RULES: &str = "
+groups:
+  - name: story
+    rules:
+      - alert: JobFailed
+        when: { job_state: { any_of: [FAILED] } }
+        labels: { severity: critical }
+";
+
+/// What happened to one job, by its script.
+#[derive(Default)]
+struct Truth {
+    failures: u64,
+    deaths: usize,
+}
+
+/// One job's life until `over`: a few failures, death, restarted once people know; again once they
+/// know that it is well. Weir may be dead at any of these moments.
+async fn live(
+    fleet: Arc<Fleet>,
+    hook: Arc<Webhook>,
+    job: usize,
+    over: Arc<AtomicBool>,
+) -> Result<Truth> {
+    let mut dice = Dice(job as u64 + 1);
+    let mut truth = Truth::default();
+    let name = format!("job-{job}");
+    let failure = Failure::new("com.example.PoisonRecordException", "bad amount");
+    let heard = |reasons: &'static [&'static str], times: usize| {
+        let (hook, name) = (hook.clone(), name.clone());
+        async move {
+            time::wait_for(&format!("news {reasons:?} number {times} of {name}"), SOON, || async {
+                let news: BTreeSet<(u64, String, String)> =
+                    hook.accepted().iter().flat_map(story::told).collect();
+                let ours = news.iter().filter(|n| n.2 == name && reasons.contains(&&*n.1));
+                Ok((ours.count() >= times).then_some(()))
+            })
+            .await
+        }
+    };
+    while !over.load(Ordering::SeqCst) {
+        for _ in 0..dice.below(4) {
+            let recovery = Recovery::AfterMs(dice.below(300) as i64);
+            fleet.fail_job(0, job, &failure, recovery);
+            truth.failures += 1;
+            tokio::time::sleep(Duration::from_millis(dice.below(400))).await;
+        }
+        fleet.kill_job(0, job, &failure);
+        truth.failures += 1;
+        truth.deaths += 1;
+        heard(&["opened", "reopened"], truth.deaths).await?;
+        tokio::time::sleep(Duration::from_millis(dice.below(1500))).await;
+        fleet.submit_again(0, job);
+        heard(&["resolved"], truth.deaths).await?;
+        tokio::time::sleep(Duration::from_millis(dice.below(1500))).await;
+    }
+    Ok(truth)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Result<()> {
+    let seed = time::epoch_ms();
+    tools::note(&format!("seed {seed}"));
+    let dir = tempfile::tempdir()?;
+    let persist = dir.path().join("received.jsonl");
+    let options = WebhookOptions { persist: Some(persist.clone()), ..WebhookOptions::default() };
+    let hook = Arc::new(Webhook::start(options).await?);
+    let fleet = Arc::new(Fleet::start(FleetOptions::of(1, JOBS, Version::V1_20)).await?);
+    std::fs::write(dir.path().join("rules.yaml"), RULES)?;
+    let config = format!(
+        r#"
+poll: {{ interval: 500ms, timeout: 5s }}
+rule_files: ["rules.yaml"]
+incidents: {{ resolve_after: 1s, reopen_within: 1ms }}
+storm: {{ incidents: 1000, within: 1s }}
+route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 1s }}
+receivers:
+  - name: team
+    channels:
+      - webhook: {{ url: "{}" }}
+{}"#,
+        hook.url(),
+        story::sources(&fleet, 1)
+    );
+    let mut weir = Weir::start(crate::binary(), dir.path(), &config).await?;
+    story::ready(&weir).await?;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let lives: Vec<_> = (0..JOBS)
+        .map(|job| tokio::spawn(live(fleet.clone(), hook.clone(), job, over.clone())))
+        .collect();
+    let mut dice = Dice(seed);
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(50 + dice.below(2000))).await;
+        weir.kill9().await?;
+        weir.launch().await?;
+    }
+    over.store(true, Ordering::SeqCst);
+    let mut failures = BTreeMap::new();
+    for (job, life) in lives.into_iter().enumerate() {
+        let truth = match life.await? {
+            Ok(truth) => truth,
+            Err(error) => {
+                let open = story::list(&weir, "incidents?state=open").await?;
+                let notices = story::list(&weir, "notices?state=pending").await?;
+                let log = weir.log_tail();
+                return Err(error.context(format!("seed {seed}: {open:#?} {notices:#?}\n{log}")));
+            }
+        };
+        ensure!(truth.deaths > 0, "seed {seed}: job-{job} never died");
+        failures.insert(format!("job-{job}"), truth.failures);
+    }
+    let incidents = story::until(&weir, "end of all incidents", "incidents", |all| {
+        all.iter().all(|i| i["state"] == "resolved")
+    })
+    .await?;
+    story::until(&weir, "nothing pending", "notices", |all| {
+        all.iter().all(|n| n["outcome"] == "sent")
+    })
+    .await?;
+    weir.stop().await?;
+
+    let received = read_persisted(&persist)?;
+    let mut by_key: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
+    for one in received.iter().filter(|r| r.accepted) {
+        by_key.entry(one.idempotency_key().context("no key")?).or_default().push(one);
+    }
+    let mut times_told: BTreeMap<(u64, String), usize> = BTreeMap::new();
+    let mut repeats = 0;
+    for (key, copies) in &by_key {
+        repeats += copies.len() - 1;
+        ensure!(copies.iter().all(|c| c.raw == copies[0].raw), "seed {seed}: {key} has two texts");
+        for (incident, reason, _) in story::told(copies[0]) {
+            *times_told.entry((incident, reason)).or_default() += 1;
+        }
+    }
+    ensure!(repeats <= KILLS, "seed {seed}: {repeats} repeats by {KILLS} kills");
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    for incident in &incidents {
+        let id = incident["id"].as_u64().context("no id")?;
+        for reason in ["opened", "resolved"] {
+            let times = times_told.get(&(id, reason.to_owned())).copied().unwrap_or(0);
+            ensure!(times == 1, "seed {seed}: #{id} {reason} told {times} times: {incident:#}");
+        }
+        let job = incident["labels"]["job_name"].as_str().context("no job")?.to_owned();
+        *counted.entry(job).or_default() += incident["occurrences"].as_u64().unwrap_or(0);
+    }
+    tools::note(&format!(
+        "{KILLS} kills, {} incidents, {} messages, {repeats} repeated, failures {failures:?}",
+        incidents.len(),
+        by_key.len()
+    ));
+    ensure!(counted == failures, "seed {seed}: counted {counted:?}, happened {failures:?}");
+    Ok(())
+}

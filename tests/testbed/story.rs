@@ -1,0 +1,116 @@
+//! What long stories of Weir have in common: questions to its API, and waiting for its polls.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::fleet::Fleet;
+use super::time;
+use super::webhook::Received;
+use super::weir::Weir;
+
+/// Longest wait for anything; two cores shared with a compiler are slow.
+pub(crate) const SOON: Duration = Duration::from_secs(90);
+
+/// A `sources` section with every cluster of a fleet, named `c0`, `c1`, ….
+pub(crate) fn sources(fleet: &Fleet, clusters: usize) -> String {
+    let line = |i: usize| format!("  - flink: {{ name: c{i}, urls: [\"{}\"] }}\n", fleet.url(i));
+    format!("sources:\n{}", (0..clusters).map(line).collect::<String>())
+}
+
+/// A list of the API, as many as one page has.
+///
+/// # Errors
+/// When Weir does not answer with a list.
+pub(crate) async fn list(weir: &Weir, what: &str) -> Result<Vec<Value>> {
+    let glue = if what.contains('?') { '&' } else { '?' };
+    let answer = weir.get(&format!("/api/v1/{what}{glue}limit=1000")).await?;
+    answer.as_array().cloned().context("not a list")
+}
+
+/// Waits until every source was looked at.
+///
+/// # Errors
+/// When that takes too long; with the end of the log.
+pub(crate) async fn ready(weir: &Weir) -> Result<()> {
+    let ready = time::wait_for("first look", SOON, || async {
+        Ok((weir.answer("/-/ready").await?.0 == 200).then_some(()))
+    });
+    ready.await.with_context(|| weir.log_tail())
+}
+
+/// Polls of the source with the fewest.
+///
+/// # Errors
+/// When Weir does not answer.
+pub(crate) async fn polls(weir: &Weir) -> Result<u64> {
+    let sources = list(weir, "sources").await?;
+    let of =
+        |s: &Value| s["polls_ok"].as_u64().unwrap_or(0) + s["polls_failed"].as_u64().unwrap_or(0);
+    sources.iter().map(of).min().context("no sources")
+}
+
+/// Waits for so many more polls of every source.
+///
+/// # Errors
+/// When that takes too long.
+pub(crate) async fn after_polls(weir: &Weir, more: u64) -> Result<()> {
+    let until = polls(weir).await? + more;
+    time::wait_for(&format!("{more} more polls"), 2 * SOON, || async {
+        Ok((polls(weir).await? >= until).then_some(()))
+    })
+    .await
+    .with_context(|| weir.log_tail())
+}
+
+/// Waits until Weir's picture is what is wanted.
+///
+/// # Errors
+/// When that takes too long; with the last list and the end of the log.
+pub(crate) async fn until(
+    weir: &Weir,
+    what: &str,
+    path: &str,
+    wanted: impl Fn(&[Value]) -> bool,
+) -> Result<Vec<Value>> {
+    let found = time::wait_for(what, 2 * SOON, || async {
+        let found = list(weir, path).await?;
+        Ok(wanted(&found).then_some(found))
+    });
+    match found.await {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            let last = list(weir, path).await.unwrap_or_default();
+            Err(error.context(format!("{last:#?}\n{}", weir.log_tail())))
+        }
+    }
+}
+
+/// What a webhook heard: (incident, reason, job's name) of every alert of a body.
+pub(crate) fn told(received: &Received) -> Vec<(u64, String, String)> {
+    let body = received.body();
+    let alerts = body["alerts"].as_array().cloned().unwrap_or_default();
+    let of = |alert: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (
+            alert["weir"]["incident"].as_u64().unwrap_or(0),
+            text(&alert["weir"]["reason"]),
+            text(&alert["labels"]["job_name"]),
+        )
+    };
+    alerts.iter().map(of).collect()
+}
+
+/// A seeded source of small numbers: `SplitMix64`.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+}
