@@ -15,3 +15,4 @@ pub mod sources;
 pub mod store;
 pub mod tracker;
 pub mod web;
+pub mod yaml;

@@ -15,7 +15,7 @@ use crate::http::{HttpClient, HttpConfig};
 
 const REPLY_CAP: usize = 64 * 1024;
 /// The loop turns at least once a minute; twice that without a turn is no life.
-const ALIVE_WITHIN: Duration = Duration::from_secs(120);
+const ALIVE_WITHIN: Duration = Duration::from_mins(2);
 
 /// Calls until told to stop. No call while the store cannot be written or the engine does not turn:
 /// then somebody has to be told, and it will not be by Weir.

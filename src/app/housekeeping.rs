@@ -11,9 +11,9 @@ use crate::clock::Clock;
 use crate::config::Store as StoreSettings;
 use crate::store::Store;
 
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_mins(10);
 /// However small the limit, the last day stays: open news need it.
-const LEAST_KEPT: Duration = Duration::from_secs(86_400);
+const LEAST_KEPT: Duration = Duration::from_hours(24);
 
 /// Until told to stop.
 pub(super) async fn run(

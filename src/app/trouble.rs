@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::{Clock, SystemClock};
+use crate::engine::TroubleTeller;
 use crate::model::{
     Aspect, Incident, IncidentState, Labels, Member, Message, MessageKind, MessageState,
     NoticeReason, RuleId, Severity, Subject, Ts,
@@ -14,7 +15,7 @@ pub(super) fn teller(
     settings: Settings,
     composers: Composers,
     installation: String,
-) -> Box<dyn Fn(&str) -> Vec<Message> + Send + Sync> {
+) -> TroubleTeller {
     Box::new(move |error| {
         let now = SystemClock::anchored(None).now().wall;
         let incident = incident(error, now);

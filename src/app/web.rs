@@ -18,10 +18,9 @@ use crate::web::{Scope, TokenConfig, Web, WebConfig};
 
 /// Takes the address before anything else is started.
 pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
-    Ok(crate::web::bind(&web_config(config)?).await?)
+    Ok(crate::web::bind(&web_config(config)).await?)
 }
 
-#[expect(clippy::too_many_arguments, reason = "each part is one thing the page shows")]
 pub(super) fn spawn(
     config: &Config,
     listener: TcpListener,
@@ -33,7 +32,7 @@ pub(super) fn spawn(
 ) -> Result<()> {
     let shown = watch::Sender::new(Arc::new(metrics::Health::default()));
     let web = Web { view, store, health: shown.subscribe() };
-    let router = crate::web::router(&web_config(config)?, web)?;
+    let router = crate::web::router(&web_config(config), web)?;
     tasks.spawn(async move {
         while health.changed().await.is_ok() {
             let next = metrics::Health {
@@ -57,7 +56,7 @@ pub(super) fn spawn(
     Ok(())
 }
 
-fn web_config(config: &Config) -> Result<WebConfig> {
+fn web_config(config: &Config) -> WebConfig {
     let mut tokens = Vec::new();
     for token in &config.web.tokens {
         let (value, file): (Option<SecretString>, _) = match &token.secret {
@@ -74,10 +73,10 @@ fn web_config(config: &Config) -> Result<WebConfig> {
             },
         });
     }
-    Ok(WebConfig {
+    WebConfig {
         listen: config.web.listen,
         external_url: config.web.external_url.clone(),
         tokens,
         metrics_open: config.web.metrics_open,
-    })
+    }
 }

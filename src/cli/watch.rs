@@ -15,7 +15,7 @@ use crate::notify::render::Templates;
 /// Watches clusters without a configuration.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// REST addresses of Flink clusters, such as http://localhost:8081.
+    /// REST addresses of Flink clusters, such as `http://localhost:8081`.
     #[arg(required = true, value_name = "URL")]
     urls: Vec<String>,
     /// Look once, print a health report, and exit 1 if something needs a person.

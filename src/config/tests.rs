@@ -221,7 +221,7 @@ receivers:
   - name: me
     channels:
       - webhook: { url: "https://h/hunter2", secret: hunter2 }
-      - email: { smtp_url: "smtps://u:hunter2@h", password: hunter2 }
+      - email: { smtp_url: "smtps://u:hunter2@h", password: hunter2, from: "a@example.com", to: ["b@example.com"] }
 "#;
     let (config, warnings) = parse(text, "weir.yaml", &none).unwrap();
     assert!(!format!("{config:?} {warnings:?}").contains("hunter2"));

@@ -1,11 +1,12 @@
 //! The engine: a synchronous, deterministic step, and the shell that performs its effects.
 
+mod guard;
 mod own;
 mod picture;
 mod run;
 mod step;
 mod view;
 
-pub use run::{Health, Shell, ShellParts};
+pub use run::{Health, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, RuleView, SourceView, View};

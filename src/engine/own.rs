@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::incidents::{Incidents, OWN_GROUP};
 use crate::model::{
-    Alert, AlertState, Aspect, Evidence, Labels, RuleId, Severity, Subject, Time, Ts,
+    Alert, AlertState, Aspect, Evidence, Incident, Labels, RuleId, Severity, Subject, Time, Ts,
 };
 use crate::notify::Pipeline;
 use crate::tracker::Tracker;
+
+const CHANNEL_FAILING: &str = "WeirChannelFailing";
+const CANNOT_REACH: &str = "WeirCannotReach";
 
 /// What has been told of ourselves and is not over.
 #[derive(Debug, Default)]
@@ -16,6 +20,15 @@ pub(super) struct OwnTrouble {
 }
 
 impl OwnTrouble {
+    /// Goes on where a former process was: what it has told and not seen the end of.
+    pub(super) fn restore(incidents: &Incidents) -> OwnTrouble {
+        let is_own = |i: &&Incident| {
+            let word = |name: &str| name == CHANNEL_FAILING || name == CANNOT_REACH;
+            i.is_open() && word(&i.rule)
+        };
+        OwnTrouble { told: incidents.iter().filter(is_own).map(|i| i.subject.clone()).collect() }
+    }
+
     /// Alerts about ourselves that hold (`Some`) or are over (`None`).
     pub(super) fn step(
         &mut self,
@@ -30,7 +43,7 @@ impl OwnTrouble {
             let subject = Subject::Channel(id.clone());
             let error = health.error.clone().unwrap_or_default();
             let text = Text {
-                alert: "WeirChannelFailing",
+                alert: CHANNEL_FAILING,
                 headline: "Weir cannot deliver to it".to_owned(),
                 headline_zh: "Weir 无法投递".to_owned(),
                 summary: format!("Weir cannot deliver alerts to {id}: {error}"),
@@ -38,12 +51,15 @@ impl OwnTrouble {
             };
             let mut labels = Labels::from([("receiver", &*id.receiver), ("channel", &*id.channel)]);
             labels.set("job_name", "");
-            self.judge(time, after, subject, health.failing_since, labels, &text, &mut found);
+            // A channel that has not been tried in this process is not known to work again.
+            let known = health.failing_since.is_some() || health.sent > 0;
+            let since = health.failing_since;
+            self.judge(time, after, subject, since, known, labels, &text, &mut found);
         }
         for (name, source) in tracker.sources().filter(|_| !sources_have_a_rule) {
             let error = source.error.clone().unwrap_or_default();
             let text = Text {
-                alert: "WeirCannotReach",
+                alert: CANNOT_REACH,
                 headline: "Weir cannot reach it; its jobs are unknown, not failed".to_owned(),
                 headline_zh: "Weir 无法访问，其作业状态未知，并非失败".to_owned(),
                 summary: format!("Weir cannot reach {name}: {error}"),
@@ -51,7 +67,9 @@ impl OwnTrouble {
             };
             let labels = Labels::from([("source", name.as_str()), ("cluster", name.as_str())]);
             let subject = Subject::Source(name.clone());
-            self.judge(time, after, subject, source.failing_since, labels, &text, &mut found);
+            let known = source.failing_since.is_some() || source.is_up();
+            let since = source.failing_since;
+            self.judge(time, after, subject, since, known, labels, &text, &mut found);
         }
         found
     }
@@ -63,6 +81,7 @@ impl OwnTrouble {
         after: Duration,
         subject: Subject,
         failing_since: Option<Time>,
+        known: bool,
         labels: Labels,
         text: &Text,
         found: &mut Vec<(Subject, Option<Alert>)>,
@@ -75,9 +94,14 @@ impl OwnTrouble {
                 found.push((subject, Some(alert)));
             }
             // Asked on until the incident has had its quiet time.
-            None if self.told.contains(&subject) => found.push((subject, None)),
+            None if known && self.told.contains(&subject) => found.push((subject, None)),
             None => {}
         }
+    }
+
+    /// Its incident is over.
+    pub(super) fn forget(&mut self, subject: &Subject) {
+        self.told.remove(subject);
     }
 
     /// When a channel that fails now will have failed for long.
@@ -102,7 +126,7 @@ struct Text {
 impl Text {
     fn alert(&self, subject: &Subject, mut labels: Labels, since: Time) -> Alert {
         let rule = RuleId {
-            group: "weir".to_owned(),
+            group: OWN_GROUP.to_owned(),
             alert: self.alert.to_owned(),
             severity: Severity::Critical,
         };

@@ -35,6 +35,13 @@ impl Picture {
         }
     }
 
+    /// Counts the guard's interventions.
+    pub(super) fn set_guard_trips(&mut self, trips: u64) {
+        if self.view.guard_trips != trips {
+            Arc::make_mut(&mut self.view).guard_trips = trips;
+        }
+    }
+
     /// After a look at a source.
     pub(super) fn look(
         &mut self,

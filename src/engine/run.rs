@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use super::guard::WireGuard;
 use super::{Effect, Engine, Input, View};
 use crate::clock::Clock;
 use crate::model::{Change, ChannelId, Message, SendOutcome, Time, Ts};
@@ -21,7 +22,9 @@ const DELIVERIES: usize = 1_024;
 /// Between tries of a commit, at most.
 const COMMIT_RETRY: Duration = Duration::from_secs(2);
 /// A store that cannot be written for so long is told directly.
-const TELL_STORE_AFTER: Duration = Duration::from_secs(60);
+const TELL_STORE_AFTER: Duration = Duration::from_mins(1);
+/// No send takes longer, whatever its channel does.
+const SEND_WITHIN: Duration = Duration::from_mins(3);
 /// Sends on the wire get this long to end when Weir stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -35,6 +38,10 @@ pub struct Health {
     /// Wall time of the loop's last turn.
     pub last_turn: Option<Ts>,
 }
+
+/// Writes what receivers are told, past the store, when the store cannot be written: one message
+/// per receiver, from the error.
+pub type TroubleTeller = Box<dyn Fn(&str) -> Vec<Message> + Send + Sync>;
 
 /// What the shell works with.
 pub struct ShellParts {
@@ -51,7 +58,7 @@ pub struct ShellParts {
     /// Name of the installation, for idempotency keys.
     pub installation: String,
     /// Told of a store that cannot be written.
-    pub in_trouble: Box<dyn Fn(&str) -> Vec<Message> + Send + Sync>,
+    pub in_trouble: TroubleTeller,
 }
 
 /// The running engine.
@@ -61,6 +68,7 @@ pub struct Shell {
     health: watch::Sender<Health>,
     deliveries: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     sends: TaskTracker,
+    guard: Arc<WireGuard>,
     deadline: Option<Ts>,
     batch: u64,
     started: Time,
@@ -72,6 +80,7 @@ impl Shell {
         let started = parts.clock.now();
         let health = Health { store_writable: true, ..Health::default() };
         Shell {
+            guard: WireGuard::new(parts.engine.pipeline().settings()),
             parts,
             view: watch::Sender::new(Arc::new(View::default())),
             health: watch::Sender::new(health),
@@ -98,17 +107,17 @@ impl Shell {
         while let Some(input) = self.select(&stop).await {
             self.turn(input, &stop).await;
         }
-        self.drain(&stop).await;
+        self.drain().await;
     }
 
     async fn select(&mut self, stop: &CancellationToken) -> Option<Input> {
         let now = self.parts.clock.now();
-        let wait = self.deadline.map_or(Duration::from_secs(60), |at| at.since(now.steady));
+        let wait = self.deadline.map_or(Duration::from_mins(1), |at| at.since(now.steady));
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
             Some(delivery) = self.deliveries.1.recv() => Some(delivery),
-            () = tokio::time::sleep(wait.min(Duration::from_secs(60))) => {
+            () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
                 self.deadline = None;
                 Some(Input::Deadline)
             }
@@ -118,6 +127,7 @@ impl Shell {
 
     async fn turn(&mut self, input: Input, stop: &CancellationToken) {
         let time = self.parts.clock.now();
+        self.parts.engine.set_guard_trips(self.guard.trips());
         for effect in self.parts.engine.step(time, input) {
             match effect {
                 Effect::Persist(changes) => {
@@ -203,30 +213,37 @@ impl Shell {
         };
         let key = format!("{}-{}", self.parts.installation, message.id);
         let deliveries = self.deliveries.0.clone();
+        let guard = Arc::clone(&self.guard);
         self.sends.spawn(async move {
-            let outcome = channel.send(&message, &key, time).await;
+            guard.pass(&message.endpoint).await;
+            // Channels bound their sends themselves; one that does not may not hold a message up.
+            let send = tokio::time::timeout(SEND_WITHIN, channel.send(&message, &key, time));
+            let outcome = send.await.unwrap_or_else(|_| SendOutcome::Retry {
+                after_ms: None,
+                error: format!("no answer within {} s", SEND_WITHIN.as_secs()),
+            });
             match &outcome {
                 SendOutcome::Delivered => {
-                    info!(message = message.id, channel = %message.to, title = message.frozen.title, "sent");
+                    info!(id = message.id, channel = %message.to, title = message.frozen.title, "sent");
                 }
                 // Said once per message and kind of failure; the notice has every one.
                 SendOutcome::Retry { error, .. } if message.error.as_deref() != Some(error) => {
-                    warn!(message = message.id, channel = %message.to, attempt = message.attempts, error, "not sent yet, will try again");
+                    warn!(id = message.id, channel = %message.to, attempt = message.attempts, error, "not sent yet, will try again");
                 }
                 SendOutcome::Retry { .. } => {}
                 SendOutcome::Rejected { error } => {
-                    warn!(message = message.id, channel = %message.to, error, "refused, given up");
+                    warn!(id = message.id, channel = %message.to, error, "refused, given up");
                 }
             }
             let id = message.id;
             if deliveries.send(Input::Delivery { message: id, outcome }).await.is_err() {
-                warn!(message = id, "the result of a send came too late to be kept");
+                warn!(id, "the result of a send came too late to be kept");
             }
         });
     }
 
     /// Lets sends on the wire end and keeps their results.
-    async fn drain(&mut self, stop: &CancellationToken) {
+    async fn drain(&mut self) {
         self.sends.close();
         let until = tokio::time::sleep(DRAIN);
         tokio::pin!(until);
@@ -251,6 +268,5 @@ impl Shell {
                 }
             }
         }
-        let _ = stop;
     }
 }

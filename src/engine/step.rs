@@ -14,7 +14,7 @@ use crate::rules::{LabelBook, RuleSet, Rules};
 use crate::tracker::Tracker;
 
 /// The first report waits no longer than this for sources that cannot be seen.
-const FIRST_LOOKS_WITHIN: Duration = Duration::from_secs(60);
+const FIRST_LOOKS_WITHIN: Duration = Duration::from_mins(1);
 
 /// What happened in the world.
 #[derive(Debug)]
@@ -100,6 +100,11 @@ impl Engine {
         }
     }
 
+    /// How often the guard on the wire had to step in, for the metrics.
+    pub fn set_guard_trips(&mut self, trips: u64) {
+        self.picture.set_guard_trips(trips);
+    }
+
     /// What the rules need from the sources.
     pub fn demand(&self) -> Demand {
         self.rules.set.demand()
@@ -114,9 +119,10 @@ impl Engine {
         }
         match input {
             Input::Snapshot(snapshot) => self.look(time, &snapshot, &mut changes),
-            Input::Deadline => {}
+            Input::Deadline => self.tick(time, &mut changes),
             Input::Delivery { message, outcome } => {
                 changes.extend(self.pipeline.delivered(time, message, &outcome));
+                self.tick(time, &mut changes);
             }
         }
         self.watch_ourselves(time, &mut changes);
@@ -155,6 +161,12 @@ impl Engine {
         self.picture.look(time, &snapshot.source, &folded.jobs, &self.tracker, &self.rules);
     }
 
+    /// Time has passed without a look.
+    fn tick(&mut self, time: Time, changes: &mut Vec<Change>) {
+        let stepped = self.incidents.tick(time, &self.tracker);
+        self.take(time, stepped, changes);
+    }
+
     fn take(&mut self, time: Time, stepped: incidents::Stepped, changes: &mut Vec<Change>) {
         changes.extend(stepped.changes);
         changes.extend(self.pipeline.take_news(time, &stepped.news, &self.incidents));
@@ -167,6 +179,9 @@ impl Engine {
         let found = self.own.step(time, after, &self.tracker, &self.pipeline, has_rule);
         for (subject, alert) in found {
             let stepped = self.incidents.step_own(time, &subject, alert.as_ref());
+            if alert.is_none() && !self.incidents.is_open(&subject) {
+                self.own.forget(&subject);
+            }
             self.take(time, stepped, changes);
         }
     }
@@ -181,6 +196,11 @@ impl Engine {
             Subject::Channel(id) => pipeline.health().contains_key(id),
         };
         let stepped = self.incidents.unwatch(time, &watched);
+        let gone: Vec<Subject> = self.rules.subjects().filter(|s| !watched(s)).cloned().collect();
+        for subject in gone {
+            changes.extend(self.rules.forget_subject(&subject));
+        }
+        self.own = OwnTrouble::restore(&self.incidents);
         self.take(time, stepped, changes);
     }
 
@@ -203,9 +223,9 @@ impl Engine {
 
     fn next_deadline(&self, time: Time) -> Option<Ts> {
         let own = self.own.next_deadline(self.settings.failing_after, &self.pipeline);
-        let next = [self.pipeline.next_deadline(&self.incidents), own];
+        let next = [self.pipeline.next_deadline(time.steady, &self.incidents), own];
         // A deadline that is already past would spin: what it was for has just been looked at.
-        next.into_iter().flatten().min().map(|at| at.max(time.steady.shifted(20)))
+        next.into_iter().flatten().filter(|at| *at > time.steady).min()
     }
 
     /// For tests and reports.

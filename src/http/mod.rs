@@ -9,9 +9,11 @@ mod redact;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, Url};
 use secrecy::ExposeSecret;
@@ -98,7 +100,12 @@ pub struct HttpClient {
     auth: Auth,
     client: Mutex<(Vec<Option<Stamp>>, Client)>,
     clock: SystemClock,
+    rate: DefaultDirectRateLimiter,
 }
+
+/// Requests one client makes in a second at most. Each source has its own client: whatever the
+/// number of jobs, a cluster is never asked faster than this.
+const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
 impl HttpClient {
     /// Builds a client.
@@ -124,6 +131,7 @@ impl HttpClient {
             auth: Auth::new(config.auth.clone()),
             client: Mutex::new(client),
             clock: SystemClock::anchored(None),
+            rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
         })
     }
 
@@ -215,6 +223,7 @@ impl HttpClient {
             if let Some(body) = body {
                 request = request.body(body.to_vec());
             }
+            self.rate.until_ready().await;
             let mut answer = self.read(request, &target, cap).await?;
             if !(200..300).contains(&answer.status) {
                 self.scrub(&mut answer.body, credentials);

@@ -1,8 +1,10 @@
 //! What an incident says about its subject: filled in from what is known at each turn.
 
+use std::time::Duration;
+
 use super::Health;
 use crate::model::{Alert, Aspect, Incident, JobState, Subject, Time};
-use crate::tracker::{JobTrack, Tracker};
+use crate::tracker::{JobTrack, MAX_FAILURES, Tracker};
 
 /// Whether quiet may begin for this subject in this aspect.
 pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &Tracker) -> Health {
@@ -39,15 +41,29 @@ fn job_health(job: &JobTrack, aspect: &Aspect) -> Health {
     }
 }
 
-/// Failure counter of the job before the failures that opened this incident.
-pub(super) fn occurrences_base(
-    incident: &Incident,
+/// Counts the failures a new incident begins with: those the alerts that opened it speak of, and all
+/// others of the same episode, unless an earlier incident has counted them.
+pub(super) fn count(
+    incident: &mut Incident,
+    time: Time,
     alerts: &[&Alert],
     tracker: Option<&Tracker>,
-) -> u64 {
-    let Some(job) = job_of(incident, tracker) else { return 0 };
-    let counted = alerts.iter().filter_map(|a| a.evidence.get("count")?.as_u64()).max();
-    job.failures_total.saturating_sub(counted.unwrap_or(1))
+    already_counted: u64,
+    within: Duration,
+) {
+    incident.occurrences_base = 0;
+    let Some(job) = job_of(incident, tracker) else { return };
+    let total = job.failures_total;
+    let spoken_of = alerts.iter().filter_map(|a| a.evidence.get("count")?.as_u64()).max();
+    let recent = job.failure_times.iter().filter(|at| time.steady.since(**at) <= within).count();
+    let counted = (recent as u64).max(spoken_of.unwrap_or(1));
+    let mut base = total.saturating_sub(counted);
+    if recent >= MAX_FAILURES {
+        // More than are remembered one by one.
+        base = base.min(job.bout_base);
+    }
+    incident.occurrences_base = base.max(already_counted).min(total);
+    refresh(incident, tracker);
 }
 
 /// Everything a person wants to know, as of now.

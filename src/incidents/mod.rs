@@ -13,14 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use settings::Settings;
 
 use crate::model::{
-    Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, NoticeReason,
-    Subject, Time, Ts,
+    Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, Member,
+    NoticeReason, Subject, Time, Ts,
 };
 use crate::rules::Rules;
 use crate::tracker::Tracker;
 
 /// Resolved incidents kept in memory at most; the store has all.
 const MAX_RESOLVED: usize = 2_000;
+
+/// Rule group of what Weir says about itself.
+pub const OWN_GROUP: &str = "weir";
 
 /// All incidents that can still change.
 #[derive(Debug, Default)]
@@ -88,6 +91,11 @@ impl Incidents {
         self.by_id.values()
     }
 
+    /// Whether anything is wrong with a subject.
+    pub fn is_open(&self, subject: &Subject) -> bool {
+        !self.open_aspects(subject).is_empty()
+    }
+
     /// Settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -111,13 +119,47 @@ impl Incidents {
                 firing.keys().cloned().chain(self.open_aspects(subject)).collect();
             for aspect in aspects {
                 let alerts = firing.get(&aspect).map(Vec::as_slice).unwrap_or_default();
+                if alerts.is_empty() && self.is_own(subject, &aspect, rules) {
+                    continue;
+                }
                 let health = describe::health(time, subject, &aspect, tracker);
+                let health = if alerts.is_empty() && self.is_orphan(subject, &aspect, rules) {
+                    Health::Gone
+                } else {
+                    health
+                };
                 self.apply(time, subject, &aspect, alerts, health, Some(tracker), &mut out);
             }
         }
-        causality::update(time, &self.settings, &mut self.by_id, &self.current, tracker, &mut out);
+        self.settle_causes(time, tracker, &mut out);
         self.forget_old(time);
         out
+    }
+
+    /// Time has passed without a look: what a root muted may be released.
+    pub fn tick(&mut self, time: Time, tracker: &Tracker) -> Stepped {
+        let mut out = Stepped::default();
+        self.settle_causes(time, tracker, &mut out);
+        out
+    }
+
+    fn settle_causes(&mut self, time: Time, tracker: &Tracker, out: &mut Stepped) {
+        causality::update(time, &self.settings, &mut self.by_id, &self.current, tracker, out);
+    }
+
+    /// Weir's own trouble, which no rule judges: see [`Incidents::step_own`].
+    fn is_own(&self, subject: &Subject, aspect: &Aspect, rules: &Rules) -> bool {
+        let Some(id) = self.current.get(&(subject.clone(), aspect.clone())) else { return false };
+        let own = |m: &Member| m.rule.group == OWN_GROUP && !rules.knows(&m.rule);
+        self.by_id.get(id).is_some_and(|i| i.members.iter().all(own))
+    }
+
+    /// All that fired in it were rules that are no longer in force.
+    fn is_orphan(&self, subject: &Subject, aspect: &Aspect, rules: &Rules) -> bool {
+        let Some(id) = self.current.get(&(subject.clone(), aspect.clone())) else { return false };
+        let Some(incident) = self.by_id.get(id) else { return false };
+        let mut firing = incident.members.iter().filter(|m| m.firing).peekable();
+        firing.peek().is_some() && firing.all(|m| !rules.knows(&m.rule))
     }
 
     /// Takes in one alert about Weir itself: `firing` while it holds, empty when it is over.
@@ -158,6 +200,13 @@ impl Incidents {
     ) {
         let identity = (subject.clone(), aspect.clone());
         let known = self.current.get(&identity).and_then(|id| self.by_id.get_mut(id));
+        // Failures an earlier incident has counted are not counted again.
+        let counted = known.as_ref().map_or(0, |i| match i.occurrences {
+            // Trouble without a failure counts one, too.
+            ..=1 => i.occurrences_base,
+            more => i.occurrences_base + more,
+        });
+        let within = self.settings.reopen_within;
         let reopenable = |i: &Incident| {
             let ended = i.resolved_steady.unwrap_or(Ts(i64::MIN));
             time.steady.since(ended) <= self.settings.reopen_within
@@ -180,7 +229,8 @@ impl Incidents {
             _ => {
                 let id = self.next_id;
                 self.next_id += 1;
-                let incident = transition::open(id, time, subject, aspect, alerts, tracker);
+                let mut incident = transition::open(id, time, subject, aspect, alerts, tracker);
+                describe::count(&mut incident, time, alerts, tracker, counted, within);
                 let reason = if incident.first_look {
                     NoticeReason::FirstLook
                 } else {
@@ -211,16 +261,21 @@ impl Incidents {
         }
         let keep = self.settings.reopen_within + self.settings.release_after;
         let resolved = |i: &Incident| i.state == IncidentState::Resolved;
-        let over = self.by_id.values().filter(|i| resolved(i)).count();
-        let gone: Vec<u64> = self
+        let mut over: Vec<(Option<Ts>, u64)> = self
             .by_id
             .values()
             .filter(|i| resolved(i))
-            .filter(|i| {
-                over > MAX_RESOLVED
-                    || i.resolved_steady.is_some_and(|at| time.steady.since(at) > keep * 4)
-            })
-            .map(|i| i.id)
+            .map(|i| (i.resolved_steady, i.id))
+            .collect();
+        over.sort_unstable();
+        // The oldest go first; what has just ended may still have to be told.
+        let surplus = over.len().saturating_sub(MAX_RESOLVED);
+        let is_old = |at: Option<Ts>| at.is_none_or(|at| time.steady.since(at) > keep * 4);
+        let gone: Vec<u64> = over
+            .into_iter()
+            .enumerate()
+            .filter(|(position, (at, _))| *position < surplus || is_old(*at))
+            .map(|(_, (_, id))| id)
             .collect();
         for id in gone {
             if let Some(incident) = self.by_id.remove(&id) {

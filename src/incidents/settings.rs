@@ -16,9 +16,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            resolve_after: Duration::from_secs(120),
-            reopen_within: Duration::from_secs(1800),
-            release_after: Duration::from_secs(300),
+            resolve_after: Duration::from_mins(2),
+            reopen_within: Duration::from_mins(30),
+            release_after: Duration::from_mins(5),
         }
     }
 }

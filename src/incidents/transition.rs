@@ -34,7 +34,7 @@ pub(super) fn open(
         opened_steady: time.steady,
         resolved_steady: None,
         occurrences: 1,
-        occurrences_base: 0,
+        occurrences_base: u64::MAX,
         given_up: false,
         peak_rank: 0,
         reopened: 0,
@@ -52,7 +52,6 @@ pub(super) fn open(
         inhibited_until: None,
     };
     take_members(&mut incident, time, alerts);
-    incident.occurrences_base = describe::occurrences_base(&incident, alerts, tracker);
     describe::refresh(&mut incident, tracker);
     incident.peak_rank = incident.rank();
     incident

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The union of what all rules need. A source fetches this and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Demand {
     /// Restart and checkpoint counters of every live job.
     pub counters: bool,
@@ -18,11 +18,12 @@ pub struct Demand {
 impl Demand {
     /// Everything either side needs.
     pub fn union(self, other: Demand) -> Demand {
+        let Demand { counters, checkpoints, failures, lag } = other;
         Demand {
-            counters: self.counters || other.counters,
-            checkpoints: self.checkpoints || other.checkpoints,
-            failures: self.failures || other.failures,
-            lag: self.lag || other.lag,
+            counters: self.counters || counters,
+            checkpoints: self.checkpoints || checkpoints,
+            failures: self.failures || failures,
+            lag: self.lag || lag,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{ChannelId, JobKey};
 pub enum Subject {
     /// A job.
     Job(JobKey),
-    /// A Flink cluster: (source, flink_cluster).
+    /// A Flink cluster: its source and its `flink_cluster`.
     Cluster(String, String),
     /// A source Weir looks at.
     Source(String),

@@ -11,7 +11,7 @@ const LONGEST_MS: u64 = 300_000;
 /// Whatever a vendor asks for, we look again after an hour.
 const LONGEST_ASKED_MS: u64 = 3_600_000;
 /// A message that could not be delivered for so long is given up.
-pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+pub(super) const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
 /// The next attempt after attempt number `attempts` failed at `now`. The jitter is drawn from the
 /// message and the attempt, so that the same history gives the same times.

@@ -44,17 +44,25 @@ pub(super) fn message(
         jobs_watched: pipeline.jobs_watched,
     };
     let Some(composer) = pipeline.composers.get(&plan.id).cloned() else { return };
-    let composed = composer.compose(&view);
+    let written = composer.compose(&view);
+    // Notices in the order of what is written about them: the named ones first.
+    let place = |notice: &u64| {
+        let incident = pipeline.notices.get(notice).map(|n| n.incident);
+        view.items.iter().position(|i| Some(i.incident.id) == incident).unwrap_or(usize::MAX)
+    };
+    let mut ordered = ids.to_vec();
+    ordered.sort_by_key(|id| (place(id), *id));
+    let named = ordered.iter().filter(|id| place(id) < written.named).count();
     let message = Message {
         id,
         to: plan.id.clone(),
         endpoint: plan.endpoint.clone(),
         kind,
         group: group.to_owned(),
-        notices: ids.to_vec(),
-        named: composed.named as u32,
+        notices: ordered,
+        named: named as u32,
         urgent,
-        frozen: composed.frozen,
+        frozen: written.frozen,
         state: if shadow { MessageState::Shadow } else { MessageState::Due },
         at: time.wall,
         at_steady: time.steady,
@@ -69,11 +77,15 @@ pub(super) fn message(
         notice.message = Some(id);
         notice.held_by = None;
         let notice = notice.clone();
-        pipeline.ledger.tell(&notice, time.steady);
-        let key = (plan.id.clone(), notice.group.clone());
-        let state = pipeline.groups.entry(key).or_default();
-        state.last_flush = Some(time.steady);
-        state.next_flush = None;
+        let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
+        pipeline.ledger.tell(&notice, time.steady, every);
+        // The first report says nothing of a group: its next news need not wait for it.
+        if notice.reason != NoticeReason::FirstLook {
+            let key = (plan.id.clone(), notice.group.clone());
+            let state = pipeline.groups.entry(key).or_default();
+            state.last_flush = Some(time.steady);
+            state.next_flush = None;
+        }
         if shadow {
             pipeline.finish(*notice_id, Outcome::Shadow, time, changes);
         } else {
@@ -98,7 +110,7 @@ fn end_settled_groups(
     for group in groups {
         let alive = pipeline.ledger.open().any(|(id, to, _)| {
             *to == plan.id
-                && incidents.get(id).is_some_and(|i| {
+                && incidents.get(id).filter(|i| i.is_open()).is_some_and(|i| {
                     let routes = pipeline.settings.route.matching(&i.labels);
                     routes.iter().any(|r| r.group_key(&i.labels) == group)
                 })

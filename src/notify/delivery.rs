@@ -8,8 +8,8 @@ use super::budget::Endpoint;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
 use crate::model::{
-    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, Outcome, SendOutcome,
-    Time,
+    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
+    SendOutcome, Time,
 };
 
 impl Pipeline {
@@ -33,7 +33,19 @@ impl Pipeline {
             endpoints.entry(attempt.endpoint.clone()).or_default().attempt(attempt.at);
         }
         let mut groups: BTreeMap<(ChannelId, String), Group> = BTreeMap::new();
+        let every = |n: &Notice| settings.route.of_group(&n.group).repeat_interval;
+        let ledger = Ledger::restore(&notices, &at, &every);
+        // A group nobody is told open in any more is over.
+        let is_told = |n: &Notice| {
+            n.message.is_some() && ledger.get(n.incident, &n.to).is_some_and(|t| t.open)
+        };
+        let alive: BTreeSet<(&ChannelId, &str)> =
+            notices.iter().filter(|n| is_told(n)).map(|n| (&n.to, n.group.as_str())).collect();
         for notice in notices.iter().filter(|n| n.message.is_some()) {
+            let first_look = notice.reason == NoticeReason::FirstLook;
+            if first_look || !alive.contains(&(&notice.to, notice.group.as_str())) {
+                continue;
+            }
             let group = groups.entry((notice.to.clone(), notice.group.clone())).or_default();
             group.last_flush = group.last_flush.max(Some(at(notice)));
         }
@@ -43,7 +55,6 @@ impl Pipeline {
             .filter(|m| m.kind == MessageKind::Storm)
             .map(|m| (m.to.clone(), m.at_steady + settings.route.group_interval))
             .collect();
-        let ledger = Ledger::restore(&notices, &at);
         let due = |m: &&Message| m.state == MessageState::Due;
         Pipeline {
             installation: loaded.installation.clone(),
@@ -52,17 +63,13 @@ impl Pipeline {
                 .filter(|n| n.outcome == Outcome::Pending)
                 .map(|n| (n.id, n))
                 .collect(),
-            messages: loaded
-                .messages
-                .iter()
-                .filter(due)
-                .map(|m| (m.id, Message { next_attempt: None, ..m.clone() }))
-                .collect(),
+            messages: loaded.messages.iter().filter(due).map(|m| (m.id, m.clone())).collect(),
             in_flight: BTreeSet::new(),
             ledger,
             groups,
             endpoints,
             health,
+            free_again: BTreeMap::new(),
             openings: BTreeMap::new(),
             storms,
             counts: BTreeMap::new(),
@@ -119,10 +126,22 @@ impl Pipeline {
         changes
     }
 
+    /// A message that will never be sent.
+    pub(super) fn give_up(&mut self, time: Time, id: u64, why: &str, changes: &mut Vec<Change>) {
+        self.in_flight.remove(&id);
+        let Some(mut message) = self.messages.remove(&id) else { return };
+        message.state = MessageState::Failed;
+        message.error = Some(why.to_owned());
+        message.done_at = Some(time.wall);
+        self.settle(time, &message, changes);
+        changes.push(Change::Message(Box::new(message)));
+    }
+
     /// The notices of a message that reached its end reach theirs.
     fn settle(&mut self, time: Time, message: &Message, changes: &mut Vec<Change>) {
         let folds = matches!(message.kind, MessageKind::Digest | MessageKind::Storm);
         for (position, id) in message.notices.iter().enumerate() {
+            let counted_only = position >= message.named as usize && message.notices.len() > 1;
             if let Some(notice) = self.notices.get_mut(id) {
                 notice.attempts = message.attempts;
                 notice.error.clone_from(&message.error);
@@ -132,9 +151,7 @@ impl Pipeline {
             }
             let outcome = match message.state {
                 MessageState::Failed => Outcome::Failed,
-                _ if folds || position >= message.named as usize && message.notices.len() > 1 => {
-                    Outcome::Folded
-                }
+                _ if folds || counted_only => Outcome::Folded,
                 _ => Outcome::Sent,
             };
             self.finish(*id, outcome, time, changes);

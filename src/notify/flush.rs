@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pipeline::{Flushed, Pipeline, is_opening};
-use super::{Route, compose};
+use super::{Storm, compose};
 use crate::incidents::Incidents;
 use crate::model::{
-    Attempt, Change, ChannelId, Message, MessageKind, MessageState, NoticeReason, Severity, Time,
-    Ts,
+    Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
+    Notice, NoticeReason, Outcome, Severity, Time, Ts,
 };
 
 /// Messages of one channel on the wire at once.
-const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = 1;
+/// No message waits longer for its next attempt.
+const LONGEST_WAIT: Duration = Duration::from_hours(2);
+/// Why news for a channel that is gone ends.
+const NO_CHANNEL: &str = "its channel left the configuration";
 /// The first report waits at least this long for the facts that take a second look.
 const FIRST_LOOK_WAIT: Duration = Duration::from_secs(10);
 
@@ -21,6 +25,7 @@ impl Pipeline {
     pub fn flush(&mut self, time: Time, incidents: &Incidents) -> Flushed {
         let mut out = Flushed::default();
         self.ledger.retain(&|id| incidents.get(id).is_some());
+        self.end_homeless(time, incidents, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_inhibited(incidents, &mut out.changes);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
@@ -31,6 +36,33 @@ impl Pipeline {
         out
     }
 
+    /// News for channels that left the configuration, or about incidents nobody remembers, will
+    /// never be told: that is recorded, not waited for.
+    fn end_homeless(&mut self, time: Time, incidents: &Incidents, changes: &mut Vec<Change>) {
+        let gone: Vec<u64> = self
+            .messages
+            .values()
+            .filter(|m| self.channel(&m.to).is_none())
+            .map(|m| m.id)
+            .collect();
+        for id in gone {
+            self.give_up(time, id, NO_CHANNEL, changes);
+        }
+        let waiting: Vec<(u64, ChannelId, u64)> = self
+            .notices
+            .values()
+            .filter(|n| n.message.is_none_or(|m| !self.messages.contains_key(&m)))
+            .map(|n| (n.id, n.to.clone(), n.incident))
+            .collect();
+        for (id, to, incident) in waiting {
+            if self.channel(&to).is_none() {
+                self.close(id, Outcome::Failed, NO_CHANNEL, time, changes);
+            } else if incidents.get(incident).is_none() {
+                self.close(id, Outcome::Muted, "its incident is long over", time, changes);
+            }
+        }
+    }
+
     /// Notices that are not in a message yet: (id, channel).
     fn waiting(&self) -> impl Iterator<Item = (u64, ChannelId)> + '_ {
         self.notices.values().filter(|n| n.message.is_none()).map(|n| (n.id, n.to.clone()))
@@ -38,33 +70,38 @@ impl Pipeline {
 
     /// Open incidents nobody has been reminded of for long enough.
     fn repeat(&mut self, time: Time, incidents: &Incidents, changes: &mut Vec<Change>) {
-        let mut due = Vec::new();
-        for (id, to, told) in self.ledger.open() {
-            let Some(incident) = incidents.get(id).filter(|i| i.is_open()) else { continue };
-            let quiet = incident.flapping
-                || incident.inhibited_by.is_some()
-                || incident.quiet_since.is_some()
-                || incident.state == crate::model::IncidentState::Acknowledged;
-            let interval = self.route_of(incident, &to.receiver).repeat_interval;
-            if !quiet && time.steady >= told.repeat_at(interval) {
-                due.push((id, to.clone()));
-            }
-        }
+        let due: Vec<(u64, ChannelId)> = self
+            .reminders(incidents)
+            .filter(|(_, _, at)| *at <= time.steady)
+            .map(|(incident, to, _)| (incident.id, to.clone()))
+            .collect();
         for (id, to) in due {
-            let pending = self.notices.values().any(|n| n.incident == id && n.to == to);
-            if let Some(incident) = incidents.get(id).filter(|_| !pending) {
-                let group = self.route_of(incident, &to.receiver).group_key(&incident.labels);
+            if let Some(incident) = incidents.get(id) {
+                let group = self.group_of(incident, &to.receiver);
                 self.add_notice(time, incident, NoticeReason::Repeat, to, group, changes);
             }
         }
     }
 
-    fn route_of(&self, incident: &crate::model::Incident, receiver: &str) -> Route {
-        let mut labels = incident.labels.clone();
-        labels.set("severity", incident.severity.as_str());
-        let matching = self.settings.route.matching(&labels);
-        let route = matching.iter().find(|r| r.receiver == receiver);
-        route.map_or_else(|| self.settings.route.clone(), |r| (*r).clone())
+    /// Whom to remind of what, and when: nobody of what is over, acknowledged, explained by
+    /// something else, settling or already waiting to be told.
+    fn reminders<'a>(
+        &'a self,
+        incidents: &'a Incidents,
+    ) -> impl Iterator<Item = (&'a Incident, &'a ChannelId, Ts)> {
+        let waiting: BTreeSet<(u64, &ChannelId)> =
+            self.notices.values().map(|n| (n.incident, &n.to)).collect();
+        self.ledger.open().filter_map(move |(id, to, told)| {
+            let incident = incidents.get(id)?;
+            let quiet = incident.state != IncidentState::Open
+                || incident.flapping
+                || incident.inhibited_by.is_some()
+                || incident.quiet_since.is_some();
+            if quiet || waiting.contains(&(id, to)) || self.channel(to).is_none() {
+                return None;
+            }
+            Some((incident, to, told.repeat_at()))
+        })
     }
 
     /// Writes down what holds a notice, when that changes.
@@ -157,20 +194,12 @@ impl Pipeline {
             self.compose(time, to, MessageKind::Digest, "digest", &due, incidents, changes);
             return;
         }
-        let mut by_group: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for id in due {
-            if let Some(notice) = self.notices.get(&id) {
-                by_group.entry(notice.group.clone()).or_default().push(id);
-            }
-        }
         let split = self.channel(to).is_some_and(|c| c.per_incident);
-        for (group, ids) in by_group {
-            for part in parts(self, &ids, split) {
-                let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
-                let several = several.collect::<BTreeSet<u64>>().len() > 1;
-                let kind = if several { MessageKind::Group } else { MessageKind::Incident };
-                self.compose(time, to, kind, &group, &part, incidents, changes);
-            }
+        for (group, part) in parts(self, &due, split, incidents) {
+            let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
+            let several = several.collect::<BTreeSet<u64>>().len() > 1;
+            let kind = if several { MessageKind::Group } else { MessageKind::Incident };
+            self.compose(time, to, kind, &group, &part, incidents, changes);
         }
     }
 
@@ -201,8 +230,7 @@ impl Pipeline {
 
     /// When the group of a notice speaks next, and keeps it.
     fn group_due(&mut self, to: &ChannelId, group: &str, since: Ts) -> Ts {
-        let route_id = group.split(':').next().unwrap_or_default();
-        let route = self.settings.route.find(route_id).unwrap_or(&self.settings.route);
+        let route = self.settings.route.of_group(group);
         let (wait, interval) = (route.group_wait, route.group_interval);
         let state = self.groups.entry((to.clone(), group.to_owned())).or_default();
         let next = match (state.next_flush, state.last_flush) {
@@ -215,10 +243,17 @@ impl Pipeline {
         next
     }
 
+    fn storm_of(&self, receiver: &str) -> Storm {
+        let own = self.settings.receivers.get(receiver).and_then(|r| r.storm);
+        own.unwrap_or(self.settings.storm)
+    }
+
     fn in_storm(&self, time: Time, to: &ChannelId, waiting: &[u64]) -> bool {
-        let storm = self.settings.storm;
+        let storm = self.storm_of(&to.receiver);
+        // Reminders are no storm: what they say is known.
+        let news = waiting.iter().filter_map(|id| self.notices.get(id));
         let incidents: BTreeSet<u64> =
-            waiting.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident).collect();
+            news.filter(|n| n.reason != NoticeReason::Repeat).map(|n| n.incident).collect();
         if incidents.len() >= storm.incidents as usize {
             return true;
         }
@@ -254,6 +289,7 @@ impl Pipeline {
         let free = endpoint.free_at(time.steady, ahead, !urgent);
         if free > time.steady {
             let reason = endpoint.describe();
+            self.free_again.insert(to.clone(), free);
             for id in ids {
                 self.hold(*id, Some(reason.clone()), changes);
             }
@@ -289,13 +325,16 @@ impl Pipeline {
             // News of one incident reach one channel in order.
             let behind = about.iter().any(|a| open_incidents.contains(a));
             open_incidents.extend(about);
-            let waits = message.next_attempt.is_some_and(|at| at > time.steady);
+            // A time further off than any wait is from a clock that was set back since.
+            let waits = message
+                .next_attempt
+                .is_some_and(|at| at > time.steady && at.since(time.steady) <= LONGEST_WAIT);
             let full = busy.get(&to).copied().unwrap_or(0) >= IN_FLIGHT;
             if behind || waits || full || self.in_flight.contains(&id) {
                 continue;
             }
             let endpoint = self.endpoints.entry(message.endpoint.clone()).or_default();
-            let free = endpoint.free_at(time.steady, 0, false);
+            let free = endpoint.free_at(time.steady, 0, !message.urgent);
             if free > time.steady {
                 if let Some(message) = self.messages.get_mut(&id) {
                     message.next_attempt = Some(free);
@@ -314,45 +353,35 @@ impl Pipeline {
         }
     }
 
-    /// When something may be due next without anything else happening.
-    pub fn next_deadline(&self, incidents: &Incidents) -> Option<Ts> {
-        let mut times: Vec<Ts> = Vec::new();
-        for notice in self.notices.values().filter(|n| n.message.is_none()) {
-            if notice.held_by.as_deref().is_some_and(|h| h.starts_with("inhibited")) {
-                times.extend(incidents.get(notice.incident).and_then(|i| i.inhibited_until));
-                continue;
-            }
-            if notice.reason == NoticeReason::FirstLook {
-                times.extend(self.first_report_due(&[notice.id]));
-                continue;
-            }
+    /// When something may be due next without anything else happening. What was due by `now` and
+    /// still waits, waits for an answer, a look or another message: it names no time, or it would be
+    /// asked for again and again.
+    pub fn next_deadline(&self, now: Ts, incidents: &Incidents) -> Option<Ts> {
+        let waiting = self.notices.values().filter(|n| n.message.is_none());
+        let notices = waiting.filter_map(|n| self.notice_due(n, incidents));
+        let tries = self.messages.values().filter_map(|m| m.next_attempt);
+        let reminders = self.reminders(incidents).map(|(_, _, at)| at);
+        notices.chain(tries).chain(reminders).filter(|at| *at > now).min()
+    }
+
+    fn notice_due(&self, notice: &Notice, incidents: &Incidents) -> Option<Ts> {
+        let held = notice.held_by.as_deref().unwrap_or_default();
+        if held.starts_with("inhibited") {
+            return incidents.get(notice.incident)?.inhibited_until;
+        }
+        let mut at = if notice.reason == NoticeReason::FirstLook {
+            self.first_report_due(&[notice.id])?
+        } else {
             let key = (notice.to.clone(), notice.group.clone());
-            let mut at =
-                self.groups.get(&key).and_then(|g| g.next_flush).unwrap_or(notice.at_steady);
-            if notice.held_by.as_deref() == Some("storm") {
-                at = at.max(self.storms.get(&notice.to).copied().unwrap_or(at));
-            }
-            if notice.held_by.as_deref().is_some_and(|h| h.starts_with("budget"))
-                && let Some(plan) = self.channel(&notice.to)
-                && let Some(endpoint) = self.endpoints.get(&plan.endpoint)
-            {
-                // Asked again each second: what is promised meanwhile moves it.
-                let free = endpoint.free_at(at, 0, false);
-                at = at.max(free).max(notice.at_steady + Duration::from_secs(1));
-            }
-            times.push(at);
+            self.groups.get(&key).and_then(|g| g.next_flush).unwrap_or(notice.at_steady)
+        };
+        if held == "storm" {
+            at = at.max(self.storms.get(&notice.to).copied().unwrap_or(at));
         }
-        for (id, message) in &self.messages {
-            if !self.in_flight.contains(id) {
-                times.push(message.next_attempt.unwrap_or(message.at_steady));
-            }
+        if held.starts_with("budget") {
+            at = at.max(self.free_again.get(&notice.to).copied().unwrap_or(at));
         }
-        for (id, to, told) in self.ledger.open() {
-            if let Some(incident) = incidents.get(id).filter(|i| i.is_open() && !i.flapping) {
-                times.push(told.repeat_at(self.route_of(incident, &to.receiver).repeat_interval));
-            }
-        }
-        times.into_iter().min()
+        Some(at)
     }
 }
 
@@ -368,16 +397,27 @@ fn begin(message: &mut Message, time: Time) -> Change {
     })
 }
 
-/// One part per incident where the channel threads by incident, else all in one.
-fn parts(pipeline: &Pipeline, ids: &[u64], split: bool) -> Vec<Vec<u64>> {
-    if !split {
-        return vec![ids.to_vec()];
-    }
-    let mut by_incident: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+/// What goes into one message together: a group, or one incident of it where the channel threads by
+/// incident. The worst comes first, so that a budget that ends midway has told what matters.
+fn parts(
+    pipeline: &Pipeline,
+    ids: &[u64],
+    split: bool,
+    incidents: &Incidents,
+) -> Vec<(String, Vec<u64>)> {
+    let mut parts: BTreeMap<(String, u64), Vec<u64>> = BTreeMap::new();
     for id in ids {
         if let Some(notice) = pipeline.notices.get(id) {
-            by_incident.entry(notice.incident).or_default().push(*id);
+            let incident = if split { notice.incident } else { 0 };
+            parts.entry((notice.group.clone(), incident)).or_default().push(*id);
         }
     }
-    by_incident.into_values().collect()
+    let worst = |ids: &Vec<u64>| {
+        let notices = ids.iter().filter_map(|id| pipeline.notices.get(id));
+        notices.filter_map(|n| Some(incidents.get(n.incident)?.rank())).max()
+    };
+    let mut parts: Vec<(String, Vec<u64>)> =
+        parts.into_iter().map(|((group, _), ids)| (group, ids)).collect();
+    parts.sort_by_key(|(_, ids)| std::cmp::Reverse(worst(ids)));
+    parts
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{ChannelId, Notice, NoticeReason, Outcome, Ts};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What one channel knows of one incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub(super) struct Told {
     pub(super) repeats: u32,
     /// Told that it is open and not told that it is over.
     pub(super) open: bool,
+    /// First repetition after this.
+    pub(super) every: Duration,
+    /// News since it was last told to be over, less those the vendor refused.
+    pub(super) standing: u32,
     /// News so far: the number of the last one in the thread.
     pub(super) sequence: u32,
 }
@@ -28,39 +32,45 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Rebuilds it from notices in order of their ids.
-    pub(super) fn restore(notices: &[Notice], at_steady: &dyn Fn(&Notice) -> Ts) -> Ledger {
+    pub(super) fn restore(
+        notices: &[Notice],
+        at_steady: &dyn Fn(&Notice) -> Ts,
+        every: &dyn Fn(&Notice) -> Duration,
+    ) -> Ledger {
         let mut ledger = Ledger::default();
         for notice in notices.iter().filter(|n| n.message.is_some()) {
             if notice.outcome != Outcome::Failed {
-                ledger.tell(notice, at_steady(notice));
+                ledger.tell(notice, at_steady(notice), every(notice));
             }
         }
         ledger
     }
 
     /// A notice went into a message.
-    pub(super) fn tell(&mut self, notice: &Notice, now: Ts) {
+    pub(super) fn tell(&mut self, notice: &Notice, now: Ts, every: Duration) {
         let entry = self.told.entry((notice.incident, notice.to.clone())).or_insert(Told {
             last: now,
             repeats: 0,
             open: true,
+            standing: 0,
+            every,
             sequence: 0,
         });
         entry.last = now;
+        entry.every = every;
         entry.sequence += 1;
         entry.open = notice.reason != NoticeReason::Resolved;
+        entry.standing = if entry.open { entry.standing + 1 } else { 0 };
         entry.repeats = if notice.reason == NoticeReason::Repeat { entry.repeats + 1 } else { 0 };
     }
 
-    /// The vendor refused the message that told it.
+    /// The vendor refused the message that told it: if that was all it was told, it knows nothing.
     pub(super) fn untell(&mut self, notice: &Notice) {
         if let Some(told) = self.told.get_mut(&(notice.incident, notice.to.clone()))
-            && matches!(
-                notice.reason,
-                NoticeReason::Opened | NoticeReason::FirstLook | NoticeReason::Reopened
-            )
+            && notice.reason != NoticeReason::Resolved
         {
-            told.open = false;
+            told.standing = told.standing.saturating_sub(1);
+            told.open = told.standing > 0;
         }
     }
 
@@ -95,7 +105,8 @@ impl Ledger {
 
 impl Told {
     /// When it is worth saying again: after the interval, then twice that, then daily.
-    pub(super) fn repeat_at(&self, interval: Duration) -> Ts {
+    pub(super) fn repeat_at(&self) -> Ts {
+        let interval = self.every;
         let wait = match self.repeats {
             0 => interval,
             1 => (interval * 2).min(DAY.max(interval)),

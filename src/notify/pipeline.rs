@@ -61,6 +61,8 @@ pub struct Pipeline {
     pub(super) groups: BTreeMap<(ChannelId, String), Group>,
     pub(super) endpoints: BTreeMap<String, Endpoint>,
     pub(super) health: BTreeMap<ChannelId, ChannelHealth>,
+    /// When the budget of a channel that had to wait is free again.
+    pub(super) free_again: BTreeMap<ChannelId, Ts>,
     /// Steady times of openings per receiver, for storms.
     pub(super) openings: BTreeMap<String, Vec<Ts>>,
     /// When a receiver's storm may speak again.
@@ -87,11 +89,35 @@ impl Pipeline {
             if is_opening(item.reason) {
                 self.note_opening(time, incident);
             }
+            let unaware = self.take_back_resolution(time, incident.id, &mut changes);
             for (to, group) in self.targets(incident) {
+                if unaware.contains(&to) {
+                    continue;
+                }
                 self.add_notice(time, incident, item.reason, to, group, &mut changes);
             }
         }
         changes
+    }
+
+    /// It is back before its end was told: those who were to hear of the end need hear of neither.
+    fn take_back_resolution(
+        &mut self,
+        time: Time,
+        incident: u64,
+        changes: &mut Vec<Change>,
+    ) -> BTreeSet<ChannelId> {
+        let is_untold = |n: &&Notice| {
+            n.incident == incident && n.reason == NoticeReason::Resolved && n.message.is_none()
+        };
+        let untold: Vec<(u64, ChannelId)> =
+            self.notices.values().filter(is_untold).map(|n| (n.id, n.to.clone())).collect();
+        for (id, _) in &untold {
+            self.close(*id, Outcome::Muted, "it was back before this was told", time, changes);
+        }
+        let told =
+            |(_, to): &(u64, ChannelId)| self.ledger.get(incident, to).is_some_and(|t| t.open);
+        untold.into_iter().filter(told).map(|(_, to)| to).collect()
     }
 
     /// A resolution goes to exactly the channels that were told of the opening. Openings still
@@ -163,7 +189,9 @@ impl Pipeline {
     fn note_opening(&mut self, time: Time, incident: &Incident) {
         let receivers: BTreeSet<String> =
             self.routes(incident).into_iter().map(|r| r.receiver.clone()).collect();
-        let keep_from = time.steady - self.settings.storm.within * 4;
+        let own = self.settings.receivers.values().filter_map(|r| r.storm).map(|s| s.within).max();
+        let longest = own.unwrap_or_default().max(self.settings.storm.within);
+        let keep_from = time.steady - longest * 4;
         for receiver in receivers {
             let times = self.openings.entry(receiver).or_default();
             times.retain(|at| *at >= keep_from);
@@ -217,7 +245,7 @@ impl Pipeline {
         found.into_iter().map(|to| (to, "weir:".to_owned())).collect()
     }
 
-    fn group_of(&self, incident: &Incident, receiver: &str) -> String {
+    pub(super) fn group_of(&self, incident: &Incident, receiver: &str) -> String {
         if matches!(incident.subject, Subject::Channel(_)) {
             return "weir:".to_owned();
         }
@@ -243,8 +271,44 @@ impl Pipeline {
         let Some(mut notice) = self.notices.remove(&id) else { return };
         notice.outcome = outcome;
         notice.done_at = Some(time.wall);
+        if notice.message.is_none() {
+            self.stop_timer(&notice);
+        }
         *self.counts.entry((notice.to.clone(), outcome, notice.reason)).or_default() += 1;
         changes.push(Change::Notice(Box::new(notice)));
+    }
+
+    /// A notice ends unsent, for this reason.
+    pub(super) fn close(
+        &mut self,
+        id: u64,
+        outcome: Outcome,
+        why: &str,
+        time: Time,
+        changes: &mut Vec<Change>,
+    ) {
+        if let Some(notice) = self.notices.get_mut(&id) {
+            notice.held_by = Some(why.to_owned());
+            if outcome == Outcome::Failed {
+                notice.error = Some(why.to_owned());
+            }
+        }
+        self.finish(id, outcome, time, changes);
+    }
+
+    /// The timer of a group nothing waits for any more must not rush the next news of that group.
+    fn stop_timer(&mut self, gone: &Notice) {
+        let key = (gone.to.clone(), gone.group.clone());
+        let waits = |n: &Notice| n.message.is_none() && n.to == key.0 && n.group == key.1;
+        if self.notices.values().any(waits) {
+            return;
+        }
+        match self.groups.get_mut(&key) {
+            Some(group) if group.last_flush.is_some() => group.next_flush = None,
+            _ => {
+                self.groups.remove(&key);
+            }
+        }
     }
 
     /// Sources have been looked at for the first time: the first report may be given from `at` on.

@@ -32,6 +32,8 @@ pub struct ReceiverPlan {
     pub zone: TimeZone,
     /// `delivery: shadow`: everything but the sending.
     pub shadow: bool,
+    /// Its own storm limit; the pipeline's if there is none.
+    pub storm: Option<Storm>,
     /// Channels in order.
     pub channels: Vec<ChannelPlan>,
 }
@@ -147,6 +149,11 @@ impl Route {
                 group
             }
         }
+    }
+
+    /// The route a group key belongs to.
+    pub fn of_group(&self, group: &str) -> &Route {
+        self.find(group.split(':').next().unwrap_or_default()).unwrap_or(self)
     }
 
     /// The route with this id, here or below.

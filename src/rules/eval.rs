@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 use super::kinds::{Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
 use super::{Rule, RuleSet};
-use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Ts, Verdict};
+use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
 use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
 
 /// What is true on the first judgement within this time of a source's first look was wrong before.
-const FIRST_LOOK_GRACE: Duration = Duration::from_secs(60);
+const FIRST_LOOK_GRACE: Duration = Duration::from_mins(1);
 
 /// Where the labels of alerts come from, beyond what sources find out.
 #[derive(Clone)]
@@ -75,8 +75,8 @@ pub struct Rules {
     pub set: RuleSet,
     book: LabelBook,
     alerts: BTreeMap<Subject, BTreeMap<RuleId, Alert>>,
-    /// Sources whose first look was in this process, and until when it counts as one.
-    grace: BTreeMap<String, Ts>,
+    /// Sources whose first look was a moment ago.
+    grace: BTreeSet<String>,
     /// Judged false (or true) once since the first look: what comes now is news.
     judged: BTreeSet<(Subject, RuleId)>,
 }
@@ -118,11 +118,12 @@ impl Rules {
     pub fn step(&mut self, time: Time, tracker: &Tracker, source: &str, folded: &Folded) -> Judged {
         let mut judged = Judged::default();
         let Some(track) = tracker.source(source) else { return judged };
-        if folded.first_look {
-            self.grace.insert(source.to_owned(), time.steady + FIRST_LOOK_GRACE);
-        }
-        let in_grace = self.grace.get(source).is_some_and(|until| time.steady <= *until);
-        if !in_grace && self.grace.remove(source).is_some() && self.grace.is_empty() {
+        let in_grace = track
+            .first_look
+            .is_some_and(|first| time.steady.since(first.steady) <= FIRST_LOOK_GRACE);
+        if in_grace {
+            self.grace.insert(source.to_owned());
+        } else if self.grace.remove(source) && self.grace.is_empty() {
             self.judged.clear();
         }
         let rules = std::mem::take(&mut self.set.rules);
@@ -258,6 +259,16 @@ impl Rules {
     /// Alerts of a subject.
     pub fn alerts_of(&self, subject: &Subject) -> impl Iterator<Item = &Alert> {
         self.alerts.get(subject).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Whether a rule is still in force.
+    pub fn knows(&self, rule: &RuleId) -> bool {
+        self.set.rules.iter().any(|r| r.id == *rule)
+    }
+
+    /// Subjects with alerts.
+    pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        self.alerts.keys()
     }
 
     /// All alerts.

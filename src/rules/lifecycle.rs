@@ -6,33 +6,33 @@ use crate::model::{AlertState, Truth, Ts};
 
 /// What of an alert the judgements move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Life {
+pub(super) struct Life {
     /// Pending or firing.
-    pub state: AlertState,
+    pub(super) state: AlertState,
     /// Since when the condition has held.
-    pub since: Ts,
+    pub(super) since: Ts,
     /// Last true judgement.
-    pub last_true: Ts,
+    pub(super) last_true: Ts,
     /// Unknown since, without a break.
-    pub unknown_since: Option<Ts>,
+    pub(super) unknown_since: Option<Ts>,
 }
 
 /// How long a rule makes an alert wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Waits {
+pub(super) struct Waits {
     /// `for`.
-    pub hold: Duration,
+    pub(super) hold: Duration,
     /// `keep_firing_for`.
-    pub keep: Duration,
+    pub(super) keep: Duration,
     /// Wrong already at the first look: `for` is waived, since nobody knows how long it has been so.
-    pub at_once: bool,
+    pub(super) at_once: bool,
 }
 
 /// The next state; `None` is inactive.
 ///
 /// Unknown freezes: pending keeps its start but fires only on a true, and starts anew when the
 /// unknown outlasted `for`; firing stays firing; `keep_firing_for` pauses.
-pub fn advance(now: Ts, life: Option<Life>, truth: Truth, waits: Waits) -> Option<Life> {
+pub(super) fn advance(now: Ts, life: Option<Life>, truth: Truth, waits: Waits) -> Option<Life> {
     match truth {
         Truth::True => {
             let mut life = life.unwrap_or(Life {

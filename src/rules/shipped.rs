@@ -19,7 +19,7 @@ mod tests {
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|e| format!("rules/{}", e.unwrap().file_name().to_string_lossy()))
-            .filter(|name| name.ends_with(".yaml") && !name.ends_with("_test.yaml"))
+            .filter(|name| name.rsplit('.').next() == Some("yaml") && !name.contains("_test."))
             .collect();
         files.sort();
         let shipped: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
@@ -27,9 +27,6 @@ mod tests {
         let sources: Vec<_> =
             SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
         let set = parse(&sources).unwrap();
-        for rule in &set.rules {
-            let _ = rule;
-        }
         assert!(set.rules.len() >= 10);
     }
 }

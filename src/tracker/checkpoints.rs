@@ -61,6 +61,11 @@ impl CheckpointTrack {
         }
     }
 
+    /// At least one has completed, by Flink's counter.
+    pub fn has_completed(&self) -> bool {
+        self.completed.is_some_and(|n| n > 0)
+    }
+
     /// Takes in the checkpoint history; true if the restorable path changed.
     pub fn hear_history(&mut self, now: Ts, history: &Seen<CheckpointStats>) -> bool {
         match history {
@@ -172,20 +177,20 @@ mod tests {
         CheckpointSummary { id, failure: Some(why.to_owned()), ..CheckpointSummary::default() }
     }
 
-    fn done(id: u64, at: i64) -> Option<CheckpointSummary> {
-        Some(CheckpointSummary {
+    fn done(id: u64, at: i64) -> CheckpointSummary {
+        CheckpointSummary {
             id,
             ended_at: Some(at),
             path: Some(format!("file:/ck/chk-{id}")),
             ..CheckpointSummary::default()
-        })
+        }
     }
 
     #[test]
     fn failures_count_by_distinct_id_and_end_with_a_completion() {
         let mut track = CheckpointTrack::default();
         let mut stats = CheckpointStats {
-            latest_completed: done(3, 1000),
+            latest_completed: Some(done(3, 1000)),
             recent_failed: vec![
                 failed(5, "Checkpoint expired"),
                 failed(4, "declined"),
@@ -200,7 +205,7 @@ mod tests {
         stats.recent_failed.insert(0, failed(6, "Checkpoint Coordinator is suspending."));
         track.hear_history(Ts(3), &Seen::Fresh(stats.clone()));
         assert_eq!(track.failed.len(), 2, "a restart's abort is no checkpoint failure");
-        stats.latest_completed = done(7, 9000);
+        stats.latest_completed = Some(done(7, 9000));
         track.hear_history(Ts(4), &Seen::Fresh(stats));
         assert!(track.failed.is_empty());
         assert_eq!(track.last_completed, Some(9000));

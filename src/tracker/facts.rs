@@ -31,9 +31,12 @@ pub enum Fact<T> {
 }
 
 impl<'a> JobFacts<'a> {
-    /// The source was seen at this turn: nothing is fresh otherwise.
+    /// The job was looked at by the last look at its source: in it, or absent from a complete one.
+    /// Nothing is fresh otherwise.
     pub fn is_fresh(&self) -> bool {
-        self.source.is_up()
+        let last = self.source.last_success.map(|t| t.steady);
+        let complete = self.source.last_complete.map(|t| t.steady);
+        self.source.is_up() && (complete == last || Some(self.job.last_seen) >= last)
     }
 
     /// The run that counts.
@@ -60,7 +63,12 @@ impl<'a> JobFacts<'a> {
         if !self.is_good(run.checkpoints.heard) {
             return Fact::Unknown;
         }
-        let base = run.checkpoints.last_completed.unwrap_or(run.id.start_time);
+        let base = match run.checkpoints.last_completed {
+            Some(at) => at,
+            // Some completed, nobody has said when: neither young nor as old as the run.
+            None if run.checkpoints.has_completed() => return Fact::Unknown,
+            None => run.id.start_time,
+        };
         let age = self.source.source_now(self.time).saturating_sub(base).max(0);
         Fact::Known(Duration::from_millis(age as u64))
     }

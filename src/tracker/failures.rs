@@ -1,37 +1,46 @@
 //! Telling failures apart: how many distinct ones a run had since it is watched.
 //!
-//! Three witnesses report the same failures, none completely: the exception history (exact times,
+//! Four witnesses report the same failures, none completely: the exception history (exact times,
 //! but a short list), the restart counter (complete, but late, counts rescales too, and not the
-//! last failure that ends the job) and the count of restores. Each is aligned when it is first
-//! heard; the number of failures is the highest any of them can vouch for, so that one failure
-//! told three times counts once, and one told by a single witness still counts.
-
-use std::collections::BTreeSet;
+//! last failure that ends the job), the count of restores, and the attempt number in a task's name.
+//! While the history is whole, it alone counts, and what the others show beyond it were rescales.
+//! Once it has a hole (more happened between two looks than it lists, or it could not be read), the
+//! number of failures is the highest any witness can vouch for, so that one failure told four times
+//! counts once, and one told by a single witness still counts.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Failure, Ts};
+use crate::model::{Failure, Seen, Ts};
 
-/// Exception entries remembered, to recognise them when the list is read again.
+/// Exception entries remembered at least, to recognise them when the list is read again.
 const MAX_KNOWN: usize = 64;
 /// The restart counter of a run that was running before the first look may be as old as the pause
 /// in polling before it (the metric store refreshes on request, every ten seconds): its baseline
 /// is taken only after this long.
 const SETTLE_MS: i64 = 12_000;
+/// No witness has moved for so long while the run runs: all of them have said what they know.
+const QUIET_MS: i64 = 25_000;
+
+/// A source's now this far before a former one is a clock that was set back.
+const CLOCK_STEP_MS: i64 = 60_000;
 
 /// The witnesses of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FailureCount {
     /// Exceptions up to this raw source time are older than the first look.
     count_after: Option<i64>,
-    /// The run began while it was watched: its counters count from zero.
-    from_start: bool,
-    /// Exceptions counted so far: (raw source ms, hash of the task).
-    known: BTreeSet<(i64, u64)>,
+    /// Exceptions seen so far, in the order they were read: (raw source ms, hash of the task).
+    known: Vec<(i64, u64)>,
     /// Distinct exceptions counted.
     exceptions: u64,
-    /// Source time up to which the counters already vouched for what the history had lost.
-    vouched_until: Option<i64>,
+    /// The history was read at least once.
+    read: bool,
+    /// The last try to read the history failed.
+    unread: bool,
+    /// The history has lost entries nobody read, and the counters have not yet told how many.
+    hole: bool,
+    /// Steady time when any witness last moved.
+    moved: Option<Ts>,
     /// Restart counter when the count was `0`.
     restarts_base: Option<i64>,
     /// When the restart counter was first read, while settling.
@@ -40,6 +49,10 @@ pub struct FailureCount {
     restarts: Option<i64>,
     /// Restore count when the count was `0`.
     restores_base: Option<i64>,
+    /// Highest restore count read.
+    restores: Option<i64>,
+    /// Attempt number of a task when the count was `0`.
+    attempts_base: Option<i64>,
     /// Distinct failures of this run.
     pub total: u64,
 }
@@ -49,16 +62,20 @@ pub struct FailureCount {
 pub struct Testimony<'a> {
     /// Restarts less rescales, if the counters were fresh.
     pub restarts: Option<i64>,
+    /// The run was rescaled at least once.
+    pub rescaled: bool,
     /// Restores, if the checkpoint counts were fresh.
     pub restores: Option<i64>,
-    /// The exception history, if it was fresh; newest first.
-    pub exceptions: Option<&'a [Failure]>,
+    /// The exception history, newest first.
+    pub exceptions: Seen<&'a [Failure]>,
     /// The history may have dropped entries.
     pub truncated: bool,
     /// The source's own now, raw ms.
     pub source_now: i64,
     /// The run has just ended as FAILED: its last failure is no restart.
     pub died: bool,
+    /// The run is RUNNING: no restart is pending.
+    pub running: bool,
 }
 
 /// What it added.
@@ -78,40 +95,62 @@ impl FailureCount {
 
     /// A run that began while its source was watched: everything counts.
     pub fn from_start() -> FailureCount {
-        FailureCount { from_start: true, restarts_base: Some(0), ..FailureCount::default() }
+        FailureCount {
+            restarts_base: Some(0),
+            restores_base: Some(0),
+            attempts_base: Some(0),
+            ..FailureCount::default()
+        }
     }
 
     /// Hears the witnesses of one poll.
     pub fn hear(&mut self, now: Ts, said: &Testimony<'_>) -> Added {
+        let before = (self.restarts, self.restores, self.exceptions);
+        if self.count_after.is_some_and(|after| said.source_now + CLOCK_STEP_MS < after) {
+            // The source's clock was set back: its times no longer tell old from new.
+            self.count_after = None;
+        }
+        self.hear_restarts(now, said.restarts);
+        self.hear_restores(said.restores);
         let mut times = Vec::new();
-        let mut gap = said.truncated;
-        if let Some(entries) = said.exceptions {
-            let oldest_known = entries.last().is_some_and(|e| self.is_known(e));
-            gap = said.truncated && !oldest_known;
-            times = self.take_exceptions(entries);
+        let mut attempts = None;
+        match &said.exceptions {
+            Seen::Fresh(entries) => {
+                self.hole |= said.truncated && !entries.iter().any(|e| self.is_known(e));
+                (self.read, self.unread) = (true, false);
+                (times, attempts) = self.take_exceptions(entries, said.rescaled);
+            }
+            Seen::Unknown => self.unread = true,
+            Seen::NotAsked | Seen::NotApplicable => {}
         }
-        let exact = said.exceptions.is_some() && !gap;
+        if before != (self.restarts, self.restores, self.exceptions) {
+            self.moved = Some(now);
+        }
         let mut total = self.total.max(self.exceptions);
-        let restarts = self.restarts_since_base(now, said.restarts, total);
-        let restores = self.restores_since_base(said.restores, total);
-        if exact && self.exceptions >= self.total {
-            // A complete history vouches for every failure: what the counters show beyond it were
-            // rescales, which restart a job without a failure.
-            self.absorb(restarts.unwrap_or(0), restores.unwrap_or(0), total);
-        } else if said.exceptions.is_some() || said.restarts.is_some() || said.restores.is_some() {
-            let last = i64::from(said.died && !exact);
-            let counted = restarts.map_or(0, |r| r + last).max(restores.map_or(0, |r| r + last));
+        if self.hole || self.unread || !self.read {
+            let last = i64::from(said.died);
+            let aligned = |value: Option<i64>, base: Option<i64>| Some(value? - base? + last);
+            let restarts = aligned(self.restarts, self.restarts_base);
+            let restores = aligned(self.restores, self.restores_base);
+            let counted = restarts.max(restores).max(attempts).unwrap_or(0);
             total = total.max(u64::try_from(counted).unwrap_or(0));
+        } else {
+            // What a counter showed before the history was read, and the history does not.
+            let explained = matches!(said.exceptions, Seen::Fresh(_));
+            if explained {
+                absorb(&mut self.restarts_base, before.0, total);
+                absorb(&mut self.restores_base, before.1, total);
+            }
         }
-        if said.died && total == 0 && !exact {
-            total = 1;
+        if said.died {
+            total = total.max(1);
         }
         let count = total - self.total;
         self.total = total;
-        if said.exceptions.is_some() && gap && self.exceptions < total {
-            // What the list has dropped will not come back: count on from here.
+        let quiet = self.moved.is_none_or(|at| now.0 - at.0 >= QUIET_MS);
+        if self.hole && quiet && said.running && said.restarts.is_some() {
+            self.hole = false;
             self.exceptions = total;
-            self.vouched_until = Some(said.source_now);
         }
         // Exceptions that only explain restarts counted before are not new failures.
         let keep = usize::try_from(count).unwrap_or(usize::MAX).min(times.len());
@@ -124,63 +163,73 @@ impl FailureCount {
             || self.known.contains(&(entry.at, task_hash(entry)))
     }
 
-    fn take_exceptions(&mut self, entries: &[Failure]) -> Vec<i64> {
-        let forgotten = match self.known.first() {
-            Some((at, _)) if self.known.len() >= MAX_KNOWN => *at,
-            _ => i64::MIN,
-        };
+    /// Counts new entries; returns their times, and how many failures the attempt numbers in the
+    /// list vouch for.
+    fn take_exceptions(&mut self, entries: &[Failure], rescaled: bool) -> (Vec<i64>, Option<i64>) {
         let mut times = Vec::new();
         for entry in entries.iter().rev() {
-            if entry.at < forgotten || self.is_known(entry) {
+            if self.known.contains(&(entry.at, task_hash(entry))) {
                 continue;
             }
-            self.known.insert((entry.at, task_hash(entry)));
-            if self.known.len() > MAX_KNOWN {
-                self.known.pop_first();
+            if self.is_known(entry) {
+                self.known.push((entry.at, task_hash(entry)));
+                continue;
             }
-            // A cached answer may bring late what the counters vouched for before.
-            if self.vouched_until.is_none_or(|until| entry.at > until) {
-                self.exceptions += 1;
-                times.push(entry.at);
+            if self.attempts_base.is_none()
+                && let Some(attempt) = attempt_of(entry)
+            {
+                let first = attempt - self.exceptions as i64;
+                // Attempts before the first listed entry may have been lost: a restart gives every
+                // task of its region a new attempt, and never more than one.
+                let restarts = self.restarts_base.filter(|_| !rescaled);
+                self.attempts_base = Some(restarts.map_or(first, |r| r.min(first)));
             }
+            self.known.push((entry.at, task_hash(entry)));
+            self.exceptions += 1;
+            times.push(entry.at);
         }
-        times
+        let keep = MAX_KNOWN.max(entries.len());
+        self.known.drain(..self.known.len().saturating_sub(keep));
+        let base = self.attempts_base;
+        let vouched = entries.iter().enumerate().filter_map(|(newer, entry)| {
+            // Attempts begin at 0; whatever is newer in the list came on top.
+            Some(attempt_of(entry)? + 1 - base? + newer as i64)
+        });
+        (times, vouched.max())
     }
 
-    fn restarts_since_base(&mut self, now: Ts, fresh: Option<i64>, total: u64) -> Option<i64> {
-        if let Some(value) = fresh {
-            // Lower than before: an older store answered (another JobManager); not a reset.
-            let value = self.restarts.map_or(value, |known| known.max(value));
-            self.restarts = Some(value);
-            if self.restarts_base.is_none() {
-                let first = *self.restarts_first.get_or_insert(now);
-                if now.0 - first.0 >= SETTLE_MS {
-                    self.restarts_base = Some(value - total as i64);
-                }
+    fn hear_restarts(&mut self, now: Ts, fresh: Option<i64>) {
+        let Some(value) = fresh else { return };
+        // Lower than before: an older store answered (another JobManager); not a reset.
+        let value = self.restarts.map_or(value, |known| known.max(value));
+        self.restarts = Some(value);
+        if self.restarts_base.is_none() {
+            let first = *self.restarts_first.get_or_insert(now);
+            if now.0 - first.0 >= SETTLE_MS {
+                // It is a poll late, so what it shows is what was counted up to the last poll.
+                self.restarts_base = Some(value - self.total as i64);
             }
         }
-        Some(self.restarts? - self.restarts_base?)
     }
 
-    fn restores_since_base(&mut self, fresh: Option<i64>, total: u64) -> Option<i64> {
-        let value = fresh?;
-        let base = *self.restores_base.get_or_insert(value - total as i64);
-        Some(value - base)
+    fn hear_restores(&mut self, fresh: Option<i64>) {
+        let Some(value) = fresh else { return };
+        self.restores = Some(self.restores.map_or(value, |known| known.max(value)));
+        let total = self.total as i64;
+        self.restores_base.get_or_insert(value - total);
     }
+}
 
-    fn absorb(&mut self, restarts: i64, restores: i64, total: u64) {
-        let total = total as i64;
-        if restarts > total
-            && let Some(base) = &mut self.restarts_base
-        {
-            *base += restarts - total;
-        }
-        if restores > total
-            && let Some(base) = &mut self.restores_base
-        {
-            *base += restores - total;
-        }
+fn absorb(base: &mut Option<i64>, counter: Option<i64>, total: u64) {
+    if let (Some(base), Some(counter)) = (base, counter) {
+        *base = (*base).max(counter - total as i64);
     }
+}
+
+/// The number in `slow-map (1/1) - execution #139`.
+fn attempt_of(entry: &Failure) -> Option<i64> {
+    let (_, number) = entry.task.as_deref()?.rsplit_once("execution #")?;
+    number.trim().parse().ok()
 }
 
 fn task_hash(entry: &Failure) -> u64 {

@@ -1,19 +1,22 @@
 //! A job under its stable identity: its runs, its failures across runs, its last checkpoint.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Run, Series, SourceTrack};
 use crate::model::{
-    Change, CheckpointRef, JobKey, JobState, Labels, RootCause, RunObservation, Seen, Snapshot,
-    Time, Ts,
+    Change, CheckpointRef, Completeness, JobKey, JobState, Labels, RootCause, RunId,
+    RunObservation, Seen, Snapshot, Time, Ts,
 };
 
 /// Runs remembered per job.
 const MAX_RUNS: usize = 8;
 /// Failure times remembered per job; rules cannot ask for more.
 pub const MAX_FAILURES: usize = 64;
+/// Failures further apart belong to different bouts.
+const BOUT: Duration = Duration::from_mins(30);
 /// What the lag series reaches back.
 const LAG_SPAN_MS: i64 = 3_600_000;
 /// A checkpoint path alone is written at most this often; every other change at once.
@@ -44,6 +47,9 @@ pub struct JobTrack {
     pub failure_times: VecDeque<Ts>,
     /// Distinct failures since it is watched.
     pub failures_total: u64,
+    /// The total before the present bout of failures: those with less than half an hour between.
+    #[serde(default)]
+    pub bout_base: u64,
     /// The newest cause: (raw source ms, cause).
     pub last_cause: Option<(i64, RootCause)>,
     /// The restart strategy gave up on the newest run.
@@ -94,6 +100,7 @@ impl JobTrack {
             runs: Vec::new(),
             failure_times: VecDeque::new(),
             failures_total: 0,
+            bout_base: 0,
             last_cause: None,
             gave_up: false,
             checkpoint: None,
@@ -120,7 +127,7 @@ impl JobTrack {
         first_look: bool,
     ) -> u64 {
         let source_now = source.source_now(time);
-        let before = self.total_of_runs();
+        let before = self.failures_total;
         let was = (self.missing_since, self.live_runs, self.healthy_since.is_some());
         self.last_seen = time.steady;
         self.missing_since = None;
@@ -130,13 +137,19 @@ impl JobTrack {
         for observation in seen {
             self.observe_run(time, source, source_now, observation, first_look);
         }
-        if snapshot.completeness == crate::model::Completeness::Complete {
-            // Runs Flink has forgotten: a terminal one keeps its state, a live one was superseded
-            // if another run of this job is there.
-            let newest_listed = self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).max();
-            self.runs.retain(|run| {
-                run.listed || (run.state.is_terminal() && newest_listed.as_ref() <= Some(&run.id))
-            });
+        // The same job id with a newer start is the same run under a new JobManager.
+        let listed: Vec<RunId> =
+            self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).collect();
+        self.runs.retain(|run| {
+            run.listed
+                || !listed
+                    .iter()
+                    .any(|l| l.job_id == run.id.job_id && l.start_time > run.id.start_time)
+        });
+        if snapshot.completeness == Completeness::Complete {
+            self.drop_forgotten(listed.iter().max());
+            let lost = self.current().is_some_and(|r| !r.listed && r.state.is_live());
+            self.missing_since = lost.then(|| was.0.unwrap_or(time.steady));
         }
         self.live_runs = self.runs.iter().filter(|r| r.listed && r.state.is_live()).count() as u32;
         self.healthy_since = match self.current() {
@@ -146,7 +159,7 @@ impl JobTrack {
         self.trim();
         let now_is = (self.missing_since, self.live_runs, self.healthy_since.is_some());
         self.dirty |= was != now_is;
-        self.total_of_runs().saturating_sub(before)
+        self.failures_total.saturating_sub(before)
     }
 
     fn observe_run(
@@ -159,22 +172,20 @@ impl JobTrack {
     ) {
         self.labels.clone_from(&seen.labels);
         self.flink_cluster.clone_from(&seen.flink_cluster);
-        let index = match self.runs.iter().position(|r| r.id == seen.run) {
-            Some(index) => index,
-            None => {
-                let before_first_look = source.first_look_source.filter(|first| {
-                    first_look || seen.run.start_time.saturating_add(1_000) < *first
-                });
-                self.runs.push(Run::new(seen, before_first_look));
-                self.runs.sort_by(|a, b| a.id.cmp(&b.id));
-                self.dirty = true;
-                self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
-            }
+        let index = if let Some(index) = self.runs.iter().position(|r| r.id == seen.run) {
+            index
+        } else {
+            let before_first_look = source
+                .first_look_source
+                .filter(|first| first_look || seen.run.start_time.saturating_add(1_000) < *first);
+            self.runs.push(Run::new(seen, before_first_look));
+            self.runs.sort_by(|a, b| a.id.cmp(&b.id));
+            self.dirty = true;
+            self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
         };
-        let restarts_before = self.runs[index].failures.total;
         let sighting = self.runs[index].observe(time, source_now, seen);
         self.dirty |= sighting.changed;
-        self.note_failures(time, source, restarts_before, &sighting.added);
+        self.note_failures(time, source, &sighting.added);
         if let Some((at, cause, gave_up)) = sighting.cause
             && self.last_cause.as_ref().is_none_or(|(known, _)| at >= *known)
         {
@@ -200,18 +211,15 @@ impl JobTrack {
         self.hear_lag(time, seen);
     }
 
-    fn note_failures(
-        &mut self,
-        time: Time,
-        source: &SourceTrack,
-        before: u64,
-        added: &super::failures::Added,
-    ) {
+    fn note_failures(&mut self, time: Time, source: &SourceTrack, added: &super::failures::Added) {
         if added.count == 0 {
             return;
         }
-        let _ = before;
         self.dirty = true;
+        let last = self.failure_times.back().copied();
+        if last.is_none_or(|at| time.steady.since(at) > BOUT) {
+            self.bout_base = self.failures_total;
+        }
         self.failures_total += added.count;
         // Failures no exception entry tells the time of happened since the last one that is known.
         let untimed = added.count.saturating_sub(added.times.len() as u64);
@@ -257,15 +265,21 @@ impl JobTrack {
         }
     }
 
+    /// Runs Flink does not list any more: a terminal one keeps its state unless a newer one is
+    /// there; a live one was superseded if another live or newer run is there, else it is lost.
+    fn drop_forgotten(&mut self, newest_listed: Option<&RunId>) {
+        let live_listed = self.runs.iter().any(|r| r.listed && r.state.is_live());
+        self.runs.retain(|run| {
+            let newest = newest_listed <= Some(&run.id);
+            run.listed || (newest && (run.state.is_terminal() || !live_listed))
+        });
+    }
+
     fn trim(&mut self) {
         while self.runs.len() > MAX_RUNS {
             let victim = self.runs.iter().position(|r| !r.state.is_live()).unwrap_or(0);
             self.runs.remove(victim);
         }
-    }
-
-    fn total_of_runs(&self) -> u64 {
-        self.failures_total
     }
 
     /// The run that counts: the newest live one, else the newest.
@@ -276,8 +290,10 @@ impl JobTrack {
 
     /// The job's state: of two live runs the worse one counts.
     pub fn state(&self) -> JobState {
-        let live = self.runs.iter().filter(|r| r.state.is_live()).map(|r| r.state);
-        live.max_by_key(|s| s.badness())
+        let live = || self.runs.iter().filter(|r| r.state.is_live());
+        let listed = live().filter(|r| r.listed).map(|r| r.state).max_by_key(|s| s.badness());
+        listed
+            .or_else(|| live().map(|r| r.state).max_by_key(|s| s.badness()))
             .or_else(|| self.runs.last().map(|r| r.state))
             .unwrap_or(JobState::Unknown)
     }

@@ -73,8 +73,11 @@ impl Tracker {
             .entry(snapshot.source.clone())
             .or_insert_with(|| SourceTrack::new(&snapshot.source));
         let mut folded = Folded { first_look: source.observe(time, snapshot), ..Folded::default() };
+        let moved = source.moved_row();
         if folded.first_look {
             folded.changes.push(source.row());
+        } else {
+            folded.changes.extend(moved);
         }
         if !matches!(snapshot.completeness, Completeness::Failed { .. }) {
             self.fold_runs(time, snapshot, &mut folded);
@@ -161,13 +164,17 @@ impl Tracker {
             .filter(|(_, job)| !names.contains(&job.source))
             .map(|(key, _)| key.clone())
             .collect();
+        let mut changes = Vec::new();
+        for name in self.sources.keys().filter(|name| !names.contains(*name)) {
+            // Should it come back, it is seen for the first time again.
+            changes.push(Change::Source { name: name.clone(), body: String::new() });
+        }
         self.sources.retain(|name, _| names.contains(name));
-        gone.into_iter()
-            .map(|key| {
-                self.jobs.remove(&key);
-                Change::ForgetJob { key: key.0 }
-            })
-            .collect()
+        changes.extend(gone.into_iter().map(|key| {
+            self.jobs.remove(&key);
+            Change::ForgetJob { key: key.0 }
+        }));
+        changes
     }
 
     fn keys_of(&self, source: &str) -> Vec<JobKey> {

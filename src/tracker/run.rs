@@ -57,7 +57,9 @@ impl Run {
             tasks: seen.tasks,
             end_time: seen.end_time,
             failures,
-            dead_at_first_look: first_look_source.is_some() && seen.state == JobState::Failed,
+            // Found later than at the first look, it may have died since: then that is news.
+            dead_at_first_look: seen.state == JobState::Failed
+                && first_look_source.is_some_and(|first| seen.end_time.is_none_or(|e| e <= first)),
             checkpoints: CheckpointTrack::default(),
             restarts: None,
             ui_url: seen.ui_url.clone(),
@@ -67,8 +69,10 @@ impl Run {
 
     /// Takes in a sighting.
     pub fn observe(&mut self, time: Time, source_now: i64, seen: &RunObservation) -> Sighting {
-        let mut sighting = Sighting::default();
-        sighting.changed = self.state != seen.state || self.ui_url != seen.ui_url;
+        let mut sighting = Sighting {
+            changed: self.state != seen.state || self.ui_url != seen.ui_url,
+            ..Sighting::default()
+        };
         self.state = seen.state;
         self.tasks = seen.tasks;
         self.end_time = seen.end_time;
@@ -91,11 +95,18 @@ impl Run {
                 let rescales = c.rescales.unwrap_or(0);
                 c.restarts.map(|r| r.saturating_sub(rescales) as i64)
             }),
+            rescaled: counters.is_some_and(|c| c.rescales.unwrap_or(0) > 0),
             restores: stats.and_then(|s| s.restored).map(|r| r as i64),
-            exceptions: seen.failures.fresh().map(Vec::as_slice),
+            exceptions: match &seen.failures {
+                Seen::Fresh(list) => Seen::Fresh(list.as_slice()),
+                Seen::Unknown => Seen::Unknown,
+                Seen::NotAsked => Seen::NotAsked,
+                Seen::NotApplicable => Seen::NotApplicable,
+            },
             truncated: seen.failures_truncated,
             source_now,
             died: self.state == JobState::Failed && !self.dead_at_first_look,
+            running: self.state == JobState::Running,
         };
         let before = self.failures.clone();
         sighting.added = self.failures.hear(time.steady, &said);

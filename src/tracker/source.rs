@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Change, ClusterObservation, Completeness, Snapshot, Time, Ts};
 
+/// A clock that moved by less is not written down again.
+const OFFSET_ROW_MS: u64 = 5_000;
+
 /// A source as of its last poll.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SourceTrack {
@@ -18,6 +21,9 @@ pub struct SourceTrack {
     /// Last successful look.
     #[serde(skip)]
     pub last_success: Option<Time>,
+    /// Last complete look.
+    #[serde(skip)]
+    pub last_complete: Option<Time>,
     /// Since when every look has failed.
     #[serde(skip)]
     pub failing_since: Option<Time>,
@@ -34,8 +40,10 @@ pub struct SourceTrack {
     #[serde(skip)]
     pub version: Option<String>,
     /// Source clock minus Weir's, in ms.
-    #[serde(skip)]
     pub offset_ms: Option<i64>,
+    /// The offset that was last written.
+    #[serde(skip)]
+    offset_written: Option<i64>,
     /// Its Flink clusters.
     #[serde(skip)]
     pub clusters: Vec<ClusterObservation>,
@@ -70,12 +78,14 @@ impl SourceTrack {
             first_look: None,
             first_look_source: None,
             last_success: None,
+            last_complete: None,
             failing_since: None,
             error: None,
             starting: false,
             frozen: false,
             version: None,
             offset_ms: None,
+            offset_written: None,
             clusters: Vec::new(),
             emptied: BTreeMap::new(),
             polls: PollStats::default(),
@@ -99,6 +109,9 @@ impl SourceTrack {
         self.error = None;
         self.starting = false;
         self.last_success = Some(time);
+        if snapshot.completeness == Completeness::Complete {
+            self.last_complete = Some(time);
+        }
         self.frozen = snapshot.metrics_frozen;
         self.clusters.clone_from(&snapshot.clusters);
         if snapshot.version.is_some() {
@@ -140,7 +153,14 @@ impl SourceTrack {
         self.emptied = clusters.collect();
     }
 
-    pub(super) fn row(&self) -> Change {
+    /// The row, if the clock moved so far that ages would be wrong without it after a restart.
+    pub(super) fn moved_row(&mut self) -> Option<Change> {
+        let off = self.offset_ms?.abs_diff(self.offset_written.unwrap_or(0));
+        (off > OFFSET_ROW_MS).then(|| self.row())
+    }
+
+    pub(super) fn row(&mut self) -> Change {
+        self.offset_written = self.offset_ms;
         Change::Source {
             name: self.name.clone(),
             body: serde_json::to_string(self).unwrap_or_default(),

@@ -5,9 +5,11 @@
 #[expect(dead_code, unreachable_pub, reason = "each binary uses a part of the test bed")]
 mod testbed;
 
+mod architecture;
 mod flink_source;
 mod flink_testbed;
 mod grafana;
 mod main_road;
 mod standins;
+mod story;
 mod web_api;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::testbed::control::Control;
 use crate::testbed::feishu::{Bot, Feishu};
-use crate::testbed::flink::{Flink, FlinkOptions};
+use crate::testbed::flink::{Flink, FlinkOptions, release};
 use crate::testbed::job::{JobSpec, RestartStrategy};
 use crate::testbed::smtp::{Smtp, SmtpOptions, SmtpTls};
 use crate::testbed::webhook::{Webhook, WebhookOptions};
@@ -79,7 +79,10 @@ receivers:
     fn heard(&self) -> Vec<(&'static str, Vec<String>)> {
         let mails = self.smtp.mails();
         vec![
-            ("feishu", self.feishu.accepted().iter().map(|r| r.text()).collect()),
+            (
+                "feishu",
+                self.feishu.accepted().iter().map(crate::testbed::feishu::Received::text).collect(),
+            ),
             ("webhook", self.webhook.accepted().into_iter().map(|r| r.raw).collect()),
             ("email", mails.into_iter().map(|m| m.text.unwrap_or_default()).collect()),
         ]
@@ -185,10 +188,10 @@ async fn one_episode(version: &str, poll: &str, delay: Duration, kill: bool) -> 
 
 #[tokio::test]
 async fn a_crash_loop_on_flink_1_is_told_once_though_weir_is_killed() -> Result<()> {
-    one_episode("1.20.5", "1s", Duration::from_secs(2), true).await
+    one_episode(&release("1.20.5"), "1s", Duration::from_secs(2), true).await
 }
 
 #[tokio::test]
 async fn restarts_faster_than_the_poll_on_flink_2_are_all_counted() -> Result<()> {
-    one_episode("2.2.1", "5s", Duration::from_millis(200), false).await
+    one_episode(&release("2.2.1"), "5s", Duration::from_millis(200), false).await
 }

@@ -2,6 +2,7 @@
 //!
 //! No Flink mirror keeps old releases at a stable address; the package registry does.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ const PACKAGE: &str = "apache-flink-libraries";
 
 /// Per attempt; a slow line gets several, since what arrived whole is kept.
 const DOWNLOAD_LIMIT: Duration = Duration::from_mins(30);
+
+/// How large the archives are.
+const SIZE: &str = "230 to 330 MB";
+
+/// Time between two lines about a download.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// The folder with the jars of a Flink release, downloaded on first use (230 to 330 MB).
 ///
@@ -67,7 +74,7 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
         Some(digest) => (format!(" --hash=sha256:{digest}"), ""),
         None => (String::new(), ", whose digest is NOT pinned: only pip's own check protects it"),
     };
-    tools::note(&format!("downloading {PACKAGE} {version}{warning}"));
+    tools::note(&format!("downloading Flink {version}, {SIZE}, once{warning} …"));
     let requirements = partial.join("requirements.txt");
     std::fs::write(&requirements, format!("{PACKAGE}=={version}{pin}\n"))
         .with_context(|| format!("cannot write {}", requirements.display()))?;
@@ -76,8 +83,14 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
     args.extend(["--disable-pip-version-check".to_owned(), "--dest".to_owned()]);
     args.push(incoming.display().to_string());
     args.extend(["--requirement".to_owned(), requirements.display().to_string()]);
-    tokio::time::timeout(DOWNLOAD_LIMIT, tools::run("python3", &args))
-        .await
+    // pip fills a file in its temporary folder, which so tells how far it is.
+    let env = [("TMPDIR", incoming.as_os_str())];
+    let fetching = tokio::time::timeout(DOWNLOAD_LIMIT, tools::run_with("python3", &args, &env));
+    let fetched = tokio::select! {
+        fetched = fetching => fetched,
+        never = tell_progress(version, &incoming) => match never {},
+    };
+    fetched
         .with_context(|| format!("{PACKAGE} {version} did not arrive in {DOWNLOAD_LIMIT:?}"))?
         .with_context(|| format!("cannot download {PACKAGE} {version}"))?;
     let fetched = find_archive(&incoming)
@@ -87,12 +100,38 @@ async fn download(version: &str, pinned: Option<&str>, partial: &Path) -> Result
     Ok(archive)
 }
 
+async fn tell_progress(version: &str, folder: &Path) -> Infallible {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(PROGRESS).await;
+        let size = largest_archive(folder);
+        let doing = if size > before { "so far" } else { "here, being checked" };
+        before = size;
+        tools::note(&format!("Flink {version}: {} MB {doing}", size / 1_000_000));
+    }
+}
+
+/// Size of the largest archive below a folder: pip unpacks others beside it.
+fn largest_archive(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => largest_archive(&entry.path()),
+        Ok(meta) if is_archive(&entry.path()) => meta.len(),
+        _ => 0,
+    });
+    sizes.max().unwrap_or(0)
+}
+
+fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz" || extension == "whl")
+}
+
 fn find_archive(folder: &Path) -> Option<PathBuf> {
     let files = std::fs::read_dir(folder).ok()?;
-    files.filter_map(Result::ok).map(|entry| entry.path()).find(|path| {
-        path.is_file()
-            && path.extension().is_some_and(|extension| extension == "gz" || extension == "whl")
-    })
+    files
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.is_file() && is_archive(path))
 }
 
 async fn unpack(archive: &Path, pinned: Option<&str>, target: &Path) -> Result<()> {

@@ -40,10 +40,14 @@ pub(crate) struct FlinkOptions {
 
 impl Default for FlinkOptions {
     fn default() -> Self {
-        let chosen = std::env::var_os("WEIR_TESTBED_FLINK");
-        let chosen = chosen.map(|version| version.to_string_lossy().into_owned());
-        Self::version(chosen.as_deref().unwrap_or(DEFAULT_VERSION))
+        Self::version(&release(DEFAULT_VERSION))
     }
+}
+
+/// The release `WEIR_TESTBED_FLINK` names, or else this one.
+pub(crate) fn release(otherwise: &str) -> String {
+    let chosen = std::env::var_os("WEIR_TESTBED_FLINK");
+    chosen.map_or_else(|| otherwise.to_owned(), |version| version.to_string_lossy().into_owned())
 }
 
 impl FlinkOptions {

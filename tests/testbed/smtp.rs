@@ -16,7 +16,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::inbox::Inbox;
-use super::smtp_env::{leashed, python_with, works};
+use super::python::python_with;
+use super::smtp_env::{leashed, works};
 
 /// How the connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -14,8 +14,20 @@ use tokio::process::Command;
 /// # Errors
 /// When the program is missing (with the package that has it) or fails (with its last words).
 pub(crate) async fn run<S: AsRef<OsStr>>(program: &str, args: &[S]) -> Result<String> {
+    run_with(program, args, &[]).await
+}
+
+/// The same with variables added to the environment.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn run_with<S: AsRef<OsStr>>(
+    program: &str,
+    args: &[S],
+    env: &[(&str, &OsStr)],
+) -> Result<String> {
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| cannot_start(program, &error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

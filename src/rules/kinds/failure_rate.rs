@@ -27,7 +27,7 @@ pub struct FailureRate {
 }
 
 /// Quiet shorter than this is never believed.
-const LEAST_QUIET: Duration = Duration::from_secs(60);
+const LEAST_QUIET: Duration = Duration::from_mins(1);
 
 impl FailureRate {
     /// Whether failures at these times (oldest first) make it true at `now`.

@@ -39,7 +39,7 @@ impl Span {
         let rest = Duration::try_from(rest).map_err(|_| bad())?;
         let days = days.checked_mul(86_400).map(Duration::from_secs).ok_or_else(bad)?;
         let total = days.checked_add(rest).ok_or_else(bad)?;
-        if total > Duration::from_secs(10 * 366 * 86_400) {
+        if total > Duration::from_hours(10 * 366 * 24) {
             return Err(format!("`{text}` is longer than ten years"));
         }
         Ok(Span(total))

@@ -73,7 +73,6 @@ async fn a_second_opener_is_told_the_pid_of_the_first() {
 
 /// The other process of the test below; does nothing when it is run by itself.
 #[tokio::test]
-#[ignore = "started by a_killed_process_frees_its_lock"]
 async fn holder() {
     if !Path::new("hold").exists() {
         return;
@@ -89,7 +88,7 @@ async fn a_killed_process_frees_its_lock() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("hold"), "").unwrap();
     let mut holder = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--nocapture", "--exact", "store::sqlite::tests::holder"])
+        .args(["--nocapture", "--exact", "store::sqlite::tests::holder"])
         .current_dir(dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,0 +1,48 @@
+# Everything sets itself up: Rust, a JDK 17 and Python 3 with pip are all it needs.
+# Downloads (Flink, a mail server) are kept in .cache/ and verified.
+
+CARGO ?= cargo
+# Further releases of Flink for `make e2e`.
+E2E_FLINKS ?= 1.17.2 2.3.0
+# For the demo, such as ARGS="--flink 2.2.1 --language zh --for 3m".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test e2e bench lint fmt clean-cache
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build weir for use: target/release/weir
+	@$(CARGO) build --release --quiet --locked
+	@ls -l target/release/weir
+
+demo: ## A real Flink, four jobs, and what people hear of them (Ctrl-C ends it)
+	@echo "building Weir and the demo (the first time takes some minutes) …"
+	@$(CARGO) build --quiet --locked --bin weir --example demo
+	@$(CARGO) run --quiet --locked --example demo -- $(ARGS)
+
+test: ## Everything: unit tests, and tests against a real Flink, mail server and stand-ins
+	@echo "building the tests (the first time takes some minutes) …"
+	@$(CARGO) test --quiet --locked --no-run
+	@$(CARGO) test --quiet --locked
+
+e2e: ## The main road again on further releases of Flink
+	@set -e; for version in $(E2E_FLINKS); do \
+		echo "the main road on Flink $$version"; \
+		WEIR_TESTBED_FLINK=$$version $(CARGO) test --quiet --locked --test it main_road; \
+	done
+
+bench: ## What Weir costs and how fast it tells; prints a table
+	@$(CARGO) bench --quiet --locked --bench fleet
+
+lint: ## Format, lints and documentation, with warnings denied
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps
+
+fmt: ## Format the code
+	@$(CARGO) fmt
+
+clean-cache: ## Remove what the tests and the demo downloaded
+	@rm -rf .cache

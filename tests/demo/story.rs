@@ -1,0 +1,186 @@
+//! What happens to the four jobs, and what is seen of it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::LOOK;
+use crate::ledger::{Account, Truth, card};
+use crate::screen::Screen;
+use crate::stage::{MAILBOX, Stage};
+use crate::testbed::time;
+
+/// Each attempt of the crash-looping job lives so long.
+const LIFE: Duration = Duration::from_secs(3);
+/// Somebody mends the dead job's input and starts it again so long after its death.
+const MENDING: Duration = Duration::from_secs(20);
+/// The checkpoint storage has space again after so long.
+const STORAGE: Duration = Duration::from_secs(75);
+/// The backlog grows by so much a second.
+const FALLING_BEHIND: u64 = 2_000;
+/// Time between two lines that sum up.
+const SUMMARY: Duration = Duration::from_secs(30);
+
+pub(crate) struct Story<'a> {
+    stage: &'a Stage,
+    screen: &'a Screen,
+    started: Instant,
+    summed_up: Instant,
+    truth: Truth,
+    died: Option<Instant>,
+    again: bool,
+    storage_mended: bool,
+    cards: usize,
+    mails: usize,
+}
+
+impl<'a> Story<'a> {
+    pub(crate) fn new(stage: &'a Stage, screen: &'a Screen) -> Story<'a> {
+        Story {
+            stage,
+            screen,
+            started: time::now(),
+            summed_up: time::now(),
+            truth: Truth::default(),
+            died: None,
+            again: false,
+            storage_mended: false,
+            cards: 0,
+            mails: 0,
+        }
+    }
+
+    /// Plays until `length` is over, or for ever.
+    ///
+    /// # Errors
+    /// When a job cannot be ordered to fail or to be well.
+    pub(crate) async fn play(&mut self, length: Option<Duration>) -> Result<()> {
+        self.started = time::now();
+        self.summed_up = self.started;
+        self.screen.start_clock();
+        let jobs = self.stage.jobs();
+        jobs.crashing.control.crash_on(LIFE)?;
+        jobs.stuck.control.fail_checkpoints(true)?;
+        self.screen.aside("the trouble begins");
+        while !self.screen.broken() && length.is_none_or(|l| time::since(self.started) < l) {
+            self.grow_backlog()?;
+            self.see_failures()?;
+            self.see_checkpoints().await?;
+            self.see_death().await?;
+            self.mend().await?;
+            self.see_messages();
+            self.sum_up().await;
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// How it stands.
+    pub(crate) async fn summary(&mut self) -> String {
+        self.see_messages();
+        Account::of(self.stage).await.table(self.truth)
+    }
+
+    fn grow_backlog(&mut self) -> Result<()> {
+        let backlog = time::since(self.started).as_secs() * FALLING_BEHIND;
+        if backlog != self.truth.backlog {
+            self.stage.jobs().lagging.control.set_backlog(backlog)?;
+            self.truth.backlog = backlog;
+        }
+        Ok(())
+    }
+
+    fn see_failures(&mut self) -> Result<()> {
+        let job = &self.stage.jobs().crashing;
+        let failures = job.control.failures()?;
+        for number in self.truth.failures + 1..=failures {
+            let name = job.name;
+            self.screen
+                .came_in(&format!("{name} crashes: failure {number}, it restarts by itself"));
+        }
+        self.truth.failures = failures;
+        Ok(())
+    }
+
+    async fn see_checkpoints(&mut self) -> Result<()> {
+        let job = &self.stage.jobs().stuck;
+        let Ok(checkpoints) = self.stage.flink().rest().checkpoints(&job.id).await else {
+            return Ok(());
+        };
+        let failed = checkpoints["counts"]["failed"].as_u64().unwrap_or(0);
+        for number in self.truth.failed_checkpoints + 1..=failed {
+            // The job still says RUNNING: this is what nobody sees.
+            self.screen.came_in(&format!("{}: checkpoint fails, {number} so far", job.name));
+        }
+        self.truth.failed_checkpoints = failed;
+        if !self.storage_mended && time::since(self.started) >= STORAGE {
+            self.storage_mended = true;
+            job.control.fail_checkpoints(false)?;
+            self.screen.aside("somebody makes space on the checkpoint storage");
+        }
+        Ok(())
+    }
+
+    async fn see_death(&mut self) -> Result<()> {
+        let job = &self.stage.jobs().crashing;
+        if self.died.is_none()
+            && self.truth.failures >= 8
+            && self.stage.flink().job_state(&job.id).await.is_ok_and(|state| state == "FAILED")
+        {
+            self.died = Some(time::now());
+            self.screen.came_in(&format!("{} is FAILED: Flink gives up on it", job.name));
+        }
+        Ok(())
+    }
+
+    async fn mend(&mut self) -> Result<()> {
+        let job = &self.stage.jobs().crashing;
+        if !self.again && self.died.is_some_and(|at| time::since(at) >= MENDING) {
+            self.again = true;
+            job.control.crash_off()?;
+            self.stage.start_again(job).await?;
+            let text = "somebody skips the bad record and starts the job from its last checkpoint";
+            self.screen.aside(&format!("{}: {text}", job.name));
+        }
+        Ok(())
+    }
+
+    fn see_messages(&mut self) {
+        for received in self.stage.feishu().accepted().iter().skip(self.cards) {
+            self.screen.went_out("Feishu card", &card(received));
+            self.cards += 1;
+        }
+        for mail in self.stage.smtp().mails().iter().skip(self.mails) {
+            let subject = mail.header("subject").unwrap_or("no subject");
+            self.screen.went_out(&format!("mail to {MAILBOX}: {subject}"), &[]);
+            self.mails += 1;
+        }
+    }
+
+    async fn sum_up(&mut self) {
+        if time::since(self.summed_up) >= SUMMARY {
+            self.summed_up = time::now();
+            let line = Account::of(self.stage).await.line(self.truth);
+            self.screen.aside(&line);
+            if self.over() {
+                self.screen.aside("the story is told; the pages stay up until Ctrl-C");
+            }
+        } else {
+            self.screen.progress(&self.what_next());
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.again && self.storage_mended && self.cards >= 6
+    }
+
+    fn what_next(&self) -> String {
+        let next = match (self.died, self.again) {
+            _ if self.over() => "Ctrl-C ends it",
+            (None, _) => "the crash loop goes on until Flink gives up",
+            (Some(_), false) => "the dead job waits for somebody",
+            (Some(_), true) => "well again, to be believed after a quiet minute",
+        };
+        format!("{} cards, {} mails so far · {next}", self.cards, self.mails)
+    }
+}

@@ -1,0 +1,353 @@
+//! The engine between a world and a vendor, with a store that survives what the process does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use weir::engine::{Effect, Engine, EngineSettings, Input};
+use weir::model::*;
+use weir::notify::{
+    Budget, ChannelPlan, Compose, Composed, Composers, GroupBy, Language, MessageView,
+    ReceiverPlan, Route, Settings, Storm,
+};
+use weir::rules::{LabelBook, RuleSet, RuleSource, SHIPPED, parse};
+
+use super::world::World;
+
+/// What a message says: (incident, reason) of those named, how many were only counted.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Text {
+    pub(super) named: Vec<(u64, NoticeReason)>,
+    pub(super) subjects: Vec<String>,
+    pub(super) counted: usize,
+    pub(super) occurrences: Vec<u64>,
+}
+
+/// Names at most so many.
+struct Plain(usize);
+
+impl Compose for Plain {
+    fn compose(&self, view: &MessageView) -> Composed {
+        let named = view.items.len().min(self.0);
+        let items = &view.items[..named];
+        let text = Text {
+            named: items.iter().map(|i| (i.incident.id, i.reason)).collect(),
+            subjects: items.iter().map(|i| i.name.clone()).collect(),
+            counted: view.items.len() - named,
+            occurrences: items.iter().map(|i| i.incident.occurrences).collect(),
+        };
+        let body = serde_json::to_string(&text).unwrap();
+        Composed { frozen: Frozen { body, title: String::new() }, named }
+    }
+}
+
+/// One message as the vendor took it.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    pub(super) at: i64,
+    pub(super) channel: String,
+    pub(super) id: u64,
+    pub(super) kind: MessageKind,
+    pub(super) text: Text,
+}
+
+/// What was committed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept {
+    sources: BTreeMap<String, String>,
+    jobs: BTreeMap<String, String>,
+    alerts: BTreeMap<(Subject, RuleId), Alert>,
+    pub(super) incidents: BTreeMap<u64, Incident>,
+    pub(super) notices: BTreeMap<u64, Notice>,
+    pub(super) messages: BTreeMap<u64, Message>,
+    attempts: Vec<Attempt>,
+}
+
+impl Kept {
+    fn apply(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Source { name, body } => drop(self.sources.insert(name, body)),
+                Change::Job { key, body } => drop(self.jobs.insert(key, body)),
+                Change::ForgetJob { key } => drop(self.jobs.remove(&key)),
+                Change::Alert(a) => {
+                    self.alerts.insert((a.subject.clone(), a.rule.clone()), *a);
+                }
+                Change::ForgetAlert { rule, subject } => drop(self.alerts.remove(&(subject, rule))),
+                Change::Incident(i) => drop(self.incidents.insert(i.id, *i)),
+                Change::Notice(n) => drop(self.notices.insert(n.id, *n)),
+                Change::Message(m) => drop(self.messages.insert(m.id, *m)),
+                Change::Attempt(a) => self.attempts.push(a),
+                Change::Event { .. } | Change::Meta { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn load(&self) -> Loaded {
+        Loaded {
+            installation: "w".to_owned(),
+            sources: self.sources.clone().into_iter().collect(),
+            jobs: self.jobs.clone().into_iter().collect(),
+            alerts: self.alerts.values().cloned().collect(),
+            incidents: self.incidents.values().cloned().collect(),
+            notices: self.notices.values().cloned().collect(),
+            messages: self.messages.values().cloned().collect(),
+            attempts: self.attempts.clone(),
+            meta: Vec::new(),
+            max_incident: self.incidents.keys().last().copied().unwrap_or(0),
+            max_notice: self.notices.keys().last().copied().unwrap_or(0),
+            max_message: self.messages.keys().last().copied().unwrap_or(0),
+        }
+    }
+}
+
+/// How far a turn gets before the process is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kill {
+    BeforeCommit,
+    BeforeSend,
+    AfterSend,
+}
+
+/// How the story is set up.
+#[derive(Debug, Clone)]
+pub(super) struct Setup {
+    pub(super) poll_ms: i64,
+    pub(super) group_wait_ms: u64,
+    pub(super) hold_ms: u64,
+    pub(super) budget: Option<Budget>,
+    pub(super) names: usize,
+    /// Every job is its own group, and no number of them is a storm.
+    pub(super) apart: bool,
+    /// This rule has left the rule files.
+    pub(super) without: Option<&'static str>,
+    /// The second channel is configured.
+    pub(super) mail: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup {
+            poll_ms: 10_000,
+            group_wait_ms: 30_000,
+            hold_ms: 0,
+            budget: None,
+            names: 1_000,
+            apart: false,
+            without: None,
+            mail: true,
+        }
+    }
+}
+
+/// The whole.
+pub(super) struct Bench {
+    pub(super) setup: Setup,
+    pub(super) worlds: Vec<World>,
+    engine: Engine,
+    pub(super) kept: Kept,
+    pub(super) received: Vec<Received>,
+    /// Answers on their way: (when, message, outcome).
+    answers: Vec<(i64, u64, SendOutcome)>,
+    deadline: Option<i64>,
+    next_poll: Vec<i64>,
+    pub(super) turns: u64,
+    /// What the next turns die of.
+    pub(super) kills: BTreeMap<u64, Kill>,
+    /// How a vendor answers.
+    pub(super) answer: fn(&Message) -> SendOutcome,
+    /// Everything every step said, for comparison.
+    pub(super) journal: Option<String>,
+}
+
+fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Composers) {
+    let channel = |name: &str, per_incident| ChannelPlan {
+        id: ChannelId { receiver: "team".to_owned(), channel: name.to_owned() },
+        kind: name.to_owned(),
+        endpoint: name.to_owned(),
+        budgets: setup.budget.into_iter().collect(),
+        send_resolved: true,
+        per_incident,
+    };
+    let mut channels = vec![channel("bot", false)];
+    if setup.mail {
+        channels.push(channel("mail", true));
+    }
+    let composer = Arc::new(Plain(setup.names));
+    let composers = channels
+        .iter()
+        .map(|c| (c.id.clone(), Arc::clone(&composer) as Arc<dyn Compose>))
+        .collect();
+    let receiver = ReceiverPlan {
+        storm: None,
+        name: "team".to_owned(),
+        language: Language::En,
+        zone: TimeZone::UTC,
+        shadow: false,
+        channels,
+    };
+    let route = Route {
+        id: "0".to_owned(),
+        receiver: "team".to_owned(),
+        matchers: Vec::new(),
+        continues: false,
+        group_by: if setup.apart {
+            GroupBy::All
+        } else {
+            GroupBy::Labels(vec!["cluster".to_owned()])
+        },
+        group_wait: Duration::from_millis(setup.group_wait_ms),
+        group_interval: Duration::from_mins(5),
+        repeat_interval: Duration::from_hours(4),
+        routes: Vec::new(),
+    };
+    let settings = EngineSettings {
+        sources: worlds.iter().map(|w| (w.source.clone(), "flink".to_owned())).collect(),
+        incidents: weir::incidents::Settings::default(),
+        notify: Settings {
+            receivers: BTreeMap::from([("team".to_owned(), receiver)]),
+            route,
+            storm: if setup.apart {
+                Storm { incidents: 10_000, ..Storm::default() }
+            } else {
+                Storm::default()
+            },
+            external_url: None,
+        },
+        labels: LabelBook::default(),
+        failing_after: Duration::from_mins(5),
+    };
+    let files: Vec<_> = SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
+    let mut rules = parse(&files).unwrap();
+    rules.rules.retain(|r| Some(r.id.alert.as_str()) != setup.without);
+    for rule in &mut rules.rules {
+        rule.hold = rule.hold.max(Duration::from_millis(setup.hold_ms));
+    }
+    (settings, rules, composers)
+}
+
+impl Bench {
+    pub(super) fn new(setup: Setup, worlds: Vec<World>) -> Bench {
+        let (settings, rules, composers) = settings(&setup, &worlds);
+        let kept = Kept::default();
+        Bench {
+            engine: Engine::new(settings, rules, composers, &kept.load()),
+            next_poll: vec![0; worlds.len()],
+            setup,
+            worlds,
+            kept,
+            received: Vec::new(),
+            answers: Vec::new(),
+            deadline: None,
+            turns: 0,
+            kills: BTreeMap::new(),
+            answer: |_| SendOutcome::Delivered,
+            journal: None,
+        }
+    }
+
+    /// Polls begin at this time, a little apart.
+    pub(super) fn begin(&mut self, start: i64) {
+        for (n, at) in self.next_poll.iter_mut().enumerate() {
+            *at = start + n as i64 * 7 % 1_000;
+        }
+    }
+
+    /// Lets virtual time pass until `end`.
+    pub(super) fn run(&mut self, end: i64) {
+        loop {
+            let poll = self.next_poll.iter().copied().min().unwrap_or(i64::MAX);
+            let answer = self.answers.iter().map(|a| a.0).min().unwrap_or(i64::MAX);
+            let now = poll.min(answer).min(self.deadline.unwrap_or(i64::MAX));
+            if now > end {
+                return;
+            }
+            let input = if answer == now {
+                let index = self.answers.iter().position(|a| a.0 == now).unwrap();
+                let (_, message, outcome) = self.answers.remove(index);
+                Input::Delivery { message, outcome }
+            } else if poll == now {
+                let index = self.next_poll.iter().position(|p| *p == now).unwrap();
+                self.next_poll[index] = now + self.setup.poll_ms;
+                Input::Snapshot(Box::new(self.worlds[index].poll(now)))
+            } else {
+                self.deadline = None;
+                Input::Deadline
+            };
+            self.turn(now, input);
+        }
+    }
+
+    fn turn(&mut self, now: i64, input: Input) {
+        self.turns += 1;
+        assert!(self.turns < 3_000_000, "the engine wakes itself without end");
+        let kill = self.kills.remove(&self.turns);
+        let effects = self.engine.step(Time::at(now), input);
+        if let Some(journal) = &mut self.journal {
+            for effect in &effects {
+                if !matches!(effect, Effect::Publish(_)) {
+                    journal.push_str(&format!("{now} {effect:?}\n"));
+                }
+            }
+        }
+        for effect in effects {
+            match effect {
+                Effect::Persist(_) if kill == Some(Kill::BeforeCommit) => break,
+                Effect::Persist(changes) => self.kept.apply(changes),
+                Effect::Send(_) if kill == Some(Kill::BeforeSend) => break,
+                Effect::Send(message) => {
+                    let outcome = (self.answer)(&message);
+                    if outcome == SendOutcome::Delivered {
+                        self.received.push(Received {
+                            at: now,
+                            channel: message.to.channel.clone(),
+                            id: message.id,
+                            kind: message.kind,
+                            text: serde_json::from_str(&message.frozen.body).unwrap(),
+                        });
+                    }
+                    self.answers.push((now + 300, message.id, outcome));
+                }
+                Effect::Publish(_) => {}
+                Effect::Deadline(at) => {
+                    assert!(at.0 > now, "a deadline in the past");
+                    self.deadline = Some(at.0);
+                }
+            }
+        }
+        if kill.is_some() {
+            self.restart(now);
+        }
+    }
+
+    /// A new process over what was committed.
+    pub(super) fn restart(&mut self, now: i64) {
+        let (settings, rules, composers) = settings(&self.setup, &self.worlds);
+        self.engine = Engine::new(settings, rules, composers, &self.kept.load());
+        self.answers.clear();
+        self.deadline = Some(now + 1);
+        for world in &mut self.worlds {
+            world.forget();
+        }
+    }
+
+    /// Messages a channel took, each once, in order.
+    pub(super) fn told(&self, channel: &str) -> Vec<&Received> {
+        let mut seen = BTreeSet::new();
+        self.received.iter().filter(|r| r.channel == channel && seen.insert(r.id)).collect()
+    }
+
+    /// How often a channel was told something of any incident.
+    pub(super) fn count(&self, channel: &str, reason: NoticeReason) -> usize {
+        let texts = self.told(channel).into_iter().flat_map(|r| r.text.named.clone());
+        texts.filter(|(_, r)| *r == reason).count()
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+/// Both channels.
+pub(super) const CHANNELS: [&str; 2] = ["bot", "mail"];
