@@ -9,4 +9,4 @@ mod view;
 
 pub use run::{Health, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
-pub use view::{ChannelView, JobView, RuleView, SourceView, View};
+pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

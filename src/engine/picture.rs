@@ -75,13 +75,16 @@ impl Picture {
                 polls_failed: source.polls.failed,
             },
         );
-        view.jobs.retain(|key, job| job.source != name || tracker.job(key).is_some());
         for key in jobs {
             let Some(facts) = tracker.job_facts(key, time) else { continue };
             let next = job_view(key, &facts, view.jobs.get(key), rules);
             if view.jobs.get(key).is_none_or(|known| **known != next) {
-                view.jobs.insert(key.clone(), Arc::new(next));
+                view.jobs.insert(Arc::new(next));
             }
+        }
+        // Only a job that was forgotten leaves more here than there are.
+        if view.jobs.len() > tracker.job_count() {
+            view.jobs.retain(|job| job.source != name || tracker.job(&job.key).is_some());
         }
     }
 
@@ -106,7 +109,7 @@ impl Picture {
                 .jobs()
                 .filter_map(|(key, _)| Some((key.clone(), tracker.job_facts(key, time)?)));
             for (key, facts) in known {
-                view.jobs.insert(key.clone(), Arc::new(job_view(&key, &facts, None, rules)));
+                view.jobs.insert(Arc::new(job_view(&key, &facts, None, rules)));
             }
         }
         let mut alerts_changed = first;

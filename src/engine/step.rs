@@ -217,7 +217,7 @@ impl Engine {
             Some(looks) => looks.into_iter().max(),
             None => Some(started + FIRST_LOOKS_WITHIN),
         };
-        let jobs = self.tracker.jobs().count();
+        let jobs = self.tracker.job_count();
         self.pipeline.set_first_look_ready(ready, jobs);
     }
 

@@ -13,7 +13,7 @@ pub struct View {
     /// When it was taken.
     pub at: Option<Time>,
     /// Jobs by key.
-    pub jobs: BTreeMap<JobKey, Arc<JobView>>,
+    pub jobs: JobViews,
     /// Open incidents and recently ended ones, by id.
     pub incidents: BTreeMap<u64, Arc<Incident>>,
     /// Sources by name.
@@ -32,6 +32,56 @@ pub struct View {
     pub rules: Vec<RuleView>,
     /// Times the wire guard behind the exact budget tripped: a bug if not 0.
     pub guard_trips: u64,
+}
+
+/// Jobs in order of their keys. A picture is copied at every step while somebody still holds the
+/// one before, so a copy must cost no more than a pointer per job.
+#[derive(Debug, Clone, Default)]
+pub struct JobViews(Vec<Arc<JobView>>);
+
+impl JobViews {
+    /// Puts in a job, in the place of the one of that key.
+    pub fn insert(&mut self, job: Arc<JobView>) {
+        match self.find(&job.key) {
+            Ok(at) => self.0[at] = job,
+            Err(at) => self.0.insert(at, job),
+        }
+    }
+
+    /// A job.
+    pub fn get(&self, key: &JobKey) -> Option<&Arc<JobView>> {
+        self.find(key).ok().and_then(|at| self.0.get(at))
+    }
+
+    /// All of them.
+    pub fn values(&self) -> std::slice::Iter<'_, Arc<JobView>> {
+        self.0.iter()
+    }
+
+    /// Those whose keys come after this one; all without one.
+    pub fn after(&self, key: Option<&JobKey>) -> std::slice::Iter<'_, Arc<JobView>> {
+        let from = key.map_or(0, |key| self.0.partition_point(|job| job.key <= *key));
+        self.0.get(from..).unwrap_or_default().iter()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// None.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Keeps some.
+    pub(super) fn retain(&mut self, keep: impl Fn(&JobView) -> bool) {
+        self.0.retain(|job| keep(job));
+    }
+
+    fn find(&self, key: &JobKey) -> Result<usize, usize> {
+        self.0.binary_search_by(|job| job.key.cmp(key))
+    }
 }
 
 /// One job.

@@ -35,7 +35,7 @@ fn job(cluster: &str, name: &str, state: JobState) -> Arc<JobView> {
 fn view(jobs: impl IntoIterator<Item = Arc<JobView>>) -> View {
     let mut view = View::default();
     for job in jobs {
-        view.jobs.insert(job.key.clone(), job);
+        view.jobs.insert(job);
     }
     view
 }

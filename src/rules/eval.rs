@@ -130,7 +130,7 @@ impl Rules {
 
         let facts = SourceFacts { source: track, jobs: folded.jobs.len(), time };
         let subject = Subject::Source(source.to_owned());
-        let book = self.book.clone();
+        let book = std::mem::take(&mut self.book);
         let labels = || book.of_source(source, None);
         let values = || named(source);
         let turn = Turn { time, rules: &rules, first_look: false };
@@ -180,6 +180,7 @@ impl Rules {
             );
         }
         self.set.rules = rules;
+        self.book = book;
         judged
     }
 

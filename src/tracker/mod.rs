@@ -28,6 +28,8 @@ use crate::model::{Change, Completeness, JobKey, Loaded, Snapshot, Time};
 pub struct Tracker {
     sources: BTreeMap<String, SourceTrack>,
     jobs: BTreeMap<JobKey, JobTrack>,
+    /// Whose jobs are which: a look at one source must not cost a walk over the jobs of all.
+    by_source: BTreeMap<String, BTreeSet<JobKey>>,
 }
 
 /// What one snapshot changed.
@@ -60,7 +62,7 @@ impl Tracker {
         }
         for (key, body) in &loaded.jobs {
             if let Ok(job) = serde_json::from_str(body) {
-                tracker.jobs.insert(JobKey(key.clone()), job);
+                tracker.insert(JobKey(key.clone()), job);
             }
         }
         tracker
@@ -98,6 +100,7 @@ impl Tracker {
                     continue;
                 }
                 let job = JobTrack::new(&snapshot.source, runs[0], time, folded.first_look);
+                self.by_source.entry(job.source.clone()).or_default().insert((*key).clone());
                 self.jobs.insert((*key).clone(), job);
             }
             if let Some(job) = self.jobs.get_mut(*key) {
@@ -107,11 +110,18 @@ impl Tracker {
         if snapshot.completeness == Completeness::Complete {
             self.note_absence(time, snapshot, &by_job.keys().copied().collect(), folded);
         }
-        for (key, job) in &mut self.jobs {
-            if job.source == snapshot.source && job.take_dirty(time) {
+        for key in self.by_source.get(&snapshot.source).into_iter().flatten() {
+            if let Some(job) = self.jobs.get_mut(key)
+                && job.take_dirty(time)
+            {
                 folded.changes.push(job.row(key));
             }
         }
+    }
+
+    fn insert(&mut self, key: JobKey, job: JobTrack) {
+        self.by_source.entry(job.source.clone()).or_default().insert(key.clone());
+        self.jobs.insert(key, job);
     }
 
     /// Absence counts only after a complete listing, and only for a run last seen alive.
@@ -123,10 +133,9 @@ impl Tracker {
         folded: &mut Folded,
     ) {
         let mut forget = Vec::new();
-        for (key, job) in &mut self.jobs {
-            if job.source != snapshot.source || present.contains(key) {
-                continue;
-            }
+        let mut keys = self.by_source.remove(&snapshot.source).unwrap_or_default();
+        for key in keys.iter().filter(|key| !present.contains(key)) {
+            let Some(job) = self.jobs.get_mut(key) else { continue };
             job.note_absent(time);
             let gone_for = time.steady.since(job.last_seen).as_millis() as i64;
             if job.ended_on_purpose() && gone_for > FORGET_ENDED_AFTER_MS {
@@ -135,11 +144,12 @@ impl Tracker {
         }
         for key in forget {
             self.jobs.remove(&key);
+            keys.remove(&key);
             folded.changes.push(Change::ForgetJob { key: key.0 });
         }
         // All jobs of one Flink cluster gone at once is one incident of that cluster.
         let mut live: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for job in self.jobs.values().filter(|j| j.source == snapshot.source) {
+        for job in keys.iter().filter_map(|key| self.jobs.get(key)) {
             let (missing, present) = live.entry(job.flink_cluster.clone()).or_default();
             if job.missing_since.is_some() {
                 *missing += 1;
@@ -147,6 +157,7 @@ impl Tracker {
                 *present += 1;
             }
         }
+        self.by_source.insert(snapshot.source.clone(), keys);
         if let Some(source) = self.sources.get_mut(&snapshot.source) {
             source.set_emptied(
                 live.into_iter()
@@ -170,6 +181,7 @@ impl Tracker {
             changes.push(Change::Source { name: name.clone(), body: String::new() });
         }
         self.sources.retain(|name, _| names.contains(name));
+        self.by_source.retain(|name, _| names.contains(name));
         changes.extend(gone.into_iter().map(|key| {
             self.jobs.remove(&key);
             Change::ForgetJob { key: key.0 }
@@ -178,12 +190,17 @@ impl Tracker {
     }
 
     fn keys_of(&self, source: &str) -> Vec<JobKey> {
-        self.jobs.iter().filter(|(_, j)| j.source == source).map(|(k, _)| k.clone()).collect()
+        self.by_source.get(source).into_iter().flatten().cloned().collect()
     }
 
     /// A job.
     pub fn job(&self, key: &JobKey) -> Option<&JobTrack> {
         self.jobs.get(key)
+    }
+
+    /// How many jobs there are.
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
     }
 
     /// All jobs, by key.

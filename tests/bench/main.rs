@@ -1,1 +1,79 @@
-fn main() {}
+//! `cargo bench --bench fleet`: what Weir costs the cluster it watches and the machine it runs on,
+//! and how long it takes from a failure to the message.
+//!
+//! Nothing is asserted: a table is printed with the goals beside the figures. CPU is quoted as a
+//! ratio against a peer measured in the same seconds, a bare loop that fetches the same URLs at the
+//! same rate: this machine's speed, and what else runs on it, drop out. The fleet, Weir and the
+//! peer are processes of their own, so that their CPU times are separable. `--quick` takes a
+//! minute. The fleet and the peer end when their stdin, which this process holds, closes.
+#![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
+
+#[path = "../testbed/mod.rs"]
+#[expect(dead_code, unreachable_pub, reason = "each binary uses a part of the test bed")]
+mod testbed;
+
+mod cost;
+mod latency;
+mod peer;
+mod rounds;
+mod scenario;
+mod server;
+mod step;
+mod table;
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use scenario::Plan;
+use table::Table;
+
+/// The whole bench is given up after this long.
+const LIMIT: Duration = Duration::from_mins(6);
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    match args.first().map(String::as_str) {
+        Some(server::ROLE) => runtime.block_on(server::run()),
+        Some(peer::ROLE) => runtime.block_on(peer::run()),
+        _ => {
+            let plan =
+                if args.iter().any(|a| a == "--quick") { Plan::quick() } else { Plan::full() };
+            runtime.block_on(async { tokio::time::timeout(LIMIT, bench(plan)).await? })
+        }
+    }
+}
+
+async fn bench(plan: Plan) -> Result<()> {
+    let began = testbed::time::now();
+    println!(
+        "{} jobs in {} clusters, poll {:?}, checkpoints every {:?}; {} CPU rounds of {} polls, {} failures",
+        plan.jobs(),
+        plan.clusters,
+        plan.poll,
+        plan.checkpoints,
+        plan.rounds,
+        plan.polls_per_round,
+        plan.failures,
+    );
+    let mut table = Table::default();
+    // First of all, alone: the only figure that is wall time of this process itself.
+    step::measure(&plan, &mut table).await?;
+    let dir = tempfile::tempdir()?;
+    let (lean, lag) = (dir.path().join("lean"), dir.path().join("lag"));
+    std::fs::create_dir(&lean)?;
+    std::fs::create_dir(&lag)?;
+    let mut scene = scenario::Scene::open(&plan, &lean, None).await?;
+    let mut with_lag = scenario::Scene::open(&plan, &lag, Some(5_000)).await?;
+    rounds::measure(&plan, &mut scene, &mut with_lag, &mut table).await?;
+    with_lag.close().await?;
+    latency::measure(&plan, &mut scene, &mut table).await?;
+    rounds::after(&plan, &scene, &mut table).await?;
+    scene.close().await?;
+    rounds::store(&plan, &lean, &mut table)?;
+    table.print();
+    println!("took {:.0} s", testbed::time::since(began).as_secs_f64());
+    Ok(())
+}

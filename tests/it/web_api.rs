@@ -147,7 +147,7 @@ fn view() -> View {
     for job in
         [job("a", JobState::Running), job("b", JobState::Failed), job(NASTY, JobState::Failed)]
     {
-        view.jobs.insert(job.key.clone(), job);
+        view.jobs.insert(job);
     }
     let up = SourceView { kind: "flink".into(), up: true, polls_ok: 1, ..SourceView::default() };
     view.sources.insert("prod".into(), up);

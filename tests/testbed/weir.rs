@@ -16,6 +16,7 @@ pub(crate) struct Weir {
     binary: PathBuf,
     dir: PathBuf,
     port: u16,
+    log_level: String,
     process: Option<Leashed>,
     client: reqwest::Client,
 }
@@ -26,7 +27,7 @@ impl Weir {
     /// # Errors
     /// When it does not come up; the error has the end of its log.
     pub(crate) async fn start(binary: &Path, dir: &Path, config: &str) -> Result<Weir> {
-        Self::start_on(binary, dir, &dir.join("weir.db"), config).await
+        Self::start_with(binary, dir, &dir.join("weir.db"), config, "weir=debug").await
     }
 
     /// The same with its store elsewhere.
@@ -39,6 +40,29 @@ impl Weir {
         store: &Path,
         config: &str,
     ) -> Result<Weir> {
+        Self::start_with(binary, dir, store, config, "weir=debug").await
+    }
+
+    /// [`Weir::start`] with another `WEIR_LOG`.
+    ///
+    /// # Errors
+    /// As [`Weir::start`].
+    pub(crate) async fn start_logging(
+        binary: &Path,
+        dir: &Path,
+        config: &str,
+        log_level: &str,
+    ) -> Result<Weir> {
+        Self::start_with(binary, dir, &dir.join("weir.db"), config, log_level).await
+    }
+
+    async fn start_with(
+        binary: &Path,
+        dir: &Path,
+        store: &Path,
+        config: &str,
+        log_level: &str,
+    ) -> Result<Weir> {
         let port = http::free_port()?;
         let head = format!(
             "store: {{ url: \"sqlite://{}\" }}\nweb: {{ listen: \"127.0.0.1:{port}\" }}\n",
@@ -49,6 +73,7 @@ impl Weir {
             binary: binary.to_owned(),
             dir: dir.to_owned(),
             port,
+            log_level: log_level.to_owned(),
             process: None,
             client: http::client(),
         };
@@ -82,7 +107,7 @@ impl Weir {
             self.dir.join("weir.yaml").display().to_string(),
         ];
         let log = self.dir.join("weir.log");
-        let env = [("WEIR_LOG".to_owned(), "weir=debug".to_owned())];
+        let env = [("WEIR_LOG".to_owned(), self.log_level.clone())];
         self.process = Some(Leashed::spawn("weir", &argv, &env, &log).await?);
         Ok(())
     }
@@ -165,6 +190,18 @@ impl Weir {
     /// When it does not answer.
     pub(crate) async fn text(&self, path: &str) -> Result<String> {
         Ok(self.client.get(self.url(path)).send().await?.text().await?)
+    }
+
+    /// Batches its store has taken so far.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn commits(&self) -> Result<i64> {
+        use sqlx::ConnectOptions as _;
+        let store = sqlx::sqlite::SqliteConnectOptions::new().filename(self.dir.join("weir.db"));
+        let mut conn = store.read_only(true).connect().await?;
+        let count = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM batches");
+        Ok(count.fetch_one(&mut conn).await?)
     }
 
     /// All of its log.

@@ -1,7 +1,5 @@
 //! `GET /api/v1/jobs`: from the last picture, by key.
 
-use std::ops::Bound;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -93,11 +91,10 @@ pub(super) async fn list(
     let states = JobState::ALL.map(JobState::as_str);
     let query = ListQuery::read(raw, &["limit", "after", "state", "matchers"], &states)?;
     let view = shared.view();
-    let start = query.after.clone().map_or(Bound::Unbounded, |key| Bound::Excluded(JobKey(key)));
+    let after = query.after.clone().map(JobKey);
     let jobs = view
         .jobs
-        .range((start, Bound::Unbounded))
-        .map(|(_, job)| job)
+        .after(after.as_ref())
         .filter(|job| query.state.as_deref().is_none_or(|state| job.state.as_str() == state))
         .filter(|job| query.matches(&job.labels))
         .take(query.limit as usize)

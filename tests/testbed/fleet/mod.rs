@@ -12,7 +12,7 @@ mod script;
 mod state;
 mod version;
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -132,6 +132,9 @@ struct Inner {
     /// `i64::MIN`: real time.
     virtual_now: AtomicI64,
     counters: Counters,
+    /// Asked for while `recording`, in order.
+    asked: Mutex<Vec<String>>,
+    recording: AtomicBool,
 }
 
 impl Inner {
@@ -161,6 +164,8 @@ impl Fleet {
             clusters: options.versions.iter().enumerate().map(cluster).collect(),
             virtual_now: AtomicI64::new(options.virtual_now_ms.unwrap_or(i64::MIN)),
             counters: Counters::default(),
+            asked: Mutex::default(),
+            recording: AtomicBool::new(false),
         });
         // One fallback and a hand-made match: the benchmark shares its cores with this server.
         let router = Router::new().fallback(handle).with_state(inner.clone());
@@ -194,6 +199,16 @@ impl Fleet {
         (sum(&self.inner.counters.requests), sum(&self.inner.counters.bytes))
     }
 
+    /// Writes down from now on, or no more, what is asked for.
+    pub fn record(&self, on: bool) {
+        self.inner.recording.store(on, Ordering::Relaxed);
+    }
+
+    /// Paths and queries asked for since recording began, and forgets them.
+    pub fn recorded(&self) -> Vec<String> {
+        std::mem::take(&mut *self.inner.asked.lock().expect("no panic while locked"))
+    }
+
     /// Counts from zero again.
     pub fn reset_counts(&self) {
         let counters = &self.inner.counters;
@@ -209,6 +224,9 @@ async fn handle(
     method: Method,
     uri: Uri,
 ) -> Response {
+    if inner.recording.load(Ordering::Relaxed) {
+        inner.asked.lock().expect("no panic while locked").push(uri.to_string());
+    }
     let (kind, fault, status, body) = answer(&inner, &method, &uri);
     inner.counters.requests[kind as usize].fetch_add(1, Ordering::Relaxed);
     if fault.is_none() {
