@@ -116,7 +116,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     for (index, source) in sources.into_iter().enumerate() {
         let poller = poller::Poller {
             source,
-            demand,
+            demand: demand.clone(),
             interval: config.poll.interval,
             delay: poller::stagger(index, count, config.poll.interval),
             clock: Arc::clone(&clock),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The union of what all rules need. A source fetches this and nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Demand {
     /// Restart and checkpoint counters of every live job.
     pub counters: bool,
@@ -17,6 +17,7 @@ pub struct Demand {
 
 impl Demand {
     /// Everything either side needs.
+    #[expect(clippy::needless_pass_by_value, reason = "a fold hands it over")]
     pub fn union(self, other: Demand) -> Demand {
         let Demand { counters, checkpoints, failures, lag } = other;
         Demand {

@@ -1,6 +1,7 @@
 //! The engine between a world and a vendor, with a store that survives what the process does not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -287,7 +288,7 @@ impl Bench {
         if let Some(journal) = &mut self.journal {
             for effect in &effects {
                 if !matches!(effect, Effect::Publish(_)) {
-                    journal.push_str(&format!("{now} {effect:?}\n"));
+                    writeln!(journal, "{now} {effect:?}").unwrap();
                 }
             }
         }
