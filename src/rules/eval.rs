@@ -14,6 +14,8 @@ use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Trac
 
 /// What is true on the first judgement within this time of a source's first look was wrong before.
 const FIRST_LOOK_GRACE: Duration = Duration::from_mins(1);
+/// At the first look a `for` up to this long is waived: the first report does not wait for it.
+const WAIVED_UP_TO: Duration = Duration::from_mins(2);
 
 /// Where the labels of alerts come from, beyond what sources find out.
 #[derive(Clone)]
@@ -213,7 +215,10 @@ impl Rules {
                 }
             }
             let verdict = rule.when.judge(facts);
-            let first_look = turn.first_look && self.is_first_judgement(&subject, rule, &verdict);
+            // A long `for` is not waived: nobody knows that it has been so for that long.
+            let first_look = turn.first_look
+                && self.is_first_judgement(&subject, rule, &verdict)
+                && rule.hold <= WAIVED_UP_TO;
             let before = of_subject.remove(&rule.id);
             if before.is_none() && verdict.truth != crate::model::Truth::True {
                 continue;

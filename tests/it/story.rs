@@ -246,7 +246,7 @@ fn a_storm_stays_within_the_budget_and_accounts_for_every_job() {
             assert_eq!(told, 200, "{channel}, {clusters} clusters, group_wait {wait} s");
             assert!(of.len() <= 10, "{} messages for one storm", of.len());
             if apart {
-                assert_eq!(of[4].at, of[0].at, "the budget is used");
+                assert!(of[4].at - of[0].at < 2 * SECOND, "the budget is used, one by one");
             }
         }
         assert_eq!(bench.kept.incidents.len(), 200);
