@@ -120,14 +120,18 @@ impl Rules {
     pub fn step(&mut self, time: Time, tracker: &Tracker, source: &str, folded: &Folded) -> Judged {
         let mut judged = Judged::default();
         let Some(track) = tracker.source(source) else { return judged };
-        let in_grace = track
+        // Only where this process saw the first look: after a restart nothing is told apart that
+        // happened meanwhile, and what is news must not pass for old.
+        if folded.first_look {
+            self.grace.insert(source.to_owned());
+        }
+        let young = track
             .first_look
             .is_some_and(|first| time.steady.since(first.steady) <= FIRST_LOOK_GRACE);
-        if in_grace {
-            self.grace.insert(source.to_owned());
-        } else if self.grace.remove(source) && self.grace.is_empty() {
+        if !young && self.grace.remove(source) && self.grace.is_empty() {
             self.judged.clear();
         }
+        let in_grace = self.grace.contains(source);
         let rules = std::mem::take(&mut self.set.rules);
 
         let facts = SourceFacts { source: track, jobs: folded.jobs.len(), time };

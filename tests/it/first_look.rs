@@ -17,7 +17,7 @@ use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
 
 const DEAD: [&str; 3] = ["ads-join", "ro-cn-sync", "ro-sea-sync"];
-const WELL: &str = "orders";
+const WELL: &str = "users-healthy";
 
 struct Ears {
     feishu: Feishu,

@@ -120,10 +120,13 @@ receivers:
         let truth = match life.await? {
             Ok(truth) => truth,
             Err(error) => {
-                let open = story::list(&weir, "incidents?state=open").await?;
-                let notices = story::list(&weir, "notices?state=pending").await?;
-                let log = weir.log_tail();
-                return Err(error.context(format!("seed {seed}: {open:#?} {notices:#?}\n{log}")));
+                let mut picture = format!("seed {seed}\n");
+                for what in ["sources", "jobs", "incidents", "notices", "messages"] {
+                    for row in story::list(&weir, what).await? {
+                        picture += &format!("{what}: {row}\n");
+                    }
+                }
+                return Err(error.context(picture));
             }
         };
         ensure!(truth.deaths > 0, "seed {seed}: job-{job} never died");

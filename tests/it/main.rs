@@ -7,7 +7,9 @@ mod testbed;
 
 mod architecture;
 mod bad_channels;
+mod bad_cli;
 mod bad_input;
+mod bad_store;
 mod first_look;
 mod flink_source;
 mod flink_testbed;

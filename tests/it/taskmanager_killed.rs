@@ -33,7 +33,11 @@ async fn killed(version: &str, restarts: bool) -> Result<()> {
     let dir = tempfile::tempdir()?;
     // Flink's own default, so that metrics are as late as in production.
     let mut options = FlinkOptions::version(version);
-    options.conf = vec![("metrics.fetcher.update-interval".to_owned(), "10000".to_owned())];
+    options.conf = vec![
+        ("metrics.fetcher.update-interval".to_owned(), "10000".to_owned()),
+        // Five minutes by default: each try without a slot fails after it.
+        ("slot.request.timeout".to_owned(), "3000".to_owned()),
+    ];
     let mut flink = Flink::start(options).await?;
     let hook = Webhook::start(WebhookOptions::default()).await?;
     let config = format!(
