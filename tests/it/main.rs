@@ -10,6 +10,7 @@ mod flink_source;
 mod flink_testbed;
 mod grafana;
 mod main_road;
+mod readme;
 mod standins;
 mod story;
 mod web_api;
