@@ -91,3 +91,4 @@ pub mod sources;
 pub mod store;
 pub mod tracker;
 pub mod web;
+pub mod yaml;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::de::duration;
-use super::findings::Findings;
-use super::tree::{Entry, Kind, Node, Place, Style, excerpt};
+use crate::yaml::findings::Findings;
+use crate::yaml::tree::{Entry, Kind, Node, Place, Style, excerpt};
 
 /// Mappings whose keys are the user's own words.
 const FREE: [&str; 3] = ["labels", "people", "headers"];

@@ -1,8 +1,8 @@
 //! `${NAME}` in values, from the environment. Expansion happens in the parsed tree, so a value
 //! full of quotes, colons and newlines stays one value.
 
-use super::findings::Findings;
-use super::tree::{Kind, Node, Style, excerpt};
+use crate::yaml::findings::Findings;
+use crate::yaml::tree::{Kind, Node, Style, excerpt};
 
 /// Where variables come from: the process' environment, or a table in tests.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;

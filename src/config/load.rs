@@ -7,16 +7,17 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use super::env::{self, Env};
-use super::findings::Findings;
 use super::raw::RawConfig;
 use super::sections::general::zone;
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::receivers::Defaults;
 use super::sections::{job_labels, later, receivers, route, rule_files, sources};
-use super::tree::{self, Node, Place};
-use super::{Config, checks, reader};
+use super::{Config, checks};
 use crate::model::Problem;
 use crate::notify::{Route, Settings};
+use crate::yaml::findings::Findings;
+use crate::yaml::reader;
+use crate::yaml::tree::{self, Node, Place};
 
 /// A larger file is not a configuration.
 const MAX_BYTES: u64 = 4 << 20;

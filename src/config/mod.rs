@@ -10,13 +10,8 @@ pub mod sections;
 
 mod checks;
 mod env;
-mod fault;
-mod findings;
 mod load;
 mod raw;
-mod reader;
-mod suggest;
-mod tree;
 mod watch;
 
 #[cfg(test)]
@@ -27,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use crate::notify::channels::ChannelConfig;
 pub use crate::sources::flink::FlinkConfig;
+pub use crate::yaml::Place;
 pub use env::{Env, process_env};
 pub use raw::RawConfig;
 pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
@@ -36,7 +32,6 @@ pub use sections::receivers::Receiver;
 pub use sections::sources::SourceConfig;
 pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
-pub use tree::Place;
 pub use watch::for_watch;
 
 use crate::model::Problem;

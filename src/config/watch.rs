@@ -6,13 +6,13 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use super::de::At;
-use super::findings::Findings;
 use super::sections::general::Delivery;
 use super::sections::receivers::{self, Defaults, ReceiverConfig};
 use super::sections::store::StoreConfig;
 use super::sections::{incidents, route, web};
 use super::{ChannelConfig, Config, FlinkConfig, JobLabels, Poll, SelfMonitoring, SourceConfig};
 use crate::notify::{Language, Settings, Storm};
+use crate::yaml::findings::Findings;
 
 /// The shipped rules on these Flink clusters, told to the terminal; one cluster per address.
 pub fn for_watch(urls: &[String]) -> Config {
@@ -60,8 +60,8 @@ pub fn for_watch(urls: &[String]) -> Config {
 /// The console channel with its defaults: read from an empty mapping, as a file would give it.
 fn console() -> Option<ChannelConfig> {
     let mut findings = Findings::new("watch");
-    let (tree, _) = super::tree::read("console: {}").ok()?;
-    super::reader::read(&tree, &mut findings)
+    let (tree, _) = crate::yaml::tree::read("console: {}").ok()?;
+    crate::yaml::reader::read(&tree, &mut findings)
 }
 
 /// One per process: two watches never share a database.

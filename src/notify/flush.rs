@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::compose;
 use super::pipeline::{Flushed, Pipeline, is_opening};
+use super::{Storm, compose};
 use crate::incidents::Incidents;
 use crate::model::{
     Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
@@ -243,8 +243,13 @@ impl Pipeline {
         next
     }
 
+    fn storm_of(&self, receiver: &str) -> Storm {
+        let own = self.settings.receivers.get(receiver).and_then(|r| r.storm);
+        own.unwrap_or(self.settings.storm)
+    }
+
     fn in_storm(&self, time: Time, to: &ChannelId, waiting: &[u64]) -> bool {
-        let storm = self.settings.storm;
+        let storm = self.storm_of(&to.receiver);
         // Reminders are no storm: what they say is known.
         let news = waiting.iter().filter_map(|id| self.notices.get(id));
         let incidents: BTreeSet<u64> =

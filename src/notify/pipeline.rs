@@ -189,7 +189,9 @@ impl Pipeline {
     fn note_opening(&mut self, time: Time, incident: &Incident) {
         let receivers: BTreeSet<String> =
             self.routes(incident).into_iter().map(|r| r.receiver.clone()).collect();
-        let keep_from = time.steady - self.settings.storm.within * 4;
+        let own = self.settings.receivers.values().filter_map(|r| r.storm).map(|s| s.within).max();
+        let longest = own.unwrap_or_default().max(self.settings.storm.within);
+        let keep_from = time.steady - longest * 4;
         for receiver in receivers {
             let times = self.openings.entry(receiver).or_default();
             times.retain(|at| *at >= keep_from);

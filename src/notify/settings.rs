@@ -32,6 +32,8 @@ pub struct ReceiverPlan {
     pub zone: TimeZone,
     /// `delivery: shadow`: everything but the sending.
     pub shadow: bool,
+    /// Its own storm limit; the pipeline's if there is none.
+    pub storm: Option<Storm>,
     /// Channels in order.
     pub channels: Vec<ChannelPlan>,
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_saphyr::{Location, Spanned};
 
 use super::kinds::{Condition, Span};
 use super::{Annotations, Rule, RuleSet};
 use crate::model::{Aspect, Labels, Matcher, Problem, RuleId, Severity};
+use crate::yaml::findings::Findings;
+use crate::yaml::{self, At, Place};
 
 /// Most rules in all files together: a bound on a mistake, not on people.
 const MAX_RULES: usize = 10_000;
@@ -27,7 +28,6 @@ pub struct RuleSource<'a> {
 #[serde(deny_unknown_fields)]
 pub struct RawFile {
     /// Groups of rules.
-    #[schemars(with = "Vec<RawGroup>")]
     pub groups: Vec<RawGroup>,
 }
 
@@ -46,15 +46,12 @@ pub struct RawGroup {
 #[serde(deny_unknown_fields)]
 pub struct RawRule {
     /// Name of the alert, in `CamelCase` by custom.
-    #[schemars(with = "String")]
-    pub alert: Spanned<String>,
+    pub alert: At<String>,
     /// Exactly one kind of condition.
-    #[schemars(with = "Condition")]
-    pub when: Spanned<Condition>,
+    pub when: At<Condition>,
     /// Only subjects whose labels match, in Alertmanager's syntax: `env="prod"`.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    pub matchers: Vec<Spanned<String>>,
+    pub matchers: Vec<At<String>>,
     /// Must hold for so long before it fires.
     #[serde(default, rename = "for")]
     pub hold: Option<Span>,
@@ -66,12 +63,10 @@ pub struct RawRule {
     pub aspect: Option<String>,
     /// Labels added to the subject's; `severity` is `critical`, `warning` (default) or `info`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub labels: BTreeMap<String, Spanned<String>>,
+    pub labels: BTreeMap<String, At<String>>,
     /// Templates; a key ending in `_zh` is the Chinese of the key before it.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub annotations: BTreeMap<String, Spanned<String>>,
+    pub annotations: BTreeMap<String, At<String>>,
 }
 
 /// Reads rule files; reports everything that is wrong with them at once.
@@ -83,126 +78,86 @@ pub fn parse(sources: &[RuleSource<'_>]) -> Result<RuleSet, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
     for source in sources {
-        match serde_saphyr::from_str::<RawFile>(source.text) {
-            Ok(file) => {
-                for group in file.groups {
-                    for rule in group.rules {
-                        let mut reader = Reader { file: source.file, problems: &mut problems };
-                        let rule = reader.rule(&group.name, rule, &mut seen);
-                        set.rules.extend(rule);
-                    }
-                }
+        let mut findings = Findings::new(source.file);
+        let file: Option<RawFile> = yaml::read(source.text, &mut findings);
+        for group in file.map(|f| f.groups).unwrap_or_default() {
+            for rule in group.rules {
+                set.rules.extend(build(&group.name, rule, &mut seen, &mut findings));
             }
-            Err(error) => problems.push(syntax_problem(source.file, &error)),
         }
-    }
-    if set.rules.len() > MAX_RULES {
-        problems.push(Problem {
-            file: sources.last().map_or_else(String::new, |s| s.file.to_owned()),
-            line: 0,
-            column: 0,
-            what: format!("{} rules are more than {MAX_RULES}", set.rules.len()),
-            hint: Some("use matchers and labels instead of a rule per job".to_owned()),
-            warning: false,
-        });
+        if set.rules.len() > MAX_RULES {
+            let what = format!("more than {MAX_RULES} rules in all files together");
+            let hint = "use matchers and labels instead of a rule per job".to_owned();
+            findings.error(Place::default(), what, hint);
+        }
+        if let Err(found) = findings.finish(Some(())) {
+            problems.extend(found);
+        }
     }
     if problems.is_empty() { Ok(set) } else { Err(problems) }
 }
 
-fn syntax_problem(file: &str, error: &serde_saphyr::Error) -> Problem {
-    let place = error.location();
-    let text = error.without_snippet().to_string();
-    let what = text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ");
-    Problem {
-        file: file.to_owned(),
-        line: place.map_or(0, |l| l.line() as u32),
-        column: place.map_or(0, |l| l.column() as u32),
-        what: what.lines().next().unwrap_or_default().to_owned(),
-        hint: what
-            .contains("unknown variant")
-            .then(|| format!("conditions: {}", Condition::KINDS.join(", "))),
-        warning: false,
+fn build(
+    group: &str,
+    raw: RawRule,
+    seen: &mut BTreeSet<RuleId>,
+    findings: &mut Findings,
+) -> Option<Rule> {
+    let name = raw.alert.value;
+    let usable = |c: char| c.is_alphanumeric() || "_-".contains(c);
+    if name.is_empty() || !name.chars().all(usable) {
+        let hint = "letters, digits, _ and - only, such as JobFailed".to_owned();
+        findings.error(raw.alert.place, format!("`{name}` is not usable as a label"), hint);
     }
-}
-
-struct Reader<'a> {
-    file: &'a str,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Reader<'_> {
-    fn problem(&mut self, place: Location, what: String, hint: Option<&str>) {
-        self.problems.push(Problem {
-            file: self.file.to_owned(),
-            line: place.line() as u32,
-            column: place.column() as u32,
-            what,
-            hint: hint.map(str::to_owned),
-            warning: false,
-        });
+    let mut labels = Labels::default();
+    let mut severity = Severity::default();
+    for (key, value) in raw.labels {
+        if key != "severity" {
+            labels.set(&key, value.value);
+            continue;
+        }
+        match Severity::parse(&value.value) {
+            Some(known) => severity = known,
+            None => findings.error(
+                value.place,
+                format!("unknown severity `{}`", value.value),
+                "critical, warning or info".to_owned(),
+            ),
+        }
     }
-
-    fn rule(&mut self, group: &str, raw: RawRule, seen: &mut BTreeSet<RuleId>) -> Option<Rule> {
-        let before = self.problems.len();
-        let place = raw.alert.referenced;
-        let name = raw.alert.value;
-        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)) {
-            let hint = Some("letters, digits, _ and - only, such as JobFailed");
-            self.problem(place, format!("alert name `{name}` is not usable as a label"), hint);
-        }
-        let mut labels = Labels::default();
-        let mut severity = Severity::default();
-        for (key, value) in raw.labels {
-            if key == "severity" {
-                match Severity::parse(&value.value) {
-                    Some(known) => severity = known,
-                    None => self.problem(
-                        value.referenced,
-                        format!("unknown severity `{}`", value.value),
-                        Some("critical, warning or info"),
-                    ),
-                }
-            } else {
-                labels.set(&key, value.value);
-            }
-        }
-        if let Some(what) = raw.when.value.problem() {
-            self.problem(raw.when.referenced, format!("{name}: {what}"), None);
-        }
-        let mut matchers = Vec::new();
-        for matcher in raw.matchers {
-            match Matcher::parse(&matcher.value) {
-                Ok(matcher) => matchers.push(matcher),
-                Err(error) => self.problem(matcher.referenced, error.to_string(), None),
-            }
-        }
-        let mut annotations = Annotations::default();
-        for (key, template) in raw.annotations {
-            if let Err(error) = annotations.add(&key, &template.value) {
-                let hint = Some("handlebars, e.g. {{job_name}} or {{duration age_seconds}}");
-                self.problem(template.referenced, format!("annotation {key}: {error}"), hint);
-            }
-        }
-        let id = RuleId { group: group.to_owned(), alert: name, severity };
-        if !seen.insert(id.clone()) {
-            let hint = Some("group, alert and severity together name a rule; change one of them");
-            self.problem(place, format!("rule {id} exists twice"), hint);
-        }
-        if self.problems.len() > before {
-            return None;
-        }
-        let aspect = raw.aspect.unwrap_or_else(|| raw.when.value.aspect().to_owned());
-        Some(Rule {
-            id,
-            when: raw.when.value,
-            matchers,
-            hold: raw.hold.map_or_else(Default::default, |s| s.0),
-            keep_firing_for: raw.keep_firing_for.map_or_else(Default::default, |s| s.0),
-            labels,
-            annotations,
-            aspect: Aspect(aspect),
-        })
+    if let Some(what) = raw.when.value.problem() {
+        findings.error(raw.when.place, what, None);
     }
+    let mut matchers = Vec::new();
+    for matcher in raw.matchers {
+        match Matcher::parse(&matcher.value) {
+            Ok(matcher) => matchers.push(matcher),
+            Err(error) => findings.error(matcher.place, error.to_string(), None),
+        }
+    }
+    let mut annotations = Annotations::default();
+    for (key, template) in raw.annotations {
+        if let Err(error) = annotations.add(&key, &template.value) {
+            let hint = "handlebars, e.g. {{job_name}} or {{duration age_seconds}}".to_owned();
+            findings.error(template.place, format!("annotation {key}: {error}"), hint);
+        }
+    }
+    let id = RuleId { group: group.to_owned(), alert: name, severity };
+    if !seen.insert(id.clone()) {
+        let hint = "group, alert and severity together name a rule; change one of them".to_owned();
+        findings.error(raw.alert.place, format!("rule {id} exists twice"), hint);
+    }
+    let aspect = raw.aspect.unwrap_or_else(|| raw.when.value.aspect().to_owned());
+    findings.only_warnings().then(|| Rule {
+        id,
+        when: raw.when.value,
+        matchers,
+        hold: raw.hold.map_or_else(Default::default, |s| s.0),
+        keep_firing_for: raw.keep_firing_for.map_or_else(Default::default, |s| s.0),
+        labels,
+        annotations,
+        aspect: Aspect(aspect),
+    })
 }
 
 #[cfg(test)]
@@ -243,6 +198,15 @@ mod tests {
     }
 
     #[test]
+    fn one_mistake_does_not_hide_another() {
+        let found = problems(
+            "groups:\n  - name: g\n    rules:\n      - alert: A\n        when: { job_stat: {} }\n      - alert: B\n        wen: 1\n        for: 5\n",
+        );
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found[0].contains("did you mean `job_state`"), "{found:#?}");
+    }
+
+    #[test]
     fn unknown_kinds_and_keys_name_the_expected_ones() {
         let unknown = problems(
             "groups:\n  - name: g\n    rules:\n      - alert: A\n        when: { job_stat: {} }\n",
@@ -252,6 +216,7 @@ mod tests {
             "{unknown:?}"
         );
         let key = problems("groups:\n  - name: g\n    rules:\n      - alert: A\n        if: x\n");
-        assert!(key[0].starts_with("r.yaml:5:9") && key[0].contains("when"), "{key:?}");
+        assert!(key[0].contains("`when` is missing"), "{key:?}");
+        assert!(key[1].starts_with("r.yaml:5:9: unknown key `if`"), "{key:?}");
     }
 }

@@ -168,7 +168,11 @@ impl FailureCount {
     fn take_exceptions(&mut self, entries: &[Failure], rescaled: bool) -> (Vec<i64>, Option<i64>) {
         let mut times = Vec::new();
         for entry in entries.iter().rev() {
+            if self.known.contains(&(entry.at, task_hash(entry))) {
+                continue;
+            }
             if self.is_known(entry) {
+                self.known.push((entry.at, task_hash(entry)));
                 continue;
             }
             if self.attempts_base.is_none()

@@ -8,9 +8,10 @@ const TABLE: &[(&str, &[&str])] = &[
     // Nouns.
     ("model", &["model"]),
     ("clock.rs", &["model"]),
+    ("yaml", &["model", "yaml"]),
     // Decisions: pure and synchronous, each knows only what comes before it.
     ("tracker", &["model"]),
-    ("rules", &["model", "tracker"]),
+    ("rules", &["model", "tracker", "yaml"]),
     ("incidents", &["model", "tracker", "rules"]),
     ("notify", &["model", "incidents"]),
     ("engine/step.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
@@ -25,7 +26,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("notify/channels", &["clock", "model", "http", "notify"]),
     ("store", &["model", "store"]),
     // What components declare beside themselves, read from files.
-    ("config", &["model", "config", "incidents", "notify", "http", "sources", "rules", "web"]),
+    (
+        "config",
+        &["model", "yaml", "config", "incidents", "notify", "http", "sources", "rules", "web"],
+    ),
     // Shell.
     ("engine/guard.rs", &["notify"]),
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine"]),

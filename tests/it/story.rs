@@ -1,6 +1,7 @@
 //! Stories in virtual time: the promises of the engine, from what Flink shows to what people get.
 
 mod bench;
+mod edges;
 mod world;
 
 use proptest::prelude::*;
@@ -89,7 +90,7 @@ fn told_once(bench: &Bench, incident: u64) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     /// One episode: each channel is told once that it began, at most once that it got worse, once
     /// that it is over, whatever the rhythm of failures, polls and kills; and the count is right.
@@ -185,10 +186,10 @@ fn killed_at_any_turn_nothing_is_lost_and_one_send_repeats_at_most() {
     let last = fails.last().unwrap().at;
     let world = world_with(fails, Some(last + 3 * MINUTE));
     let end = last + 20 * MINUTE;
-    let setup = Setup { group_wait_ms: 5_000, ..Setup::default() };
+    let setup = Setup { group_wait_ms: 5_000, poll_ms: 15_000, ..Setup::default() };
     let whole = run_story(setup.clone(), world.clone(), end, &[]);
     let turns = whole.turns;
-    assert!(turns > 100);
+    assert!(turns > 80);
     for turn in 1..=turns {
         for kill in [Kill::BeforeCommit, Kill::BeforeSend, Kill::AfterSend] {
             let bench = run_story(setup.clone(), world.clone(), end, &[(turn, kill)]);
@@ -211,7 +212,8 @@ fn killed_at_any_turn_nothing_is_lost_and_one_send_repeats_at_most() {
 /// failed job is named or counted, the critical come before the rest.
 #[test]
 fn a_storm_stays_within_the_budget_and_accounts_for_every_job() {
-    for (clusters, wait) in [(1_usize, 30_u64), (50, 30), (10, 0), (50, 0)] {
+    let cases = [(1_usize, 30_u64, false), (50, 30, false), (50, 0, false), (20, 5, true)];
+    for (clusters, wait, apart) in cases {
         let mut worlds = Vec::new();
         for c in 0..clusters {
             let mut world = World::new(&format!("cluster{c}"));
@@ -228,6 +230,7 @@ fn a_storm_stays_within_the_budget_and_accounts_for_every_job() {
             group_wait_ms: wait * 1_000,
             budget: Some(budget),
             names: 20,
+            apart,
             ..Setup::default()
         };
         let mut bench = Bench::new(setup, worlds);
@@ -242,6 +245,9 @@ fn a_storm_stays_within_the_budget_and_accounts_for_every_job() {
             let told: usize = of.iter().map(|r| r.text.named.len() + r.text.counted).sum();
             assert_eq!(told, 200, "{channel}, {clusters} clusters, group_wait {wait} s");
             assert!(of.len() <= 10, "{} messages for one storm", of.len());
+            if apart {
+                assert_eq!(of[4].at, of[0].at, "the budget is used");
+            }
         }
         assert_eq!(bench.kept.incidents.len(), 200);
         for notice in bench.kept.notices.values() {
@@ -267,6 +273,25 @@ fn silence_is_not_news_about_a_job() {
         assert_eq!(bench.count(channel, NoticeReason::Opened), 2);
         assert_eq!(bench.count(channel, NoticeReason::Resolved), 1, "the source's only");
     }
+}
+
+/// A loop nobody can see neither ends nor is told again.
+#[test]
+fn a_loop_in_the_dark_goes_on() {
+    let fails = looping(5, START + CALM, 400, 30 * SECOND, 5 * SECOND, false);
+    let mut world = world_with(fails, None);
+    let silent = START + CALM + 10 * MINUTE;
+    world.silent = Some((silent, silent + 2 * HOUR));
+    let mut bench = Bench::new(Setup::default(), vec![world]);
+    bench.begin(START);
+    for end in [silent + 2 * HOUR - SECOND, silent + 2 * HOUR + 10 * MINUTE] {
+        bench.run(end);
+        let of_job = |i: &&Incident| i.aspect.as_str() == Aspect::FAILURE;
+        let failure: Vec<_> = bench.kept.incidents.values().filter(of_job).collect();
+        assert_eq!(failure.len(), 1);
+        assert!(failure[0].is_open() && failure[0].reopened == 0);
+    }
+    assert_eq!(bench.count("bot", NoticeReason::Opened), 2, "the job's and the source's");
 }
 
 /// Jobs dead for hours at the first look: one summary; nothing wrong: nothing sent.

@@ -19,7 +19,7 @@ const HOW: &str = "write it as `500ms`, `30s`, `5m`, `1h30m` or `7d`";
 /// # Errors
 /// When the text is not a duration, is zero, negative or absurdly long.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let shown = crate::config::tree::excerpt(text);
+    let shown = crate::yaml::tree::excerpt(text);
     let bad = || format!("invalid duration `{shown}`: {HOW}");
     if text.starts_with('-') {
         return Err(format!("duration `{shown}` is negative: {HOW}"));

@@ -16,7 +16,7 @@ impl ByteSize {
     /// # Errors
     /// When the text is not a size, or is zero or too large.
     pub fn parse(text: &str) -> Result<ByteSize, String> {
-        let shown = crate::config::tree::excerpt(text);
+        let shown = crate::yaml::tree::excerpt(text);
         let bad = || format!("invalid size `{shown}`: write it as `512MiB`, `2GiB` or `500MB`");
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);

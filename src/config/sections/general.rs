@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::de::At;
-use crate::config::findings::Findings;
-use crate::config::suggest;
 use crate::notify::Storm;
+use crate::yaml::findings::Findings;
+use crate::yaml::suggest;
 
 /// How often sources are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -107,7 +107,7 @@ pub(in crate::config) fn zone(name: &At<String>, findings: &mut Findings) -> Tim
         let near = suggest::nearest(&name.value, known.iter().map(String::as_str));
         findings.error(
             name.place,
-            format!("unknown time zone `{}`", crate::config::tree::excerpt(&name.value)),
+            format!("unknown time zone `{}`", crate::yaml::tree::excerpt(&name.value)),
             Some(match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "use an IANA name such as `Asia/Shanghai` or `UTC`".to_owned(),

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::de::{At, Secret};
-use crate::config::findings::Findings;
+use crate::yaml::findings::Findings;
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::de::At;
-use crate::config::findings::Findings;
-use crate::config::tree::excerpt;
 use crate::model::{Labels, Matcher, matches_all};
+use crate::yaml::findings::Findings;
+use crate::yaml::tree::excerpt;
 
 /// As written.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

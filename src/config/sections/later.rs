@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
-use crate::config::findings::Findings;
-use crate::config::tree::Node;
+use crate::yaml::findings::Findings;
+use crate::yaml::tree::Node;
 
 /// Sections of the whole file that are not built yet, and what that means.
 const SECTIONS: [(&str, &str); 5] = [

@@ -13,8 +13,8 @@ pub mod store;
 pub mod web;
 
 use crate::config::de::At;
-use crate::config::findings::Findings;
 use crate::model::{Matcher, MatcherError};
+use crate::yaml::findings::Findings;
 
 /// Reads matchers; those that cannot be read are reported and left out.
 fn matchers(written: &[At<String>], findings: &mut Findings) -> Vec<Matcher> {

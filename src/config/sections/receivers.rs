@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::general::{Delivery, StormConfig, zone};
 use crate::config::de::At;
-use crate::config::findings::Findings;
 use crate::model::ChannelId;
 use crate::notify::channels::ChannelConfig;
-use crate::notify::{ChannelPlan, Language, ReceiverPlan, Storm};
+use crate::notify::{ChannelPlan, Language, ReceiverPlan};
+use crate::yaml::findings::Findings;
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,8 +45,6 @@ pub(in crate::config) struct Defaults {
 pub struct Receiver {
     /// Name.
     pub name: String,
-    /// Its own storm limit; the file's if there is none.
-    pub storm: Option<Storm>,
     /// Channels in order, under the names the pipeline knows them by.
     pub channels: Vec<(ChannelId, ChannelConfig)>,
 }
@@ -123,8 +121,8 @@ fn build_one(
         language: raw.language.unwrap_or(defaults.language),
         zone: raw.time_zone.map_or_else(|| defaults.zone.clone(), |z| zone(&z, findings)),
         shadow: raw.delivery.unwrap_or(defaults.delivery) == Delivery::Shadow,
+        storm: raw.storm.map(|s| s.build(findings)),
         channels: plans,
     };
-    let storm = raw.storm.map(|s| s.build(findings));
-    (plan, Receiver { name, storm, channels })
+    (plan, Receiver { name, channels })
 }

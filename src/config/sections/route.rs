@@ -8,11 +8,11 @@ use serde::Deserialize;
 
 use super::later::NotBuiltYet;
 use crate::config::de::At;
-use crate::config::findings::Findings;
-use crate::config::suggest;
-use crate::config::tree::{Place, excerpt};
 use crate::model::{Labels, Matcher};
 use crate::notify::{GroupBy, Route};
+use crate::yaml::findings::Findings;
+use crate::yaml::suggest;
+use crate::yaml::tree::{Place, excerpt};
 
 /// As written.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

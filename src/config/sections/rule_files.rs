@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::de::At;
-use crate::config::findings::Findings;
-use crate::config::tree::excerpt;
+use crate::yaml::findings::Findings;
+use crate::yaml::tree::excerpt;
 
 /// More files are no rule set, and a pattern on a large folder is a mistake.
 const MAX_FILES: usize = 1_000;

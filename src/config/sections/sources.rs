@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::de::At;
-use crate::config::findings::Findings;
 use crate::sources::flink::FlinkConfig;
+use crate::yaml::findings::Findings;
 
 /// One source: its kind and its configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

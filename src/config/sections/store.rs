@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::config::de::{At, ByteSize};
-use crate::config::findings::Findings;
+use crate::yaml::findings::Findings;
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::de::{At, Secret};
-use crate::config::findings::Findings;
 use crate::model::Matcher;
+use crate::yaml::findings::Findings;
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -97,7 +97,7 @@ impl WebConfig {
         let listen = address(&self.listen.value).unwrap_or_else(|| {
             findings.error(
                 self.listen.place,
-                format!("invalid address `{}`", crate::config::tree::excerpt(&self.listen.value)),
+                format!("invalid address `{}`", crate::yaml::tree::excerpt(&self.listen.value)),
                 Some("write it as `127.0.0.1:9321` or `0.0.0.0:9321`".to_owned()),
             );
             SocketAddr::from((Ipv4Addr::LOCALHOST, 9321))

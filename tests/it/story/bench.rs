@@ -118,17 +118,29 @@ pub(super) struct Setup {
     pub(super) hold_ms: u64,
     pub(super) budget: Option<Budget>,
     pub(super) names: usize,
+    /// Every job is its own group, and no number of them is a storm.
+    pub(super) apart: bool,
+    /// The second channel is configured.
+    pub(super) mail: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { poll_ms: 10_000, group_wait_ms: 30_000, hold_ms: 0, budget: None, names: 1_000 }
+        Setup {
+            poll_ms: 10_000,
+            group_wait_ms: 30_000,
+            hold_ms: 0,
+            budget: None,
+            names: 1_000,
+            apart: false,
+            mail: true,
+        }
     }
 }
 
 /// The whole.
 pub(super) struct Bench {
-    setup: Setup,
+    pub(super) setup: Setup,
     pub(super) worlds: Vec<World>,
     engine: Engine,
     pub(super) kept: Kept,
@@ -155,13 +167,17 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         send_resolved: true,
         per_incident,
     };
-    let channels = vec![channel("bot", false), channel("mail", true)];
+    let mut channels = vec![channel("bot", false)];
+    if setup.mail {
+        channels.push(channel("mail", true));
+    }
     let composer = Arc::new(Plain(setup.names));
     let composers = channels
         .iter()
         .map(|c| (c.id.clone(), Arc::clone(&composer) as Arc<dyn Compose>))
         .collect();
     let receiver = ReceiverPlan {
+        storm: None,
         name: "team".to_owned(),
         language: Language::En,
         zone: TimeZone::UTC,
@@ -173,7 +189,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         receiver: "team".to_owned(),
         matchers: Vec::new(),
         continues: false,
-        group_by: GroupBy::Labels(vec!["cluster".to_owned()]),
+        group_by: match setup.apart {
+            true => GroupBy::All,
+            false => GroupBy::Labels(vec!["cluster".to_owned()]),
+        },
         group_wait: Duration::from_millis(setup.group_wait_ms),
         group_interval: Duration::from_mins(5),
         repeat_interval: Duration::from_hours(4),
@@ -185,7 +204,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         notify: Settings {
             receivers: BTreeMap::from([("team".to_owned(), receiver)]),
             route,
-            storm: Storm::default(),
+            storm: match setup.apart {
+                true => Storm { incidents: 10_000, ..Storm::default() },
+                false => Storm::default(),
+            },
             external_url: None,
         },
         labels: LabelBook::default(),

@@ -58,14 +58,15 @@ impl SimRun {
     /// Checkpoints complete every ten seconds of undisturbed work.
     fn checkpoints(&self, t: i64) -> u64 {
         let until = self.fails.last().filter(|f| f.back.is_none()).map_or(t, |f| f.at.min(t));
-        let ticks = (1..=(until - self.start) / 10_000).map(|i| self.start + i * 10_000);
-        let calm = |at: &i64| {
-            !self.fails.iter().any(|f| f.at <= *at && f.back.unwrap_or(i64::MAX) + 3_000 > *at)
-        };
-        if self.fails.is_empty() {
-            return ((until - self.start) / 10_000).max(0) as u64;
+        let tick = |at: i64| (at - self.start).div_euclid(10_000);
+        let mut calm_from = self.start;
+        let mut count = 0;
+        for fail in self.fails.iter().filter(|f| f.at <= until) {
+            count += (tick(fail.at - 1) - tick(calm_from)).max(0);
+            calm_from = fail.back.map_or(until, |back| back + 3_000);
         }
-        ticks.filter(calm).count() as u64
+        count += (tick(until) - tick(calm_from)).max(0);
+        count as u64
     }
 
     /// Newest first.

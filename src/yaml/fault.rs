@@ -9,7 +9,7 @@ use super::tree::{Kind, Node, Place};
 
 /// An error of reading a type from the tree.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     what: What,
     at: Option<(u32, Place)>,
 }
@@ -28,17 +28,17 @@ enum What {
 }
 
 impl Fault {
-    pub(super) fn follows() -> Fault {
+    pub(crate) fn follows() -> Fault {
         Fault { what: What::Follows, at: None }
     }
 
     /// The node to pass over, and where the fault is shown.
-    pub(super) fn at(&self) -> Option<(u32, Place)> {
+    pub(crate) fn at(&self) -> Option<(u32, Place)> {
         self.at
     }
 
     /// Places the fault, unless something inside `node` was placed already.
-    pub(super) fn inside(mut self, node: &Node, dropped: impl Fn(u32) -> bool) -> Fault {
+    pub(crate) fn inside(mut self, node: &Node, dropped: impl Fn(u32) -> bool) -> Fault {
         if self.at.is_some() {
             return self;
         }
@@ -81,13 +81,13 @@ impl Fault {
     }
 
     /// Places the fault at a key.
-    pub(super) fn at_key(mut self, value: &Node, key: Place) -> Fault {
+    pub(crate) fn at_key(mut self, value: &Node, key: Place) -> Fault {
         self.at.get_or_insert((value.id, key));
         self
     }
 
     /// A word that is none of the expected ones names something else than a key.
-    pub(super) fn naming(mut self, noun: &'static str) -> Fault {
+    pub(crate) fn naming(mut self, noun: &'static str) -> Fault {
         if let What::Unknown { noun: n, .. } = &mut self.what {
             *n = noun;
         }
@@ -95,7 +95,7 @@ impl Fault {
     }
 
     /// What to say, and the way out; nothing when it was said already.
-    pub(super) fn words(self) -> Option<(String, Option<String>)> {
+    pub(crate) fn words(self) -> Option<(String, Option<String>)> {
         match self.what {
             What::Follows => None,
             What::Message(text) => Some((text, None)),

@@ -25,15 +25,15 @@ impl From<Location> for Place {
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Unique in its tree.
-    pub(super) id: u32,
-    pub(super) place: Place,
-    pub(super) kind: Kind,
+    pub(crate) id: u32,
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -41,18 +41,18 @@ pub(super) enum Kind {
 
 /// A key of a mapping and its value.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Place,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) place: Place,
+    pub(crate) value: Node,
 }
 
-pub(super) struct Scalar {
+pub(crate) struct Scalar {
     /// As written, without quotes; after expansion, with the values of the environment.
-    pub(super) text: String,
-    pub(super) style: Style,
+    pub(crate) text: String,
+    pub(crate) style: Style,
     /// What messages show instead of `text`: it came from the environment or is a secret.
-    pub(super) shown: Option<String>,
+    pub(crate) shown: Option<String>,
 }
 
 // Secrets are still in here: the text is never printed.
@@ -63,7 +63,7 @@ impl fmt::Debug for Scalar {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Null,
     Bool,
     Number,
@@ -75,20 +75,20 @@ pub(super) enum Style {
 
 impl Node {
     /// The value of `key`, if this is a mapping that has it.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|e| e.key == key).map(|e| &e.value)
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         if let Kind::Map(entries) = &self.kind { entries } else { &[] }
     }
 
-    pub(super) fn items(&self) -> &[Node] {
+    pub(crate) fn items(&self) -> &[Node] {
         if let Kind::List(items) = &self.kind { items } else { &[] }
     }
 
     /// The text of a scalar that is not null.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(s) if s.style != Style::Null => Some(&s.text),
             _ => None,
@@ -96,7 +96,7 @@ impl Node {
     }
 
     /// Null, `[]` or `{}`.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match &self.kind {
             Kind::Scalar(s) => s.style == Style::Null,
             Kind::List(items) => items.is_empty(),
@@ -105,7 +105,7 @@ impl Node {
     }
 
     /// For messages: what is there, never a secret.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.kind {
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a mapping".to_owned(),
@@ -119,7 +119,7 @@ impl Node {
 }
 
 /// The first line of `text`, bounded.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = chars.by_ref().take(60).collect();
     if chars.next().is_some() {
@@ -130,13 +130,13 @@ pub(super) fn excerpt(text: &str) -> String {
 
 /// Why a text is no tree.
 #[derive(Debug)]
-pub(super) struct SyntaxError {
-    pub(super) place: Place,
-    pub(super) what: String,
+pub(crate) struct SyntaxError {
+    pub(crate) place: Place,
+    pub(crate) what: String,
 }
 
 /// Reads one YAML document. Keys written twice come back as problems beside the tree.
-pub(super) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxError> {
+pub(crate) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: 48,

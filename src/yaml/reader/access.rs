@@ -7,12 +7,12 @@ use serde::de::{
 };
 
 use super::Reader;
-use crate::config::fault::Fault;
-use crate::config::tree::{Entry, Node, Place};
+use crate::yaml::fault::Fault;
+use crate::yaml::tree::{Entry, Node, Place};
 
-pub(super) struct Items<'t> {
-    pub(super) reader: Reader<'t>,
-    pub(super) items: std::slice::Iter<'t, Node>,
+pub(crate) struct Items<'t> {
+    pub(crate) reader: Reader<'t>,
+    pub(crate) items: std::slice::Iter<'t, Node>,
 }
 
 impl<'de> SeqAccess<'de> for Items<'de> {
@@ -33,10 +33,10 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
-pub(super) struct Pairs<'t> {
-    pub(super) reader: Reader<'t>,
-    pub(super) entries: std::slice::Iter<'t, Entry>,
-    pub(super) value: Option<&'t Node>,
+pub(crate) struct Pairs<'t> {
+    pub(crate) reader: Reader<'t>,
+    pub(crate) entries: std::slice::Iter<'t, Entry>,
+    pub(crate) value: Option<&'t Node>,
 }
 
 impl<'de> MapAccess<'de> for Pairs<'de> {
@@ -64,10 +64,10 @@ impl<'de> MapAccess<'de> for Pairs<'de> {
     }
 }
 
-/// A value with its place, for [`crate::config::de::At`].
-pub(super) struct Placed<'t> {
-    pub(super) reader: Reader<'t>,
-    pub(super) step: u8,
+/// A value with its place, for [`crate::yaml::at::At`].
+pub(crate) struct Placed<'t> {
+    pub(crate) reader: Reader<'t>,
+    pub(crate) step: u8,
 }
 
 impl<'de> SeqAccess<'de> for Placed<'de> {
@@ -90,11 +90,11 @@ impl<'de> SeqAccess<'de> for Placed<'de> {
 }
 
 /// The chosen variant of an enum.
-pub(super) struct Picked<'t> {
-    pub(super) reader: Reader<'t>,
-    pub(super) name: &'t str,
+pub(crate) struct Picked<'t> {
+    pub(crate) reader: Reader<'t>,
+    pub(crate) name: &'t str,
     /// Where the kind stands if it is a key; a bare word has no settings.
-    pub(super) key: Option<Place>,
+    pub(crate) key: Option<Place>,
 }
 
 impl<'de> EnumAccess<'de> for Picked<'de> {

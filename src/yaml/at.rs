@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
-use crate::config::tree::Place;
+use crate::yaml::tree::Place;
 
 /// What the reader recognises an [`At`] by.
-pub(in crate::config) const MARKER: &str = "weir::config::At";
+pub(crate) const MARKER: &str = "weir::config::At";
 
 /// A value and its place in the file; read from elsewhere, the place is 0:0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ const MIN_HIDDEN: usize = 4;
 
 /// What was found in one file.
 #[derive(Debug)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     file: String,
     problems: Vec<Problem>,
     dropped: HashSet<u32>,
@@ -22,7 +22,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new(file: &str) -> Findings {
+    pub(crate) fn new(file: &str) -> Findings {
         Findings {
             file: file.to_owned(),
             problems: Vec::new(),
@@ -33,7 +33,7 @@ impl Findings {
     }
 
     /// Something Weir does not start with.
-    pub(super) fn error(
+    pub(crate) fn error(
         &mut self,
         at: Place,
         what: impl Into<String>,
@@ -43,7 +43,7 @@ impl Findings {
     }
 
     /// Something worth a word.
-    pub(super) fn warn(
+    pub(crate) fn warn(
         &mut self,
         at: Place,
         what: impl Into<String>,
@@ -66,7 +66,7 @@ impl Findings {
     }
 
     /// No message shows `value`; `name` stands for it.
-    pub(super) fn hide(&mut self, value: &str, name: String) {
+    pub(crate) fn hide(&mut self, value: &str, name: String) {
         if value.chars().count() >= MIN_HIDDEN {
             self.hidden.push((one_line(value), name));
         }
@@ -82,40 +82,40 @@ impl Findings {
     }
 
     /// Passes over this part from now on: it was reported.
-    pub(super) fn drop_node(&mut self, id: u32) {
+    pub(crate) fn drop_node(&mut self, id: u32) {
         self.dropped.insert(id);
     }
 
     /// Something inside the list item that starts here was reported before it was read.
-    pub(super) fn mark(&mut self, item: Place) {
+    pub(crate) fn mark(&mut self, item: Place) {
         self.marked.insert(item);
     }
 
-    pub(super) fn marked(&self, item: Place) -> bool {
+    pub(crate) fn marked(&self, item: Place) -> bool {
         self.marked.contains(&item)
     }
 
     /// Nothing was found that Weir does not start with.
-    pub(super) fn only_warnings(&self) -> bool {
+    pub(crate) fn only_warnings(&self) -> bool {
         self.problems.iter().all(|p| p.warning)
     }
 
     /// How many were found so far.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.problems.len()
     }
 
-    pub(super) fn dropped(&self) -> &HashSet<u32> {
+    pub(crate) fn dropped(&self) -> &HashSet<u32> {
         &self.dropped
     }
 
     /// Enough was said about this file.
-    pub(super) fn full(&self) -> bool {
+    pub(crate) fn full(&self) -> bool {
         self.problems.len() >= MAX
     }
 
     /// In the order of the file: the warnings when there is no error, else everything.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
         self.problems.sort_by_key(|p| (p.line, p.column));
         self.problems.truncate(MAX);
         match value {

@@ -8,14 +8,14 @@ use std::collections::HashSet;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use self::access::{Items, Pairs, Picked, Placed};
-use super::de::MARKER;
+use super::at::MARKER;
 use super::fault::Fault;
 use super::findings::Findings;
 use super::tree::{Entry, Kind, Node, Scalar, Style};
 
 /// Reads a `T` with everything that is wrong with it reported. What can be read in spite of the
 /// mistakes is returned, so that later checks see the rest.
-pub(super) fn read<T: DeserializeOwned>(tree: &Node, findings: &mut Findings) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(tree: &Node, findings: &mut Findings) -> Option<T> {
     while !findings.full() {
         let fault = match T::deserialize(Reader { node: tree, dropped: findings.dropped() }) {
             Ok(value) => return Some(value),

@@ -1,0 +1,37 @@
+//! Files people write, read so that every mistake is told at once, with its place and a way out.
+//!
+//! The text becomes a tree whose values know their places ([`tree`]); any serde type is read from
+//! it, and a part with a mistake is reported, passed over, and the rest is read on ([`reader`]).
+//! Knows nothing of what the files are about.
+
+pub(crate) mod at;
+pub(crate) mod fault;
+pub(crate) mod findings;
+pub(crate) mod reader;
+pub(crate) mod suggest;
+pub(crate) mod tree;
+
+pub use at::At;
+pub use tree::Place;
+
+use findings::Findings;
+use serde::de::DeserializeOwned;
+
+/// Reads a whole file. `None` when too little of it made sense; what is wrong is in `findings`.
+pub(crate) fn read<T: DeserializeOwned>(text: &str, findings: &mut Findings) -> Option<T> {
+    let tree = match tree::read(text) {
+        Ok((tree, twice)) => {
+            for (place, key) in twice {
+                let what = format!("key `{}` is given twice", tree::excerpt(&key));
+                findings.error(place, what, "keep one of them".to_owned());
+            }
+            tree
+        }
+        Err(error) => {
+            let hint = "this is no YAML; further mistakes may follow".to_owned();
+            findings.error(error.place, error.what, hint);
+            return None;
+        }
+    };
+    reader::read(&tree, findings)
+}

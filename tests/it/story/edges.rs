@@ -1,0 +1,128 @@
+//! Stories of what goes wrong on the way to people, and of trouble that comes back.
+
+use weir::model::*;
+
+use super::bench::{Bench, CHANNELS, Setup};
+use super::world::{Fail, SimRun, World};
+use super::{CALM, HOUR, MINUTE, SECOND, START, looping, run_story, world_with};
+
+fn reasons(bench: &Bench, channel: &str, aspect: &str) -> Vec<NoticeReason> {
+    let named = bench.told(channel).into_iter().flat_map(|r| r.text.named.clone());
+    let about = |id: &u64| bench.kept.incidents[id].aspect.as_str() == aspect;
+    named.filter(|(id, _)| about(id)).map(|(_, reason)| reason).collect()
+}
+
+fn mended(dies: bool) -> (World, i64) {
+    let fails = looping(3, START + CALM, 6, 20 * SECOND, 5 * SECOND, dies);
+    let last = fails.last().unwrap().at;
+    (world_with(fails, dies.then_some(last + 12 * MINUTE)), last)
+}
+
+fn bench_of(world: World) -> Bench {
+    let mut bench = Bench::new(Setup::default(), vec![world]);
+    bench.begin(START);
+    bench
+}
+
+/// An opening the vendor refuses for good was not told: that channel hears of no end either.
+#[test]
+fn a_refused_opening_is_not_resolved_and_harms_nobody_else() {
+    let (world, last) = mended(false);
+    let mut bench = bench_of(world);
+    bench.answer = |m| {
+        if m.to.channel == "mail" && m.frozen.body.contains("\"opened\"") {
+            return SendOutcome::Rejected { error: "550 no such user".to_owned() };
+        }
+        SendOutcome::Delivered
+    };
+    bench.run(last + HOUR);
+    assert_eq!(reasons(&bench, "mail", "failure"), []);
+    let both = [NoticeReason::Opened, NoticeReason::Resolved];
+    assert_eq!(reasons(&bench, "bot", "failure"), both);
+    let failed: Vec<_> =
+        bench.kept.notices.values().filter(|n| n.outcome == Outcome::Failed).collect();
+    assert!(!failed.is_empty());
+    assert!(failed.iter().all(|n| n.error.as_deref() == Some("550 no such user")));
+}
+
+/// News for a channel that left the configuration end, with the reason.
+#[test]
+fn a_channel_that_left_the_configuration_leaves_nothing_pending() {
+    let (world, last) = mended(true);
+    let mut bench = bench_of(world);
+    bench.answer = |m| match m.to.channel.as_str() {
+        "mail" => SendOutcome::Retry { after_ms: None, error: "timeout".to_owned() },
+        _ => SendOutcome::Delivered,
+    };
+    bench.run(last + 2 * MINUTE);
+    assert!(bench.kept.notices.values().any(|n| n.outcome == Outcome::Pending));
+    bench.setup.mail = false;
+    bench.restart(last + 2 * MINUTE);
+    bench.run(last + HOUR);
+    for notice in bench.kept.notices.values() {
+        assert!(notice.outcome != Outcome::Pending, "{notice:?}");
+        if notice.to.channel == "mail" {
+            assert_eq!(notice.error.as_deref(), Some("its channel left the configuration"));
+        }
+    }
+    assert!(bench.kept.messages.values().all(|m| m.state != MessageState::Due));
+    assert_eq!(bench.count("bot", NoticeReason::Resolved), 1);
+}
+
+/// A channel that never answers well costs its own retries, not a turn every few milliseconds.
+#[test]
+fn waiting_for_a_channel_wakes_nobody() {
+    let (world, last) = mended(true);
+    let mut bench = bench_of(world);
+    bench.answer = |m| match m.to.channel.as_str() {
+        "mail" => SendOutcome::Retry { after_ms: None, error: "timeout".to_owned() },
+        _ => SendOutcome::Delivered,
+    };
+    bench.run(last + 6 * HOUR);
+    let polls = (last + 6 * HOUR - START) as u64 / 10_000;
+    assert!(bench.turns < polls + 1_000, "{} turns for {polls} polls", bench.turns);
+    // The end of its trouble is told by the one that works.
+    assert!(bench.kept.incidents.values().any(|i| i.rule == "WeirChannelFailing"));
+}
+
+/// Cancelled in the middle of a loop: the incident ends as such.
+#[test]
+fn a_cancelled_job_ends_its_incident() {
+    let (mut world, last) = mended(false);
+    for run in world.jobs.get_mut("orders").unwrap() {
+        run.canceled = Some(last + SECOND);
+    }
+    let bench = run_story(Setup::default(), world, last + HOUR, &[]);
+    let incident = bench.kept.incidents.values().find(|i| i.aspect.as_str() == "failure").unwrap();
+    assert_eq!(incident.end_reason, Some(EndReason::Ended));
+    for channel in CHANNELS {
+        let told = [NoticeReason::Opened, NoticeReason::Resolved];
+        assert_eq!(reasons(&bench, channel, "failure"), told);
+    }
+}
+
+/// What comes back within half an hour continues its incident: told once as reopened, the second
+/// time as flapping, and then once when it has settled.
+#[test]
+fn trouble_that_comes_back_is_one_incident() {
+    let mut world = World::new("prod");
+    let mut runs = Vec::new();
+    for n in 0..5 {
+        let start = START + n * 18 * MINUTE;
+        let at = start + 3 * MINUTE;
+        let fails = vec![Fail { at, back: None }];
+        runs.push(SimRun { fails, ..SimRun::healthy(&format!("r{n}"), start) });
+    }
+    runs.push(SimRun::healthy("r5", START + 90 * MINUTE));
+    world.jobs.insert("orders".to_owned(), runs);
+    let bench = run_story(Setup::default(), world, START + 4 * HOUR, &[]);
+    for channel in CHANNELS {
+        use NoticeReason::{Flapping, Opened, Reopened, Resolved};
+        let told = [Opened, Resolved, Reopened, Resolved, Flapping, Resolved];
+        assert_eq!(reasons(&bench, channel, "failure"), told, "{channel}");
+    }
+    let failure: Vec<_> =
+        bench.kept.incidents.values().filter(|i| i.aspect.as_str() == "failure").collect();
+    assert_eq!(failure.len(), 1);
+    assert_eq!(failure[0].occurrences, 5);
+}
