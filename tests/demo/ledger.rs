@@ -132,15 +132,12 @@ fn plain(line: &str) -> String {
         let code = after
             .split_once(';')
             .and_then(|(number, tail)| Some((char::from_u32(number.parse().ok()?)?, tail)));
-        match code {
-            Some((character, tail)) => {
-                text.push(character);
-                rest = tail;
-            }
-            None => {
-                text.push_str("&#");
-                rest = after;
-            }
+        if let Some((character, tail)) = code {
+            text.push(character);
+            rest = tail;
+        } else {
+            text.push_str("&#");
+            rest = after;
         }
     }
     text.push_str(rest);
