@@ -103,7 +103,7 @@ pub struct SourceView {
     pub clock_offset_ms: Option<i64>,
     /// Jobs known.
     pub jobs: usize,
-    /// TaskManagers registered.
+    /// `TaskManagers` registered.
     pub taskmanagers: Option<u32>,
     /// Free slots.
     pub slots_available: Option<u32>,

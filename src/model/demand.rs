@@ -17,8 +17,8 @@ pub struct Demand {
 
 impl Demand {
     /// Everything either side needs.
-    pub fn union(self, other: Demand) -> Demand {
-        let Demand { counters, checkpoints, failures, lag } = other;
+    pub fn union(self, other: &Demand) -> Demand {
+        let Demand { counters, checkpoints, failures, lag } = *other;
         Demand {
             counters: self.counters || counters,
             checkpoints: self.checkpoints || checkpoints,

@@ -131,7 +131,7 @@ impl fmt::Display for JobState {
     }
 }
 
-/// One execution of a job. A newer `start_time` under the same job id is a JobManager failover:
+/// One execution of a job. A newer `start_time` under the same job id is a `JobManager` failover:
 /// counters and histories began anew.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {

@@ -93,7 +93,7 @@ pub struct Snapshot {
 pub struct ClusterObservation {
     /// Stable name of the Flink cluster.
     pub flink_cluster: String,
-    /// Registered TaskManagers.
+    /// Registered `TaskManagers`.
     pub taskmanagers: Option<u32>,
     /// All slots.
     pub slots_total: Option<u32>,
@@ -170,7 +170,7 @@ pub struct CheckpointStats {
     pub timeout_ms: Option<i64>,
     /// Checkpoints stay after FAILED/CANCELED (`externalization.enabled`).
     pub retained_on_cancel: Option<bool>,
-    /// `counts.restored`: restores in this JobManager's incarnation.
+    /// `counts.restored`: restores in this `JobManager`'s incarnation.
     pub restored: Option<u64>,
     /// `counts.completed`.
     pub completed: Option<u64>,
@@ -220,7 +220,7 @@ pub struct Failure {
     pub message: String,
     /// First stack frame outside java, scala and Flink: `OrderParser.parse(OrderParser.java:42)`.
     pub frame: Option<String>,
-    /// TaskManager it happened on.
+    /// `TaskManager` it happened on.
     pub taskmanager: Option<String>,
     /// The restart strategy gave up with this entry.
     pub gave_up: bool,

@@ -44,7 +44,7 @@ pub(super) fn message(
         jobs_watched: pipeline.jobs_watched,
     };
     let Some(composer) = pipeline.composers.get(&plan.id).cloned() else { return };
-    let composed = composer.compose(&view);
+    let written = composer.compose(&view);
     // Notices in the order of what is written about them: the named ones first.
     let place = |notice: &u64| {
         let incident = pipeline.notices.get(notice).map(|n| n.incident);
@@ -52,7 +52,7 @@ pub(super) fn message(
     };
     let mut ordered = ids.to_vec();
     ordered.sort_by_key(|id| (place(id), *id));
-    let named = ordered.iter().filter(|id| place(id) < composed.named).count();
+    let named = ordered.iter().filter(|id| place(id) < written.named).count();
     let message = Message {
         id,
         to: plan.id.clone(),
@@ -62,7 +62,7 @@ pub(super) fn message(
         notices: ordered,
         named: named as u32,
         urgent,
-        frozen: composed.frozen,
+        frozen: written.frozen,
         state: if shadow { MessageState::Shadow } else { MessageState::Due },
         at: time.wall,
         at_steady: time.steady,

@@ -51,6 +51,6 @@ impl RuleSet {
     /// What all rules together need from the sources.
     pub fn demand(&self) -> Demand {
         let all = self.rules.iter().map(|r| r.when.demand());
-        all.fold(Demand::default(), Demand::union)
+        all.fold(Demand::default(), |all, one| all.union(&one))
     }
 }

@@ -172,17 +172,16 @@ impl JobTrack {
     ) {
         self.labels.clone_from(&seen.labels);
         self.flink_cluster.clone_from(&seen.flink_cluster);
-        let index = match self.runs.iter().position(|r| r.id == seen.run) {
-            Some(index) => index,
-            None => {
-                let before_first_look = source.first_look_source.filter(|first| {
-                    first_look || seen.run.start_time.saturating_add(1_000) < *first
-                });
-                self.runs.push(Run::new(seen, before_first_look));
-                self.runs.sort_by(|a, b| a.id.cmp(&b.id));
-                self.dirty = true;
-                self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
-            }
+        let index = if let Some(index) = self.runs.iter().position(|r| r.id == seen.run) {
+            index
+        } else {
+            let before_first_look = source
+                .first_look_source
+                .filter(|first| first_look || seen.run.start_time.saturating_add(1_000) < *first);
+            self.runs.push(Run::new(seen, before_first_look));
+            self.runs.sort_by(|a, b| a.id.cmp(&b.id));
+            self.dirty = true;
+            self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
         };
         let sighting = self.runs[index].observe(time, source_now, seen);
         self.dirty |= sighting.changed;

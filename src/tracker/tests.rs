@@ -30,7 +30,7 @@ struct Poll<'a> {
     died: bool,
 }
 
-fn poll<'a>(at: i64, restarts: Option<i64>, history: Option<&'a [(i64, i64)]>) -> Poll<'a> {
+fn poll(at: i64, restarts: Option<i64>, history: Option<&[(i64, i64)]>) -> Poll<'_> {
     Poll { at, restarts, history, truncated: false, died: false }
 }
 

@@ -102,7 +102,7 @@ fn named(line: &str) -> Vec<String> {
     let module = |rest: &str| {
         rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
     };
-    line.match_indices("crate::").map(|(at, sign)| module(&line[at + sign.len()..])).collect()
+    line.split("crate::").skip(1).map(module).collect()
 }
 
 fn is_under(file: &str, place: &str) -> bool {

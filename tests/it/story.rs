@@ -76,11 +76,11 @@ fn told_once(bench: &Bench, incident: u64) -> Result<(), TestCaseError> {
             .map(|(_, reason)| reason)
             .filter(|r| *r != NoticeReason::Repeat)
             .collect();
-        let fits = match reasons.as_slice() {
-            [NoticeReason::Opened, NoticeReason::Resolved] => true,
-            [NoticeReason::Opened, NoticeReason::Worse, NoticeReason::Resolved] => true,
-            _ => false,
-        };
+        let fits = matches!(
+            reasons.as_slice(),
+            [NoticeReason::Opened, NoticeReason::Resolved]
+                | [NoticeReason::Opened, NoticeReason::Worse, NoticeReason::Resolved]
+        );
         prop_assert!(fits, "{channel} was told {reasons:?}");
     }
     for notice in bench.kept.notices.values() {

@@ -21,7 +21,7 @@ impl Kind for All {
     }
 
     fn demand(&self) -> Demand {
-        self.0.iter().map(Condition::demand).fold(Demand::default(), Demand::union)
+        self.0.iter().map(Condition::demand).fold(Demand::default(), |all, one| all.union(&one))
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {

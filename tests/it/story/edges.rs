@@ -126,3 +126,23 @@ fn trouble_that_comes_back_is_one_incident() {
     assert_eq!(failure.len(), 1);
     assert_eq!(failure[0].occurrences, 5);
 }
+
+/// A rule that left the rule files takes its incident with it, although the job is still dead.
+#[test]
+fn an_incident_of_a_rule_that_is_gone_ends_unwatched() {
+    let mut world = world_with(Vec::new(), None);
+    let fails = vec![Fail { at: START + CALM, back: None }];
+    let run = SimRun { fails, ..SimRun::healthy("d", START - HOUR) };
+    world.jobs.insert("dead".to_owned(), vec![run]);
+    let mut bench = bench_of(world);
+    bench.run(START + 10 * MINUTE);
+    let open = |bench: &Bench| bench.kept.incidents.values().filter(|i| i.is_open()).count();
+    assert_eq!(open(&bench), 1);
+    bench.setup.without = Some("JobFailed");
+    bench.restart(START + 10 * MINUTE);
+    bench.run(START + 30 * MINUTE);
+    assert_eq!(open(&bench), 0);
+    let ended: Vec<_> = bench.kept.incidents.values().filter_map(|i| i.end_reason).collect();
+    assert_eq!(ended, [EndReason::Unwatched]);
+    assert_eq!(reasons(&bench, "bot", "failure"), [NoticeReason::Opened, NoticeReason::Resolved]);
+}

@@ -170,9 +170,10 @@ fn look(
     let restarts = counters.map(|c| c.0).or(memory.shape.and_then(|s| s.2));
     let shape = (state, run.modified(t), restarts);
     let again = memory.again.is_some_and(|at| t >= at);
-    let ask = match state.is_terminal() {
-        true => memory.terminal_looks < 4 && (memory.terminal_looks == 0 || again),
-        false => memory.shape != Some(shape) || again,
+    let ask = if state.is_terminal() {
+        memory.terminal_looks < 4 && (memory.terminal_looks == 0 || again)
+    } else {
+        memory.shape != Some(shape) || again
     };
     let (mut failures, mut truncated) = (Seen::NotAsked, false);
     if ask {
