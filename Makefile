@@ -39,7 +39,7 @@ bench: ## What Weir costs and how fast it tells; prints a table
 lint: ## Format, lints and documentation, with warnings denied
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps --lib --document-private-items
 
 fmt: ## Format the code
 	@$(CARGO) fmt

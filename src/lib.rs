@@ -1,4 +1,80 @@
-//! Weir: a monitoring and alerting sidecar for Apache Flink.
+//! Weir: a monitoring and alerting sidecar for Apache Flink. This page is the map.
+//!
+//! # The flow
+//!
+//! ```text
+//!  sources ──Snapshot──▶ tracker ──facts──▶ rules ──alerts──▶ incidents ──notices──▶ notify ──messages──▶ channels
+//!  flink                 runs, history,     when/for/         one episode,           group, repeat,       feishu_bot,
+//!     ▲                  windows, distinct  keep_firing_for   causality, flap        budget, digest,      email, webhook,
+//!     │                  failures              │                                     storm                console
+//!     └───────────────── Demand ◀──────────────┘                 store: all of it, committed before any effect
+//!                                                                web, metrics: the immutable View of the last step
+//! ```
+//!
+//! A functional core in an async shell. [`engine::Engine::step`] is synchronous, deterministic and
+//! does no I/O: it takes the time and an [`engine::Input`] (a snapshot, a deadline, the result of a
+//! delivery) and returns [`engine::Effect`]s: persist, send, publish, wake me then.
+//! [`engine::Shell`] performs them and is the only loop. It commits what is to persist before
+//! any other effect of that step, and before the next step; sends are spawned, never awaited.
+//!
+//! Two times run through everything ([`model::Time`]): `steady` drives what lasts (`for`,
+//! grouping, budgets, back-off), `wall` is for people. Only [`clock`] asks for "now".
+//!
+//! # Who may import whom
+//!
+//! | layer | modules | may use |
+//! | --- | --- | --- |
+//! | nouns | [`model`], [`clock`] | each other |
+//! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`], `engine::step` | nouns, and those to the left |
+//! | edges | [`sources`], `notify::channels`, [`store`], [`http`] | nouns and `http`, never each other |
+//! | shell | `engine::run`, [`web`], [`metrics`] | all of the above |
+//! | root | [`app`], [`lifecycle`], [`cli`] | everything |
+//!
+//! [`config`] reads what each part declares beside itself. Decisions never touch tokio, reqwest,
+//! sqlx, governor or the clock. `tests/it/architecture.rs` reads `src/` and enforces the table.
+//!
+//! # How to add
+//!
+//! - **a condition**: `rules/kinds/<kind>.rs` with a type that implements `Kind`, and its line in
+//!   `rule_kinds!` of `rules/kinds/mod.rs`. If it needs a fact nobody fetches yet, a field of
+//!   [`model::Demand`].
+//! - **a channel**: `notify/channels/<channel>.rs` with a `Config` that implements `Settings`, its
+//!   line in `channels!` of `notify/channels/mod.rs`, and `templates/<channel>/{en,zh}/`.
+//! - **a source**: `sources/<source>/` with a type that implements [`sources::Source`] by pure
+//!   functions from wire types to observations, its variant in `config/sections/sources.rs`, and
+//!   where [`app`] builds it.
+//! - **a command**: `cli/<command>.rs` with `Args` and `run`, and its line in `cli/mod.rs`.
+//! - **a metric**: its line in `metrics/table.rs`, and where `metrics/build.rs` fills it.
+//! - **a shipped rule**: in `rules/*.yaml`, and in both READMEs, which a test compares.
+//!
+//! # One failing job, step by step
+//!
+//! 1. `app::poller` asks `sources::flink` for a look. It fetches what [`model::Demand`] says and
+//!    nothing else, and turns wire types into a [`model::Snapshot`]: complete, partial or failed.
+//! 2. [`tracker`] folds it into the job's runs. The exception history shows an entry not seen
+//!    before: one distinct failure. Restart counter and restored checkpoints are further
+//!    witnesses of failures between two looks; none is counted twice.
+//! 3. [`rules`] judges every rule on the new facts. With the third failure `failure_rate` is true;
+//!    the alert is pending for `for`, then firing, with its evidence.
+//! 4. [`incidents`] finds no open incident for (job, `failure`), opens one with root cause and last
+//!    checkpoint, and says that this is news. When Flink gives up, `JobFailed` joins as a member:
+//!    the same incident, `worse`.
+//! 5. [`notify`] routes the news: one notice per channel of the receiver. They wait for
+//!    `group_wait`, then for a free place in the budget of the endpoint; what is due is composed
+//!    into a message whose bytes are frozen now.
+//! 6. The step returns persist (incident, notices, message) and send. The shell commits, then
+//!    spawns the send. The channel answers; its result is the next input, and the notices end as
+//!    `sent`, or the message is due again later with the same bytes.
+//! 7. Somebody starts the job again: a new run under the old key. It is RUNNING with all tasks and
+//!    quiet for `resolve_after`: the incident resolves, and exactly those who were told hear of it.
+//!
+//! # kill -9
+//!
+//! Between commit and send: the message is in the store as due, and sent after the start. While the
+//! send is in flight: nobody knows whether it arrived, so it is repeated with the same idempotency
+//! key. Before the commit: nothing was sent; the next look sees the same facts and decides the
+//! same. [`store::Store::load`] rebuilds tracker, incidents and what was told to whom; steady time
+//! goes on from where it was, so holds and budgets do not start anew.
 pub mod app;
 pub mod cli;
 pub mod clock;

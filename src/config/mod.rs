@@ -77,10 +77,10 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Pro
     load::parse(&load::text(path)?, &path.display().to_string(), env)
 }
 
-/// Like [`load`] for a text; `file` is what problems name, and paths are relative to its folder.
+/// Like [`load()`] for a text; `file` is what problems name, and paths are relative to its folder.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load()`].
 pub fn parse(text: &str, file: &str, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     load::parse(text, file, env)
 }

@@ -11,6 +11,8 @@ const BUCKETS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Bucket {
     from: Ts,
+    until: Ts,
+    first: f64,
     min: f64,
     max: f64,
     last: f64,
@@ -42,8 +44,16 @@ impl Series {
                 b.min = b.min.min(value);
                 b.max = b.max.max(value);
                 b.last = value;
+                b.until = at;
             }
-            _ => self.buckets.push(Bucket { from: at, min: value, max: value, last: value }),
+            _ => self.buckets.push(Bucket {
+                from: at,
+                until: at,
+                first: value,
+                min: value,
+                max: value,
+                last: value,
+            }),
         }
         let keep_from = at.shifted(-self.span_ms);
         let drop = self.buckets.iter().take_while(|b| b.from < keep_from).count();
@@ -62,9 +72,11 @@ impl Series {
         self.buckets.last().map(|b| b.last)
     }
 
-    /// The last value known at `at` or before.
+    /// A value known at `at` or before, at most one bucket older; never a later one, which would
+    /// compare the present with itself.
     pub fn at(&self, at: Ts) -> Option<f64> {
-        self.buckets.iter().rev().find(|b| b.from <= at).map(|b| b.last)
+        let bucket = self.buckets.iter().rev().find(|b| b.from <= at)?;
+        Some(if bucket.until <= at { bucket.last } else { bucket.first })
     }
 
     /// Smallest value since `from`.
@@ -94,6 +106,10 @@ mod tests {
         let at = series.at(Ts(99_500_000)).unwrap();
         assert!((99_480.0..=99_510.0).contains(&at), "{at}");
         assert!(series.min_since(Ts(99_900_000)).unwrap() >= 99_900.0);
+        // In the middle of the newest bucket: what was known then, not what came later.
+        series.push(Ts(99_999_500), 7.0);
+        assert!(series.at(Ts(99_999_200)).unwrap() > 99_000.0);
+        series.push(Ts(99_999_900), 99_999.0);
         series.push(Ts(1_000_000_000), f64::NAN);
         assert_eq!(series.last(), Some(99_999.0));
     }

@@ -1,7 +1,7 @@
 //! Files people write, read so that every mistake is told at once, with its place and a way out.
 //!
-//! The text becomes a tree whose values know their places ([`tree`]); any serde type is read from
-//! it, and a part with a mistake is reported, passed over, and the rest is read on ([`reader`]).
+//! The text becomes a tree whose values know their places (`tree`); any serde type is read from
+//! it, and a part with a mistake is reported, passed over, and the rest is read on (`reader`).
 //! Knows nothing of what the files are about.
 
 pub(crate) mod at;

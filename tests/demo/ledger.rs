@@ -100,8 +100,27 @@ impl Account {
 /// A card as people see it: without the marks that make it look good.
 pub(crate) fn card(received: &Received) -> Vec<String> {
     let text = received.text();
+    let mut buttons = Vec::new();
+    if let Some(body) = &received.body {
+        labels_of_buttons(body, &mut buttons);
+    }
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(plain).collect()
+    lines
+        .map(|line| if buttons.contains(&line) { format!("[ {line} ]") } else { plain(line) })
+        .collect()
+}
+
+fn labels_of_buttons<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| labels_of_buttons(item, found)),
+        Value::Object(map) => {
+            if map.get("tag").is_some_and(|tag| tag == "button") {
+                found.extend(value["text"]["content"].as_str());
+            }
+            map.values().for_each(|inner| labels_of_buttons(inner, found));
+        }
+        _ => {}
+    }
 }
 
 /// Markdown and its escapes taken away.
@@ -113,15 +132,12 @@ fn plain(line: &str) -> String {
         let code = after
             .split_once(';')
             .and_then(|(number, tail)| Some((char::from_u32(number.parse().ok()?)?, tail)));
-        match code {
-            Some((character, tail)) => {
-                text.push(character);
-                rest = tail;
-            }
-            None => {
-                text.push_str("&#");
-                rest = after;
-            }
+        if let Some((character, tail)) = code {
+            text.push(character);
+            rest = tail;
+        } else {
+            text.push_str("&#");
+            rest = after;
         }
     }
     text.push_str(rest);

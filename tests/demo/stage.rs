@@ -122,6 +122,7 @@ impl Props {
             r#"
 poll: {{ interval: 2s, timeout: 2s }}
 language: {language}
+time_zone: {zone}
 rule_files: ["rules/*.yaml"]
 sources:
   - flink: {{ name: demo, urls: {urls:?} }}
@@ -133,6 +134,7 @@ receivers:
       - feishu_bot: {{ url: "{feishu}", secret_file: "{feishu_secret}" }}
       - email: {{ smtp_url: "{smtp}", password_file: "{password}", ca_file: "{ca}", from: "Weir <weir@example.com>", to: ["{MAILBOX}"] }}
 "#,
+            zone = if language == "zh" { "Asia/Shanghai" } else { "UTC" },
             urls = self.flink.rest_urls(),
             feishu = self.feishu.url("demo"),
             feishu_secret = write("feishu.secret", FEISHU_SECRET)?,

@@ -12,6 +12,8 @@ use crate::testbed::time;
 
 /// Each attempt of the crash-looping job lives so long.
 const LIFE: Duration = Duration::from_secs(3);
+/// Its restart strategy gives up with this failure.
+const LAST_FAILURE: usize = 8;
 /// Somebody mends the dead job's input and starts it again so long after its death.
 const MENDING: Duration = Duration::from_secs(20);
 /// The checkpoint storage has space again after so long.
@@ -30,6 +32,7 @@ pub(crate) struct Story<'a> {
     died: Option<Instant>,
     again: bool,
     storage_mended: bool,
+    over_said: bool,
     cards: usize,
     mails: usize,
 }
@@ -45,6 +48,7 @@ impl<'a> Story<'a> {
             died: None,
             again: false,
             storage_mended: false,
+            over_said: false,
             cards: 0,
             mails: 0,
         }
@@ -110,7 +114,10 @@ impl<'a> Story<'a> {
         let failed = checkpoints["counts"]["failed"].as_u64().unwrap_or(0);
         for number in self.truth.failed_checkpoints + 1..=failed {
             // The job still says RUNNING: this is what nobody sees.
-            self.screen.came_in(&format!("{}: checkpoint fails, {number} so far", job.name));
+            if number <= 3 || number % 5 == 0 {
+                let text = format!("{} runs on, but checkpoints fail: {number} so far", job.name);
+                self.screen.came_in(&text);
+            }
         }
         self.truth.failed_checkpoints = failed;
         if !self.storage_mended && time::since(self.started) >= STORAGE {
@@ -124,7 +131,7 @@ impl<'a> Story<'a> {
     async fn see_death(&mut self) -> Result<()> {
         let job = &self.stage.jobs().crashing;
         if self.died.is_none()
-            && self.truth.failures >= 8
+            && self.truth.failures >= LAST_FAILURE
             && self.stage.flink().job_state(&job.id).await.is_ok_and(|state| state == "FAILED")
         {
             self.died = Some(time::now());
@@ -162,8 +169,9 @@ impl<'a> Story<'a> {
             self.summed_up = time::now();
             let line = Account::of(self.stage).await.line(self.truth);
             self.screen.aside(&line);
-            if self.over() {
-                self.screen.aside("the story is told; the pages stay up until Ctrl-C");
+            if self.over() && !self.over_said {
+                self.over_said = true;
+                self.screen.aside("the story is told; have a look at the pages");
             }
         } else {
             self.screen.progress(&self.what_next());
@@ -176,7 +184,7 @@ impl<'a> Story<'a> {
 
     fn what_next(&self) -> String {
         let next = match (self.died, self.again) {
-            _ if self.over() => "Ctrl-C ends it",
+            _ if self.over() => "all is told",
             (None, _) => "the crash loop goes on until Flink gives up",
             (Some(_), false) => "the dead job waits for somebody",
             (Some(_), true) => "well again, to be believed after a quiet minute",

@@ -1,7 +1,7 @@
 //! Channels: how a message reaches people. Each writes its body by a pure function
 //! ([`Compose`]) and sends frozen bytes.
 //!
-//! To add one: a file with a `Config` that implements [`Settings`], its `mod` and its line in
+//! To add one: a file with a `Config` that implements `Settings`, its `mod` and its line in
 //! `channels!` below, and its templates.
 
 use std::sync::Arc;
