@@ -174,6 +174,8 @@ impl JobTrack {
         self.flink_cluster.clone_from(&seen.flink_cluster);
         let index = match self.runs.iter().position(|r| r.id == seen.run) {
             Some(index) => index,
+            // One of more ended runs than are kept: it was counted before it was let go.
+            None if self.runs.len() >= MAX_RUNS && self.is_let_go(seen) => return,
             None => {
                 let before_first_look = source.first_look_source.filter(|first| {
                     first_look || seen.run.start_time.saturating_add(1_000) < *first
@@ -210,6 +212,11 @@ impl JobTrack {
             self.checkpoint_dirty = true;
         }
         self.hear_lag(time, seen);
+    }
+
+    fn is_let_go(&self, seen: &RunObservation) -> bool {
+        let mut ended = self.runs.iter().filter(|known| !known.state.is_live());
+        !seen.state.is_live() && ended.all(|known| seen.run < known.id)
     }
 
     fn note_failures(&mut self, time: Time, source: &SourceTrack, added: &super::failures::Added) {
