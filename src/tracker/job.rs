@@ -172,16 +172,19 @@ impl JobTrack {
     ) {
         self.labels.clone_from(&seen.labels);
         self.flink_cluster.clone_from(&seen.flink_cluster);
-        let index = if let Some(index) = self.runs.iter().position(|r| r.id == seen.run) {
-            index
-        } else {
-            let before_first_look = source
-                .first_look_source
-                .filter(|first| first_look || seen.run.start_time.saturating_add(1_000) < *first);
-            self.runs.push(Run::new(seen, before_first_look));
-            self.runs.sort_by(|a, b| a.id.cmp(&b.id));
-            self.dirty = true;
-            self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
+        let index = match self.runs.iter().position(|r| r.id == seen.run) {
+            Some(index) => index,
+            // One of more ended runs than are kept: it was counted before it was let go.
+            None if self.runs.len() >= MAX_RUNS && self.is_let_go(seen) => return,
+            None => {
+                let before_first_look = source.first_look_source.filter(|first| {
+                    first_look || seen.run.start_time.saturating_add(1_000) < *first
+                });
+                self.runs.push(Run::new(seen, before_first_look));
+                self.runs.sort_by(|a, b| a.id.cmp(&b.id));
+                self.dirty = true;
+                self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
+            }
         };
         let sighting = self.runs[index].observe(time, source_now, seen);
         self.dirty |= sighting.changed;
@@ -209,6 +212,11 @@ impl JobTrack {
             self.checkpoint_dirty = true;
         }
         self.hear_lag(time, seen);
+    }
+
+    fn is_let_go(&self, seen: &RunObservation) -> bool {
+        let mut ended = self.runs.iter().filter(|known| !known.state.is_live());
+        !seen.state.is_live() && ended.all(|known| seen.run < known.id)
     }
 
     fn note_failures(&mut self, time: Time, source: &SourceTrack, added: &super::failures::Added) {

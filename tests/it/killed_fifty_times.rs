@@ -116,6 +116,7 @@ receivers:
     }
     over.store(true, Ordering::SeqCst);
     let mut failures = BTreeMap::new();
+    let mut deaths: BTreeMap<String, u64> = BTreeMap::new();
     for (job, life) in lives.into_iter().enumerate() {
         let truth = match life.await? {
             Ok(truth) => truth,
@@ -131,6 +132,7 @@ receivers:
         };
         ensure!(truth.deaths > 0, "seed {seed}: job-{job} never died");
         failures.insert(format!("job-{job}"), truth.failures);
+        deaths.insert(format!("job-{job}"), truth.deaths as u64);
     }
     let incidents = story::until(&weir, "end of all incidents", "incidents", |all| {
         all.iter().all(|i| i["state"] == "resolved")
@@ -140,6 +142,11 @@ receivers:
         all.iter().all(|n| n["outcome"] == "sent")
     })
     .await?;
+    let jobs = story::list(&weir, "jobs").await?;
+    let seen: BTreeMap<String, u64> = jobs
+        .iter()
+        .map(|j| (j["name"].as_str().unwrap_or("").to_owned(), j["failures"].as_u64().unwrap_or(0)))
+        .collect();
     weir.stop().await?;
 
     let received = read_persisted(&persist)?;
@@ -172,6 +179,11 @@ receivers:
         incidents.len(),
         by_key.len()
     ));
-    ensure!(counted == failures, "seed {seed}: counted {counted:?}, happened {failures:?}");
+    ensure!(seen == failures, "seed {seed}: seen {seen:?}, happened {failures:?}");
+    // An incident begins with the death; failures before it that Flink mended are not its own.
+    for (job, counted) in &counted {
+        let (least, most) = (deaths[job], failures[job]);
+        ensure!((least..=most).contains(counted), "seed {seed}: {job} {least} {counted} {most}");
+    }
     Ok(())
 }
