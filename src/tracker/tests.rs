@@ -292,3 +292,17 @@ fn a_cluster_that_lost_all_its_jobs_is_one_thing() {
     let tracker = watch(vec![look(0, both.clone()), look(10, vec![]), look(20, both)]);
     assert!(tracker.source("s").unwrap().emptied.is_empty());
 }
+
+#[test]
+fn failures_of_more_runs_than_are_kept_count_once() {
+    let dead = |n: i64| RunObservation {
+        failures: Seen::Fresh(vec![failure(T0 + (n * 10 + 5) * 1000, 0)]),
+        end_time: Some(T0 + (n * 10 + 5) * 1000),
+        ..run(&n.to_string(), n * 10, JobState::Failed)
+    };
+    let mut looks = vec![look(0, vec![])];
+    looks.extend((1..=12).map(|n| look(n * 10 + 8, (1..=n).rev().map(dead).collect())));
+    // Flink lists all of them for an hour.
+    looks.extend((0..5).map(|n| look(200 + n * 10, (1..=12).rev().map(dead).collect())));
+    assert_eq!(orders(&watch(looks)).failures_total, 12);
+}

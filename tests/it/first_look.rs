@@ -60,7 +60,10 @@ receivers:
     fn heard(&self) -> [(&'static str, Vec<String>); 3] {
         let mails = self.smtp.mails();
         [
-            ("feishu", self.feishu.received().iter().map(|r| r.text()).collect()),
+            (
+                "feishu",
+                self.feishu.received().iter().map(crate::testbed::feishu::Received::text).collect(),
+            ),
             ("webhook", self.webhook.received().into_iter().map(|r| r.raw).collect()),
             ("email", mails.into_iter().map(|m| m.text.unwrap_or_default()).collect()),
         ]

@@ -2,6 +2,7 @@
 //! no resolution is lost, and what was on the wire is repeated byte for byte under its own key.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -124,7 +125,7 @@ receivers:
                 let mut picture = format!("seed {seed}\n");
                 for what in ["sources", "jobs", "incidents", "notices", "messages"] {
                     for row in story::list(&weir, what).await? {
-                        picture += &format!("{what}: {row}\n");
+                        writeln!(picture, "{what}: {row}")?;
                     }
                 }
                 return Err(error.context(picture));
@@ -143,7 +144,7 @@ receivers:
     })
     .await?;
     let jobs = story::list(&weir, "jobs").await?;
-    let seen: BTreeMap<String, u64> = jobs
+    let known: BTreeMap<String, u64> = jobs
         .iter()
         .map(|j| (j["name"].as_str().unwrap_or("").to_owned(), j["failures"].as_u64().unwrap_or(0)))
         .collect();
@@ -179,7 +180,7 @@ receivers:
         incidents.len(),
         by_key.len()
     ));
-    ensure!(seen == failures, "seed {seed}: seen {seen:?}, happened {failures:?}");
+    ensure!(known == failures, "seed {seed}: counted {known:?}, happened {failures:?}");
     // An incident begins with the death; failures before it that Flink mended are not its own.
     for (job, counted) in &counted {
         let (least, most) = (deaths[job], failures[job]);

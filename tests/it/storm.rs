@@ -106,7 +106,8 @@ receivers:
             }
         }
         let messages = story::list(&self.weir, "messages?receiver=team").await?;
-        let accepted: Vec<String> = self.feishu.accepted().iter().map(|r| r.text()).collect();
+        let accepted: Vec<String> =
+            self.feishu.accepted().iter().map(crate::testbed::feishu::Received::text).collect();
         let mut proven = 0;
         for (id, count) in by_message {
             let message = messages.iter().find(|m| m["id"] == id).context("no such message")?;
@@ -132,7 +133,12 @@ receivers:
             received.len(),
             self.feishu.accepted().len(),
             self.feishu.rate_violations(),
-            self.feishu.accepted().iter().map(|r| r.text()).collect::<Vec<_>>().join("\n---\n"),
+            self.feishu
+                .accepted()
+                .iter()
+                .map(crate::testbed::feishu::Received::text)
+                .collect::<Vec<_>>()
+                .join("\n---\n"),
         ));
     }
 }
@@ -155,7 +161,7 @@ async fn two_hundred_failures_are_a_handful_of_messages() -> Result<()> {
     assert_eq!(scene.feishu.refused().len(), 0, "{:?}", scene.feishu.refused());
     let opened = scene.feishu.accepted().len();
     ensure!(opened <= CLUSTERS, "{opened} messages");
-    for text in scene.feishu.accepted().iter().map(|r| r.text()) {
+    for text in scene.feishu.accepted().iter().map(crate::testbed::feishu::Received::text) {
         // What a person has to see now comes first.
         let urgent = text.rfind(" JobFailed").unwrap_or(0);
         ensure!(urgent < text.find("PlayJobFailed").unwrap_or(usize::MAX), "{text}");
