@@ -99,8 +99,8 @@ impl<'a> Story<'a> {
         let failures = job.control.failures()?;
         for number in self.truth.failures + 1..=failures {
             let name = job.name;
-            self.screen
-                .came_in(&format!("{name} crashes: failure {number}, it restarts by itself"));
+            let then = if number < LAST_FAILURE { ", it restarts by itself" } else { "" };
+            self.screen.came_in(&format!("{name} crashes: failure {number}{then}"));
         }
         self.truth.failures = failures;
         Ok(())
