@@ -27,7 +27,6 @@ use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers};
 use crate::rules::{LabelBook, RuleSet};
 use crate::sources::Source;
-use crate::sources::flink::FlinkSource;
 use crate::store::SqliteStore;
 use crate::store::Store;
 
@@ -143,27 +142,25 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
 /// What the engine needs of the configuration.
 pub fn engine_settings(config: &Config) -> EngineSettings {
     let mut labels = LabelBook::default();
-    for SourceConfig::Flink(flink) in &config.sources {
+    for source in &config.sources {
         let mut own = crate::model::Labels::default();
-        for (name, value) in &flink.labels {
+        for (name, value) in source.labels() {
             own.set(name, value.as_str());
         }
-        labels.sources.insert(flink.name.clone(), own);
+        labels.sources.insert(source.name().to_owned(), own);
     }
     let job_labels = config.job_labels.clone();
     labels.job_labels = Arc::new(move |labels| job_labels.apply(labels));
     EngineSettings {
-        sources: config.sources.iter().map(|s| (s.name().to_owned(), kind(s))).collect(),
+        sources: config
+            .sources
+            .iter()
+            .map(|s| (s.name().to_owned(), s.kind().to_owned()))
+            .collect(),
         incidents: config.incidents,
         notify: config.notify.clone(),
         labels,
         failing_after: config.self_monitoring.failing_after,
-    }
-}
-
-fn kind(source: &SourceConfig) -> String {
-    match source {
-        SourceConfig::Flink(_) => "flink".to_owned(),
     }
 }
 
@@ -186,11 +183,9 @@ pub fn channels(config: &Config, parts: &Parts) -> Result<BTreeMap<ChannelId, Ar
 /// Names the source that cannot be set up, and why.
 pub fn sources(config: &Config) -> Result<Vec<Box<dyn Source>>> {
     let poller = std::process::id().to_string();
-    let build = |source: &SourceConfig| -> Result<Box<dyn Source>> {
-        let SourceConfig::Flink(flink) = source;
-        let built = FlinkSource::new(flink.clone(), config.poll.timeout, &poller)
-            .map_err(|e| anyhow!("source {}: {}", flink.name, e.explain()))?;
-        Ok(Box::new(built))
+    let build = |source: &SourceConfig| {
+        let built = source.build(config.poll.timeout, &poller);
+        built.map_err(|e| anyhow!("source {}: {e}", source.name()))
     };
     config.sources.iter().map(build).collect()
 }

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use crate::notify::channels::ChannelConfig;
+pub use crate::sources::SourceConfig;
 pub use crate::sources::flink::FlinkConfig;
 pub use crate::yaml::Place;
 pub use env::{Env, process_env};
@@ -29,7 +30,6 @@ pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
 pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
-pub use sections::sources::SourceConfig;
 pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;

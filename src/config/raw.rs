@@ -13,10 +13,10 @@ use super::sections::job_labels::JobLabelConfig;
 use super::sections::later::NotBuiltYet;
 use super::sections::receivers::ReceiverConfig;
 use super::sections::route::RouteConfig;
-use super::sections::sources::SourceConfig;
 use super::sections::store::StoreConfig;
 use super::sections::web::WebConfig;
 use crate::notify::Language;
+use crate::sources::SourceConfig;
 
 /// Weir's configuration file.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

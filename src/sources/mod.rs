@@ -1,11 +1,19 @@
 //! Sources: where jobs are looked at. A source turns wire answers into a [`Snapshot`] by pure
 //! functions and never decides anything about alerts.
+//!
+//! To add one: a module with a `Config` that implements [`Settings`], its `mod`, and its line in
+//! `sources!` below. Nothing else names it.
 
-pub mod flink;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::model::{Demand, Snapshot, Time};
+
+pub mod flink;
 
 /// One configured source. Polls of one source never overlap.
 pub trait Source: Send {
@@ -14,4 +22,79 @@ pub trait Source: Send {
 
     /// Looks once. Never fails: what went wrong is in the snapshot. Bounded in time and memory.
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot>;
+}
+
+/// Why a source cannot be set up, with the way out; never with a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildError(pub String);
+
+/// What the configuration of every kind of source can tell.
+pub(crate) trait Settings {
+    /// Its configured name: the `cluster` of what it shows.
+    fn name(&self) -> &str;
+    /// Labels of everything it shows.
+    fn labels(&self) -> &BTreeMap<String, String>;
+    /// What is wrong beyond the shape, each with the way out.
+    fn problems(&self) -> Vec<(String, String)>;
+    /// The running source. `timeout`: of one request, where the source has none of its own;
+    /// `poller`: names this process in snapshots.
+    fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError>;
+}
+
+/// The one list of sources.
+macro_rules! sources {
+    ($($(#[doc = $doc:literal])* $kind:ident => $variant:ident($config:ty)),* $(,)?) => {
+        /// One source: its kind and its configuration.
+        #[derive(Debug, Clone, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum SourceConfig {
+            $($(#[doc = $doc])* $variant($config),)*
+        }
+
+        impl SourceConfig {
+            /// All kinds, for error messages and documentation.
+            pub const KINDS: &'static [&'static str] = &[$(stringify!($kind)),*];
+
+            /// Its kind, such as `flink`.
+            pub fn kind(&self) -> &'static str {
+                match self { $(SourceConfig::$variant(_) => stringify!($kind),)* }
+            }
+
+            fn settings(&self) -> &dyn Settings {
+                match self { $(SourceConfig::$variant(config) => config,)* }
+            }
+        }
+    };
+}
+
+sources! {
+    /// A Flink cluster, reached by REST.
+    flink => Flink(flink::FlinkConfig),
+}
+
+impl SourceConfig {
+    /// Its configured name.
+    pub fn name(&self) -> &str {
+        self.settings().name()
+    }
+
+    /// Labels of everything it shows.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        self.settings().labels()
+    }
+
+    /// What is wrong with it beyond its shape: what, and the way out.
+    pub fn problems(&self) -> Vec<(String, String)> {
+        self.settings().problems()
+    }
+
+    /// Sets the source up. `timeout`: of one request, where it has none of its own; `poller`
+    /// names this process in its snapshots.
+    ///
+    /// # Errors
+    /// When an address or a setting makes no sense, or certificates cannot be read.
+    pub fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError> {
+        self.settings().build(timeout, poller)
+    }
 }

@@ -2,35 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use crate::config::de::At;
-use crate::sources::flink::FlinkConfig;
+use crate::sources::SourceConfig;
 use crate::yaml::findings::Findings;
-
-/// One source: its kind and its configuration.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceConfig {
-    /// A Flink cluster, reached by REST.
-    Flink(FlinkConfig),
-}
-
-impl SourceConfig {
-    /// Its configured name.
-    pub fn name(&self) -> &str {
-        match self {
-            SourceConfig::Flink(flink) => &flink.name,
-        }
-    }
-
-    fn problems(&self) -> Vec<(String, String)> {
-        match self {
-            SourceConfig::Flink(flink) => flink.problems(),
-        }
-    }
-}
 
 pub(in crate::config) fn build(
     written: Vec<At<SourceConfig>>,

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::FlinkSource;
 use crate::http::{AuthConfig, HttpConfig, TlsConfig};
+use crate::sources::{BuildError, Settings, Source};
 
 /// A Flink cluster, reached by the REST API of its `JobManagers`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -103,6 +105,26 @@ impl FlinkConfig {
             }
         }
         found
+    }
+}
+
+impl Settings for FlinkConfig {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    fn problems(&self) -> Vec<(String, String)> {
+        FlinkConfig::problems(self)
+    }
+
+    fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError> {
+        let source = FlinkSource::new(self.clone(), timeout, poller)
+            .map_err(|error| BuildError(error.explain()))?;
+        Ok(Box::new(source))
     }
 }
 
