@@ -41,8 +41,8 @@
 //! - **a channel**: `notify/channels/<channel>.rs` with a `Config` that implements `Settings`, its
 //!   line in `channels!` of `notify/channels/mod.rs`, and `templates/<channel>/{en,zh}/`.
 //! - **a source**: `sources/<source>/` with a type that implements [`sources::Source`] by pure
-//!   functions from wire types to observations, its variant in `config/sections/sources.rs`, and
-//!   where [`app`] builds it.
+//!   functions from wire types to observations, a config that implements `sources::Settings`, and
+//!   its line in `sources!` of `sources/mod.rs`.
 //! - **a command**: `cli/<command>.rs` with `Args` and `run`, and its line in `cli/mod.rs`.
 //! - **a metric**: its line in `metrics/table.rs`, and where `metrics/build.rs` fills it.
 //! - **a shipped rule**: in `rules/*.yaml`, and in both READMEs, which a test compares.

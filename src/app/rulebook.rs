@@ -1,7 +1,9 @@
 //! Reads the rule files a configuration names, or the shipped ones.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
+use crate::config;
 use crate::model::Problem;
 use crate::rules::{RuleSet, RuleSource, SHIPPED, parse};
 
@@ -22,18 +24,21 @@ pub struct Rulebook {
 /// # Errors
 /// Everything that is wrong with any of them.
 pub fn read_rules(files: &[PathBuf]) -> Result<Rulebook, Vec<Problem>> {
-    if files.is_empty() {
-        let sources: Vec<RuleSource<'_>> =
-            SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
-        let set = parse(&sources)?;
-        return Ok(Rulebook { set, files: vec!["the shipped rules".to_owned()] });
-    }
-    let mut texts = Vec::new();
+    let default = [PathBuf::from(config::SHIPPED)];
+    let files = if files.is_empty() { &default[..] } else { files };
+    let mut names = Vec::new();
+    let mut texts: Vec<(String, Cow<'static, str>)> = Vec::new();
     let mut problems = Vec::new();
     for file in files {
         let name = file.display().to_string();
+        if name == config::SHIPPED {
+            texts.extend(SHIPPED.iter().map(|(f, t)| ((*f).to_owned(), Cow::Borrowed(*t))));
+            names.push("the shipped rules".to_owned());
+            continue;
+        }
+        names.push(name.clone());
         match read(file) {
-            Ok(text) => texts.push((name, text)),
+            Ok(text) => texts.push((name, Cow::Owned(text))),
             Err(what) => problems.push(Problem {
                 file: name,
                 line: 0,
@@ -47,9 +52,7 @@ pub fn read_rules(files: &[PathBuf]) -> Result<Rulebook, Vec<Problem>> {
     let sources: Vec<RuleSource<'_>> =
         texts.iter().map(|(file, text)| RuleSource { file, text }).collect();
     match parse(&sources) {
-        Ok(set) if problems.is_empty() => {
-            Ok(Rulebook { set, files: texts.into_iter().map(|(name, _)| name).collect() })
-        }
+        Ok(set) if problems.is_empty() => Ok(Rulebook { set, files: names }),
         Ok(_) => Err(problems),
         Err(more) => {
             problems.extend(more);
@@ -64,4 +67,24 @@ fn read(file: &PathBuf) -> Result<String, String> {
         return Err(format!("has {size} bytes, more than {MAX_BYTES}"));
     }
     std::fs::read_to_string(file).map_err(|e| format!("cannot be read: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_rules_stand_beside_the_shipped_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("own.yaml");
+        let text = "groups: [{ name: own, rules: [{ alert: A, when: { job_missing: {} } }] }]";
+        std::fs::write(&own, text).unwrap();
+        let shipped = read_rules(&[]).unwrap().set.rules.len();
+        let both = read_rules(&[PathBuf::from(config::SHIPPED), own.clone()]).unwrap();
+        assert_eq!(both.set.rules.len(), shipped + 1);
+        assert_eq!(both.files[0], "the shipped rules");
+        assert_eq!(read_rules(&[own]).unwrap().set.rules.len(), 1);
+        let missing = read_rules(&[dir.path().join("no.yaml")]).unwrap_err();
+        assert!(missing[0].to_string().contains("cannot be read"), "{missing:?}");
+    }
 }

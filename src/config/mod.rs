@@ -30,6 +30,7 @@ pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
 pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
+pub use sections::rule_files::SHIPPED;
 pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;
@@ -53,7 +54,7 @@ pub struct Config {
     pub job_labels: JobLabels,
     /// How owners are reached, by name.
     pub people: BTreeMap<String, Person>,
-    /// Rule files; none: the shipped rules.
+    /// Rule files, [`SHIPPED`] among them for the shipped rules; none: those only.
     pub rule_files: Vec<PathBuf>,
     /// Folder of templates; none: the shipped templates.
     pub templates: Option<PathBuf>,

@@ -6,6 +6,9 @@ use crate::config::de::At;
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::excerpt;
 
+/// The word in `rule_files` that stands for the rules that come with Weir.
+pub const SHIPPED: &str = "shipped";
+
 /// More files are no rule set, and a pattern on a large folder is a mistake.
 const MAX_FILES: usize = 1_000;
 
@@ -17,6 +20,10 @@ pub(in crate::config) fn expand(
 ) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     for pattern in patterns {
+        if pattern.value == SHIPPED {
+            files.push(PathBuf::from(SHIPPED));
+            continue;
+        }
         let mut found = matching(&base.join(&pattern.value));
         found.retain(|path| path.is_file());
         if found.is_empty() {
