@@ -54,6 +54,19 @@ impl<'a> JobFacts<'a> {
         self.source.emptied.contains_key(&self.job.flink_cluster)
     }
 
+    /// `TaskManagers` gone from its Flink cluster since it was last healthy; zero while it is.
+    pub fn lost_taskmanagers(&self) -> Fact<u32> {
+        let healthy = self.run().is_some_and(Run::is_healthy);
+        let cluster =
+            |c: &&crate::model::ClusterObservation| c.flink_cluster == self.job.flink_cluster;
+        let now = self.source.clusters.iter().find(cluster).and_then(|c| c.taskmanagers);
+        match (self.job.healthy_taskmanagers, now) {
+            (Some(before), Some(now)) if !healthy => Fact::Known(before.saturating_sub(now)),
+            _ if healthy => Fact::Known(0),
+            _ => Fact::Unknown,
+        }
+    }
+
     /// Age of the last completed checkpoint; counted from the run's start where none completed.
     pub fn checkpoint_age(&self) -> Fact<Duration> {
         let Some(run) = self.run() else { return Fact::Unknown };

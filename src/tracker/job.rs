@@ -64,6 +64,9 @@ pub struct JobTrack {
     pub live_runs: u32,
     /// Steady time since when the run that counts has been healthy without a break.
     pub healthy_since: Option<Ts>,
+    /// `TaskManagers` of its Flink cluster when it was last healthy.
+    #[serde(default)]
+    pub healthy_taskmanagers: Option<u32>,
     /// Records behind.
     #[serde(skip, default = "lag_series")]
     pub lag: Series,
@@ -108,6 +111,7 @@ impl JobTrack {
             last_seen: time.steady,
             live_runs: 0,
             healthy_since: None,
+            healthy_taskmanagers: None,
             lag: lag_series(),
             lag_not_applicable: false,
             lag_heard: None,
@@ -156,6 +160,11 @@ impl JobTrack {
             Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
             _ => None,
         };
+        if self.healthy_since.is_some() {
+            let cluster = snapshot.clusters.iter().find(|c| c.flink_cluster == self.flink_cluster);
+            let known = cluster.and_then(|c| c.taskmanagers);
+            self.healthy_taskmanagers = known.or(self.healthy_taskmanagers);
+        }
         self.trim();
         let now_is = (self.missing_since, self.live_runs, self.healthy_since.is_some());
         self.dirty |= was != now_is;

@@ -33,12 +33,12 @@ impl Plan {
             clusters: 50,
             jobs_per_cluster: 20,
             poll: Duration::from_secs(10),
-            checkpoints: Duration::from_secs(60),
+            checkpoints: Duration::from_mins(1),
             warm_up: 3,
             rounds: 4,
             polls_per_round: 3,
             failures: 240,
-            failing_for: Duration::from_secs(60),
+            failing_for: Duration::from_mins(1),
             looks: 30,
         }
     }

@@ -87,6 +87,8 @@ rule_kinds! {
     lag: Lag,
     source_unreachable: SourceUnreachable,
     duplicate_job: DuplicateJob,
+    tasks_not_running: TasksNotRunning,
+    taskmanagers_lost: TaskmanagersLost,
     all: All,
     any: Any,
     not: Not,

@@ -1,0 +1,37 @@
+//! `tasks_not_running`: the job says RUNNING, and not all of its tasks run.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Facts, Kind, evidence, fresh_job};
+use crate::model::{Aspect, Demand, JobState, Truth, Verdict};
+
+/// True while the job is RUNNING and some of its tasks neither run nor have finished: they wait
+/// for slots, are being deployed, or restore their state. Flink calls that RUNNING too.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TasksNotRunning {}
+
+impl Kind for TasksNotRunning {
+    fn aspect(&self) -> &'static str {
+        Aspect::FAILURE
+    }
+
+    fn demand(&self) -> Demand {
+        Demand { failures: true, ..Demand::default() }
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        let job = fresh_job!(facts);
+        let (Some(state), Some(run)) = (job.state(), job.run()) else {
+            return Verdict::bare(Truth::False);
+        };
+        if state != JobState::Running || run.tasks.all_running() {
+            return Verdict::bare(Truth::False);
+        }
+        let running = run.tasks.running + run.tasks.finished;
+        let state = format!("{state} {running}/{}", run.tasks.total);
+        let waiting = run.tasks.total.saturating_sub(running);
+        Verdict::of(true, evidence! { "state": state, "tasks_waiting": waiting })
+    }
+}
