@@ -8,7 +8,7 @@ use crate::incidents::Incidents;
 use crate::model::{AlertState, Change, JobKey, RuleId, Time};
 use crate::notify::Pipeline;
 use crate::rules::Rules;
-use crate::tracker::{Fact, JobFacts, Tracker};
+use crate::tracker::{JobFacts, Tracker};
 
 /// The view in the making.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Picture {
         let mut view = View::default();
         for (name, kind) in sources {
             let source = SourceView { kind: kind.clone(), ..SourceView::default() };
-            view.sources.insert(name.clone(), source);
+            view.sources.insert(name.clone(), Arc::new(source));
         }
         Picture { view: Arc::new(view), kinds: sources.clone() }
     }
@@ -56,7 +56,7 @@ impl Picture {
         let kind = self.kinds.get(name).cloned().unwrap_or_default();
         view.sources.insert(
             name.to_owned(),
-            SourceView {
+            Arc::new(SourceView {
                 kind,
                 up: source.is_up(),
                 error: source.error.clone(),
@@ -73,12 +73,13 @@ impl Picture {
                 poll_bytes: source.polls.bytes,
                 polls_ok: source.polls.ok,
                 polls_failed: source.polls.failed,
-            },
+            }),
         );
         for key in jobs {
             let Some(facts) = tracker.job_facts(key, time) else { continue };
-            let next = job_view(key, &facts, view.jobs.get(key), rules);
-            if view.jobs.get(key).is_none_or(|known| **known != next) {
+            let known = view.jobs.get(key);
+            if known.is_none_or(|known| !is_same(known, &facts)) {
+                let next = job_view(key, &facts, known, rules);
                 view.jobs.insert(Arc::new(next));
             }
         }
@@ -174,6 +175,28 @@ fn rule_views(rules: &Rules) -> Vec<RuleView> {
     rules.set.rules.iter().map(view).collect()
 }
 
+/// Whether a picture of the job would be the one that is there: most looks change nothing, and a
+/// comparison costs less than a picture.
+fn is_same(known: &JobView, facts: &JobFacts<'_>) -> bool {
+    let job = facts.job;
+    let Some(run) = job.current() else { return false };
+    known.state == job.state()
+        && known.all_running == run.is_healthy()
+        && known.stale != facts.is_fresh()
+        && known.missing == job.missing_since.is_some()
+        && known.live_runs == job.live_runs
+        && known.job_id == run.id.job_id
+        && known.start_time == facts.source.to_wall(run.id.start_time)
+        && known.failures_total == job.failures_total
+        && known.restarts == run.restarts
+        && known.last_checkpoint == job.checkpoint
+        && known.checkpoint_from == facts.checkpoint_from().known()
+        && known.lag_records == facts.lag().known()
+        && known.ui_url == run.ui_url
+        && known.flink_cluster == job.flink_cluster
+        && job.labels.0.iter().all(|(name, value)| known.labels.get(name) == value)
+}
+
 fn job_view(
     key: &JobKey,
     facts: &JobFacts<'_>,
@@ -207,14 +230,8 @@ fn job_view(
         failures_total: job.failures_total,
         restarts: run.and_then(|r| r.restarts),
         last_checkpoint: job.checkpoint.clone(),
-        checkpoint_age_seconds: match facts.checkpoint_age() {
-            Fact::Known(age) => Some(age.as_secs_f64()),
-            _ => None,
-        },
-        lag_records: match facts.lag() {
-            Fact::Known(records) => Some(records),
-            _ => None,
-        },
+        checkpoint_from: facts.checkpoint_from().known(),
+        lag_records: facts.lag().known(),
         labels,
         ui_url: run.and_then(|r| r.ui_url.clone()),
     }

@@ -17,7 +17,7 @@ pub struct View {
     /// Open incidents and recently ended ones, by id.
     pub incidents: BTreeMap<u64, Arc<Incident>>,
     /// Sources by name.
-    pub sources: BTreeMap<String, SourceView>,
+    pub sources: BTreeMap<String, Arc<SourceView>>,
     /// Channels by id.
     pub channels: BTreeMap<ChannelId, ChannelView>,
     /// Notices that reached an outcome since the process started: counters.
@@ -121,15 +121,22 @@ pub struct JobView {
     pub restarts: Option<u64>,
     /// Last restorable checkpoint.
     pub last_checkpoint: Option<CheckpointRef>,
-    /// Age of the last completed checkpoint in seconds at the time of the picture; `None` when
-    /// unknown or not applicable.
-    pub checkpoint_age_seconds: Option<f64>,
+    /// Wall time the age of the last completed checkpoint counts from; `None` when unknown or not
+    /// applicable. See [`JobView::checkpoint_age_seconds`].
+    pub checkpoint_from: Option<Ts>,
     /// Records behind.
     pub lag_records: Option<f64>,
     /// All labels.
     pub labels: Labels,
     /// Flink's page of the run.
     pub ui_url: Option<String>,
+}
+
+impl JobView {
+    /// Age of the last completed checkpoint at wall time `now`.
+    pub fn checkpoint_age_seconds(&self, now: Ts) -> Option<f64> {
+        self.checkpoint_from.map(|from| now.since(from).as_secs_f64())
+    }
 }
 
 /// One source.

@@ -84,6 +84,7 @@ pub(super) fn families(view: &View, health: &Health) -> Vec<MetricFamily> {
 }
 
 fn jobs(scrape: &mut Scrape, view: &View) {
+    let now = view.at.map_or(crate::model::Ts(0), |at| at.wall);
     // Two keys can share the four labels (a session and an application cluster of one name).
     // The same series twice would cost the whole scrape, so the worse job stands for both.
     let mut shown: BTreeMap<[&str; 4], &JobView> = BTreeMap::new();
@@ -104,7 +105,7 @@ fn jobs(scrape: &mut Scrape, view: &View) {
         if let Some(restarts) = job.restarts {
             scrape.add(table::JOB_RESTARTS, &labels, restarts as f64);
         }
-        if let Some(age) = job.checkpoint_age_seconds {
+        if let Some(age) = job.checkpoint_age_seconds(now) {
             scrape.add(table::JOB_CHECKPOINT_AGE, &labels, age);
         }
         if let Some(lag) = job.lag_records {

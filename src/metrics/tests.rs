@@ -25,7 +25,7 @@ fn job(cluster: &str, name: &str, state: JobState) -> Arc<JobView> {
         failures_total: 3,
         restarts: Some(2),
         last_checkpoint: None,
-        checkpoint_age_seconds: Some(12.5),
+        checkpoint_from: Some(Ts(-12_500)),
         lag_records: Some(1000.0),
         labels: Labels::default(),
         ui_url: None,
@@ -67,7 +67,7 @@ fn a_small_view_reads_as_it_should() {
         poll_bytes: 2048,
         ..SourceView::default()
     };
-    view.sources.insert("prod".into(), source);
+    view.sources.insert("prod".into(), Arc::new(source));
     let failing = ChannelView { failing_since: Some(Ts(5)), attempts: 4, ..ChannelView::default() };
     view.channels.insert(samples::channel(), failing);
     view.notice_counts.insert((samples::channel(), Outcome::Sent, NoticeReason::Opened), 9);

@@ -40,9 +40,14 @@ impl Verdict {
         Verdict { truth, evidence: Evidence::new() }
     }
 
-    /// True or false, with the values.
-    pub fn of(holds: bool, evidence: Evidence) -> Verdict {
-        Verdict { truth: if holds { Truth::True } else { Truth::False }, evidence }
+    /// True with the values that make it so, or false. Nearly every judgement is a false one, of
+    /// which nobody asks the reason: its values are not even put together.
+    pub fn of(holds: bool, evidence: impl FnOnce() -> Evidence) -> Verdict {
+        if holds {
+            Verdict { truth: Truth::True, evidence: evidence() }
+        } else {
+            Verdict::bare(Truth::False)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sources: where jobs are looked at. A source turns wire answers into a [`Snapshot`] by pure
 //! functions and never decides anything about alerts.
 //!
-//! To add one: a module with a `Config` that implements [`Settings`], its `mod`, and its line in
+//! To add one: a module with a `Config` that implements `Settings`, its `mod`, and its line in
 //! `sources!` below. Nothing else names it.
 
 use std::collections::BTreeMap;

@@ -30,6 +30,25 @@ pub enum Fact<T> {
     NotApplicable,
 }
 
+impl<T> Fact<T> {
+    /// The same fact in other terms.
+    pub fn map<U>(self, terms: impl FnOnce(T) -> U) -> Fact<U> {
+        match self {
+            Fact::Known(value) => Fact::Known(terms(value)),
+            Fact::Unknown => Fact::Unknown,
+            Fact::NotApplicable => Fact::NotApplicable,
+        }
+    }
+
+    /// The value, if it is known.
+    pub fn known(self) -> Option<T> {
+        match self {
+            Fact::Known(value) => Some(value),
+            Fact::Unknown | Fact::NotApplicable => None,
+        }
+    }
+}
+
 impl<'a> JobFacts<'a> {
     /// The job was looked at by the last look at its source: in it, or absent from a complete one.
     /// Nothing is fresh otherwise.
@@ -67,8 +86,9 @@ impl<'a> JobFacts<'a> {
         }
     }
 
-    /// Age of the last completed checkpoint; counted from the run's start where none completed.
-    pub fn checkpoint_age(&self) -> Fact<Duration> {
+    /// Source time, raw ms, the age of the last completed checkpoint counts from: the run's start
+    /// where none completed.
+    fn checkpoint_base(&self) -> Fact<i64> {
         let Some(run) = self.run() else { return Fact::Unknown };
         if run.state.is_terminal() || run.checkpoints.not_applicable {
             return Fact::NotApplicable;
@@ -76,14 +96,25 @@ impl<'a> JobFacts<'a> {
         if !self.is_good(run.checkpoints.heard) {
             return Fact::Unknown;
         }
-        let base = match run.checkpoints.last_completed {
-            Some(at) => at,
+        match run.checkpoints.last_completed {
+            Some(at) => Fact::Known(at),
             // Some completed, nobody has said when: neither young nor as old as the run.
-            None if run.checkpoints.has_completed() => return Fact::Unknown,
-            None => run.id.start_time,
-        };
-        let age = self.source.source_now(self.time).saturating_sub(base).max(0);
-        Fact::Known(Duration::from_millis(age as u64))
+            None if run.checkpoints.has_completed() => Fact::Unknown,
+            None => Fact::Known(run.id.start_time),
+        }
+    }
+
+    /// Age of the last completed checkpoint; counted from the run's start where none completed.
+    pub fn checkpoint_age(&self) -> Fact<Duration> {
+        self.checkpoint_base().map(|base| {
+            let age = self.source.source_now(self.time).saturating_sub(base).max(0);
+            Duration::from_millis(age as u64)
+        })
+    }
+
+    /// Wall time that age counts from.
+    pub fn checkpoint_from(&self) -> Fact<Ts> {
+        self.checkpoint_base().map(|base| self.source.to_wall(base))
     }
 
     /// Distinct checkpoints that failed since the last completed one.

@@ -118,7 +118,7 @@ fn job(name: &str, state: JobState) -> Arc<JobView> {
         failures_total: 0,
         restarts: Some(2),
         last_checkpoint: Some(checkpoint()),
-        checkpoint_age_seconds: Some(1.5),
+        checkpoint_from: Some(AT - std::time::Duration::from_millis(1_500)),
         lag_records: None,
         labels: Labels::from([
             ("job_name", name),
@@ -150,7 +150,7 @@ fn view() -> View {
         view.jobs.insert(job);
     }
     let up = SourceView { kind: "flink".into(), up: true, polls_ok: 1, ..SourceView::default() };
-    view.sources.insert("prod".into(), up);
+    view.sources.insert("prod".into(), std::sync::Arc::new(up));
     view.channels
         .insert(channel(), ChannelView { kind: "feishu_bot".into(), ..Default::default() });
     view
@@ -368,7 +368,7 @@ async fn probes_tell_why() {
     server.view.send_replace(Arc::new(View::default()));
     assert!(server.get("/-/ready").await.body.contains("no first look"));
     let mut unseen = view();
-    unseen.sources.insert("emr".into(), SourceView::default());
+    unseen.sources.insert("emr".into(), std::sync::Arc::default());
     server.view.send_replace(Arc::new(unseen));
     assert!(server.get("/-/ready").await.body.contains("no first look at emr"));
     assert_eq!(server.get("/-/healthy").await.status, 200);

@@ -45,7 +45,7 @@ impl Kind for CheckpointAge {
         let own = interval.saturating_mul(i64::from(self.intervals));
         let limit = self.above.millis().max(own);
         let failed = job.run().map_or(0, |r| r.checkpoints.failed.len());
-        let evidence = evidence! {
+        let evidence = || evidence! {
             "age_seconds": age.as_secs(),
             "above_seconds": limit / 1000,
             "failed_checkpoints": failed,

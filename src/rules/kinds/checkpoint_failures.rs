@@ -32,8 +32,8 @@ impl Kind for CheckpointFailures {
             Fact::Unknown => return Verdict::bare(Truth::Unknown),
             Fact::NotApplicable => return Verdict::bare(Truth::NotApplicable),
         };
-        let why = job.run().and_then(|r| r.checkpoints.last_failure.clone()).unwrap_or_default();
-        let evidence = evidence! { "failed_checkpoints": failed, "checkpoint_failure": why };
+        let why = || job.run().and_then(|r| r.checkpoints.last_failure.clone()).unwrap_or_default();
+        let evidence = || evidence! { "failed_checkpoints": failed, "checkpoint_failure": why() };
         Verdict::of(failed >= self.count, evidence)
     }
 

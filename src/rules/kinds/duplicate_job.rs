@@ -23,6 +23,6 @@ impl Kind for DuplicateJob {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let runs = job.job.live_runs;
-        Verdict::of(runs >= 2, evidence! { "live_runs": runs })
+        Verdict::of(runs >= 2, || evidence! { "live_runs": runs })
     }
 }

@@ -56,17 +56,16 @@ impl Kind for FailureRate {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let (a, b) = job.job.failure_times.as_slices();
-        debug_assert!(b.is_empty() || a.is_empty() || a.last() <= b.first());
-        let times: Vec<Ts> = a.iter().chain(b).copied().collect();
+        let times: Vec<Ts> = job.job.failure_times.iter().copied().collect();
         let now = job.time.steady;
-        let recent = times.iter().filter(|at| now.since(**at) <= self.window.0).count();
-        let evidence = evidence! {
-            "count": recent,
+        let holds = !job.job.ended_on_purpose() && self.holds(now, &times);
+        let recent = || times.iter().filter(|at| now.since(**at) <= self.window.0).count();
+        let evidence = || evidence! {
+            "count": recent(),
             "window_seconds": self.window.0.as_secs(),
             "failures_total": job.job.failures_total,
         };
-        Verdict::of(!job.job.ended_on_purpose() && self.holds(now, &times), evidence)
+        Verdict::of(holds, evidence)
     }
 
     fn problem(&self) -> Option<String> {

@@ -31,11 +31,11 @@ impl Kind for JobMissing {
                 return Verdict::bare(Truth::Unknown);
             }
             let jobs = cluster.emptied().unwrap_or(0);
-            return Verdict::of(jobs > 0, evidence! { "jobs": jobs });
+            return Verdict::of(jobs > 0, || evidence! { "jobs": jobs });
         }
         let job = fresh_job!(facts);
         let Some(since) = job.job.missing_since else { return Verdict::bare(Truth::False) };
         let missing = job.time.steady.since(since).as_secs();
-        Verdict::of(!job.cluster_emptied(), evidence! { "missing_seconds": missing })
+        Verdict::of(!job.cluster_emptied(), || evidence! { "missing_seconds": missing })
     }
 }

@@ -29,7 +29,7 @@ impl Kind for JobState {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let Some(state) = job.state() else { return Verdict::bare(Truth::False) };
-        Verdict::of(self.any_of.contains(&state), evidence! { "state": state.as_str() })
+        Verdict::of(self.any_of.contains(&state), || evidence! { "state": state.as_str() })
     }
 
     fn problem(&self) -> Option<String> {

@@ -37,20 +37,23 @@ impl Kind for Lag {
             Fact::Unknown => return Verdict::bare(Truth::Unknown),
             Fact::NotApplicable => return Verdict::bare(Truth::NotApplicable),
         };
-        let mut evidence = evidence! { "lag_records": records, "above_records": self.above };
+        let evidence = || evidence! { "lag_records": records, "above_records": self.above };
         let Some(span) = self.growing_for else {
             return Verdict::of(records > self.above, evidence);
         };
         if records <= self.above {
-            return Verdict::of(false, evidence);
+            return Verdict::bare(Truth::False);
         }
         let from = job.time.steady - span.0;
         let series = &job.job.lag;
         let before = if series.covers(from) { series.at(from) } else { None };
         let Some(before) = before else { return Verdict::bare(Truth::Unknown) };
-        evidence.insert("lag_before".to_owned(), serde_json::json!(before));
-        evidence.insert("growing_seconds".to_owned(), serde_json::json!(span.0.as_secs()));
-        Verdict::of(records > before, evidence)
+        Verdict::of(records > before, || {
+            let mut evidence = evidence();
+            evidence.insert("lag_before".to_owned(), serde_json::json!(before));
+            evidence.insert("growing_seconds".to_owned(), serde_json::json!(span.0.as_secs()));
+            evidence
+        })
     }
 
     fn problem(&self) -> Option<String> {

@@ -28,7 +28,7 @@ impl Kind for SourceUnreachable {
         let Facts::Source(facts) = facts else { return Verdict::bare(Truth::NotApplicable) };
         let source = facts.source;
         let down = source.failing_since.map_or(0, |t| facts.time.steady.since(t.steady).as_secs());
-        let evidence = evidence! {
+        let evidence = || evidence! {
             "jobs": facts.jobs,
             "down_seconds": down,
             "error": source.error.clone().unwrap_or_default(),

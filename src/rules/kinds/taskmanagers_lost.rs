@@ -30,7 +30,7 @@ impl Kind for TaskmanagersLost {
         match job.lost_taskmanagers() {
             Fact::Known(lost) => {
                 let state = job.job.state().as_str();
-                Verdict::of(lost > 0, evidence! { "lost_taskmanagers": lost, "state": state })
+                Verdict::of(lost > 0, || evidence! { "lost_taskmanagers": lost, "state": state })
             }
             Fact::Unknown => Verdict::bare(Truth::Unknown),
             Fact::NotApplicable => Verdict::bare(Truth::NotApplicable),

@@ -32,6 +32,6 @@ impl Kind for TasksNotRunning {
         let running = run.tasks.running + run.tasks.finished;
         let state = format!("{state} {running}/{}", run.tasks.total);
         let waiting = run.tasks.total.saturating_sub(running);
-        Verdict::of(true, evidence! { "state": state, "tasks_waiting": waiting })
+        Verdict::of(true, || evidence! { "state": state, "tasks_waiting": waiting })
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::time;
 use crate::engine::JobView;
-use crate::model::{CheckpointRef, JobKey, JobState, Labels};
+use crate::model::{CheckpointRef, JobKey, JobState, Labels, Ts};
 use crate::web::Shared;
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
@@ -57,8 +57,8 @@ impl From<&CheckpointRef> for Checkpoint {
     }
 }
 
-impl From<&JobView> for Job {
-    fn from(job: &JobView) -> Self {
+impl Job {
+    fn at(now: Ts, job: &JobView) -> Self {
         Job {
             key: job.key.0.clone(),
             cluster: job.cluster.clone(),
@@ -75,7 +75,7 @@ impl From<&JobView> for Job {
             restarts: job.restarts,
             failures: job.failures_total,
             last_checkpoint: job.last_checkpoint.as_ref().map(Checkpoint::from),
-            checkpoint_age_seconds: job.checkpoint_age_seconds,
+            checkpoint_age_seconds: job.checkpoint_age_seconds(now),
             lag_records: job.lag_records,
             labels: job.labels.clone(),
             source: job.source.clone(),
@@ -91,6 +91,7 @@ pub(super) async fn list(
     let states = JobState::ALL.map(JobState::as_str);
     let query = ListQuery::read(raw, &["limit", "after", "state", "matchers"], &states)?;
     let view = shared.view();
+    let now = view.at.map_or(Ts(0), |at| at.wall);
     let after = query.after.clone().map(JobKey);
     let jobs = view
         .jobs
@@ -98,6 +99,6 @@ pub(super) async fn list(
         .filter(|job| query.state.as_deref().is_none_or(|state| job.state.as_str() == state))
         .filter(|job| query.matches(&job.labels))
         .take(query.limit as usize)
-        .map(|job| Job::from(&**job));
+        .map(|job| Job::at(now, job));
     Ok(Json(jobs.collect()))
 }
