@@ -9,7 +9,6 @@ mod web;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::{mpsc, watch};
@@ -21,7 +20,7 @@ pub use rulebook::{Rulebook, read_rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::engine::{Engine, EngineSettings, Shell, ShellParts, View};
-use crate::model::{ChannelId, Loaded, Ts};
+use crate::model::ChannelId;
 use crate::notify::channels::{Channel, Parts, Sink};
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers};
@@ -80,8 +79,9 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let url = secrecy::ExposeSecret::expose_secret(&config.store.url).to_owned();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url).await?);
     let wall = SystemClock::anchored(None).now().wall;
-    let loaded = store.load(wall).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::anchored(last_steady(&loaded)));
+    let mut loaded = store.load(wall).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::anchored(loaded.steady()));
+    loaded.clamp(clock.now().steady);
 
     let channels = channels(&config, &Parts { templates, sink })?;
     let composers: Composers = channels
@@ -95,7 +95,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let demand = engine.demand();
     let sources = sources(&config)?;
 
-    let (inputs_tx, inputs) = mpsc::channel(sources.len().max(8));
+    let (inputs_tx, inputs) = mpsc::channel(sources.len().max(1));
     let installation = loaded.installation.clone();
     let in_trouble = trouble::teller(config.notify.clone(), composers, installation.clone());
     let shell = Shell::new(ShellParts {
@@ -198,12 +198,3 @@ impl Compose for ComposedBy {
         self.0.composer().compose(view)
     }
 }
-
-/// Steady time of the last step that was kept.
-fn last_steady(loaded: &Loaded) -> Option<Ts> {
-    let value = loaded.meta.iter().find(|(key, _)| key == "steady")?;
-    value.1.parse().ok().map(Ts)
-}
-
-/// Longest wait of a stopping Weir for what is on the wire.
-pub const STOP_WITHIN: Duration = Duration::from_secs(15);

@@ -156,6 +156,7 @@ impl Engine {
         changes.append(&mut folded.changes);
         let mut judged = self.rules.step(time, &self.tracker, &snapshot.source, &folded);
         changes.append(&mut judged.changes);
+        self.incidents.keep(self.pipeline.untold());
         let stepped = self.incidents.step(time, &judged.subjects, &self.rules, &self.tracker);
         self.take(time, stepped, changes);
         self.picture.look(time, &snapshot.source, &folded.jobs, &self.tracker, &self.rules);

@@ -32,6 +32,8 @@ pub struct Incidents {
     by_id: BTreeMap<u64, Incident>,
     current: BTreeMap<(Subject, Aspect), u64>,
     next_id: u64,
+    /// Ended, but somebody still has to hear of it: kept however long that takes.
+    untold: BTreeSet<u64>,
 }
 
 /// One piece of news, for whoever the routes name.
@@ -76,7 +78,9 @@ impl Incidents {
             if newest {
                 incidents.current.insert(identity, incident.id);
             }
-            incidents.by_id.insert(incident.id, incident.clone());
+            // Quiet nobody looked at is none.
+            let incident = Incident { quiet_since: None, ..incident.clone() };
+            incidents.by_id.insert(incident.id, incident);
         }
         incidents
     }
@@ -89,6 +93,11 @@ impl Incidents {
     /// All that are in memory, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Incident> {
         self.by_id.values()
+    }
+
+    /// Names those whose news still wait to be told.
+    pub fn keep(&mut self, untold: BTreeSet<u64>) {
+        self.untold = untold;
     }
 
     /// Whether anything is wrong with a subject.
@@ -264,7 +273,7 @@ impl Incidents {
         let mut over: Vec<(Option<Ts>, u64)> = self
             .by_id
             .values()
-            .filter(|i| resolved(i))
+            .filter(|i| resolved(i) && !self.untold.contains(&i.id))
             .map(|i| (i.resolved_steady, i.id))
             .collect();
         over.sort_unstable();

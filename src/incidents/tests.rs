@@ -60,6 +60,22 @@ fn the_table_of_episodes() {
             vec![Opened, Resolved, Opened],
         ),
         (
+            "what flaps and gets worse is told",
+            vec![
+                (0, warning),
+                (1, None),
+                (3, None),
+                (4, warning),
+                (5, None),
+                (7, None),
+                (8, warning),
+                (9, critical),
+                (10, warning),
+                (11, critical),
+            ],
+            vec![Opened, Resolved, Reopened, Resolved, Flapping, Worse],
+        ),
+        (
             "what flaps has to settle for half an hour",
             vec![
                 (0, critical),

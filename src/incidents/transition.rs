@@ -78,7 +78,8 @@ pub(super) fn update(
     let rank = incident.rank();
     if rank > incident.peak_rank {
         incident.peak_rank = rank;
-        return (!incident.flapping).then_some(NoticeReason::Worse);
+        // Flapping keeps quiet what comes and goes; that it is dead for good is neither.
+        return Some(NoticeReason::Worse);
     }
     None
 }

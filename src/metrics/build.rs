@@ -88,7 +88,8 @@ fn jobs(scrape: &mut Scrape, view: &View) {
     // Two keys can share the four labels (a session and an application cluster of one name).
     // The same series twice would cost the whole scrape, so the worse job stands for both.
     let mut shown: BTreeMap<[&str; 4], &JobView> = BTreeMap::new();
-    for job in view.jobs.values() {
+    // A job that is gone leaves no series.
+    for job in view.jobs.values().filter(|job| !job.missing) {
         let labels =
             [job.cluster.as_str(), job.namespace.as_str(), job.flink_cluster.as_str(), &job.name];
         let shown = shown.entry(labels).or_insert(job);

@@ -89,3 +89,31 @@ pub struct Loaded {
     /// Highest message id.
     pub max_message: u64,
 }
+
+impl Loaded {
+    /// Steady time of the last step that was kept.
+    pub fn steady(&self) -> Option<Ts> {
+        let value = self.meta.iter().find(|(key, _)| key == "steady")?;
+        value.1.parse().ok().map(Ts)
+    }
+
+    /// Brings steady times that lie after `now` back to it: they were written by a clock that was
+    /// far ahead, and would hold everything up until it is that late.
+    pub fn clamp(&mut self, now: Ts) {
+        let bring = |at: &mut Ts| *at = (*at).min(now);
+        for alert in &mut self.alerts {
+            bring(&mut alert.since);
+            bring(&mut alert.last_true);
+        }
+        for incident in &mut self.incidents {
+            bring(&mut incident.opened_steady);
+            incident.resolved_steady.iter_mut().for_each(bring);
+        }
+        self.notices.iter_mut().for_each(|n| bring(&mut n.at_steady));
+        for message in &mut self.messages {
+            bring(&mut message.at_steady);
+            message.next_attempt.iter_mut().for_each(bring);
+        }
+        self.attempts.iter_mut().for_each(|a| bring(&mut a.at));
+    }
+}

@@ -150,12 +150,16 @@ pub struct TaskCounts {
     pub finished: u32,
     pub failed: u32,
     pub scheduled: u32,
+    #[serde(default)]
+    pub created: u32,
 }
 
 impl TaskCounts {
-    /// Every task runs or has finished: with state RUNNING that is a healthy run.
+    /// Every task runs or has finished: with state RUNNING that is a healthy run. Later stages of a
+    /// batch job stand at CREATED while the ones before them run; waiting for slots is SCHEDULED.
     pub fn all_running(self) -> bool {
-        self.total > 0 && self.running + self.finished >= self.total
+        let later = if self.running > 0 { self.created } else { 0 };
+        self.total > 0 && self.running + self.finished + later >= self.total
     }
 }
 
@@ -167,6 +171,22 @@ mod tests {
     fn keys_encode_their_separators() {
         assert_eq!(JobKey::new("prod", "", "", "a/b%").0, "prod/a%2Fb%25");
         assert_eq!(JobKey::new("tke", "flink", "sess", "x").0, "tke/flink/sess/x");
+    }
+
+    #[test]
+    fn later_stages_of_a_batch_job_are_not_waiting() {
+        let tasks = |running, finished, scheduled, created| TaskCounts {
+            total: 6,
+            running,
+            finished,
+            scheduled,
+            created,
+            ..TaskCounts::default()
+        };
+        assert!(tasks(6, 0, 0, 0).all_running());
+        assert!(tasks(2, 2, 0, 2).all_running());
+        assert!(!tasks(2, 0, 4, 0).all_running(), "waits for slots");
+        assert!(!tasks(0, 0, 0, 6).all_running(), "nothing has started");
     }
 
     #[test]

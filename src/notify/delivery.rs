@@ -90,6 +90,10 @@ impl Pipeline {
         let health = self.health.entry(message.to.clone()).or_default();
         match outcome {
             SendOutcome::Delivered => {
+                if health.failing_since.is_some() {
+                    let others = self.messages.values_mut().filter(|m| m.to == message.to);
+                    others.for_each(|m| m.next_attempt = None);
+                }
                 health.failing_since = None;
                 health.error = None;
                 health.sent += 1;
@@ -105,6 +109,12 @@ impl Pipeline {
                 } else {
                     let at = next_attempt(time.steady, id, message.attempts, *after_ms);
                     message.next_attempt = Some(at);
+                    // One message tries whether the channel is back: the others would only use up
+                    // the budget they need then.
+                    let others = self.messages.values_mut().filter(|m| m.to == message.to);
+                    for other in others.filter(|m| m.next_attempt.is_none_or(|due| due < at)) {
+                        other.next_attempt = Some(at);
+                    }
                 }
             }
             SendOutcome::Rejected { error } => {

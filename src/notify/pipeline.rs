@@ -91,33 +91,36 @@ impl Pipeline {
             }
             let unaware = self.take_back_resolution(time, incident.id, &mut changes);
             for (to, group) in self.targets(incident) {
-                if unaware.contains(&to) {
-                    continue;
-                }
-                self.add_notice(time, incident, item.reason, to, group, &mut changes);
+                let reason = match unaware.get(&to) {
+                    None => item.reason,
+                    // It hears neither of the end nor of the return, but of a rise meanwhile.
+                    Some(rank) if incident.rank() > *rank => NoticeReason::Worse,
+                    Some(_) => continue,
+                };
+                self.add_notice(time, incident, reason, to, group, &mut changes);
             }
         }
         changes
     }
 
     /// It is back before its end was told: those who were to hear of the end need hear of neither.
+    /// With the rank the incident had for them at its end.
     fn take_back_resolution(
         &mut self,
         time: Time,
         incident: u64,
         changes: &mut Vec<Change>,
-    ) -> BTreeSet<ChannelId> {
+    ) -> BTreeMap<ChannelId, u8> {
         let is_untold = |n: &&Notice| {
             n.incident == incident && n.reason == NoticeReason::Resolved && n.message.is_none()
         };
-        let untold: Vec<(u64, ChannelId)> =
-            self.notices.values().filter(is_untold).map(|n| (n.id, n.to.clone())).collect();
-        for (id, _) in &untold {
+        let untold: Vec<(u64, ChannelId, u8)> =
+            self.notices.values().filter(is_untold).map(|n| (n.id, n.to.clone(), n.rank)).collect();
+        for (id, ..) in &untold {
             self.close(*id, Outcome::Muted, "it was back before this was told", time, changes);
         }
-        let told =
-            |(_, to): &(u64, ChannelId)| self.ledger.get(incident, to).is_some_and(|t| t.open);
-        untold.into_iter().filter(told).map(|(_, to)| to).collect()
+        let told = |to: &ChannelId| self.ledger.get(incident, to).is_some_and(|t| t.open);
+        untold.into_iter().filter(|(_, to, _)| told(to)).map(|(_, to, rank)| (to, rank)).collect()
     }
 
     /// A resolution goes to exactly the channels that were told of the opening. Openings still
@@ -330,6 +333,11 @@ impl Pipeline {
     /// Notices by outcome since the process started.
     pub fn counts(&self) -> &BTreeMap<(ChannelId, Outcome, NoticeReason), u64> {
         &self.counts
+    }
+
+    /// Incidents whose news wait, in a notice or in a message.
+    pub fn untold(&self) -> BTreeSet<u64> {
+        self.notices.values().map(|n| n.incident).collect()
     }
 
     /// Notices that wait, and messages that are due.

@@ -97,10 +97,13 @@ impl Rules {
     pub fn restore(set: RuleSet, book: LabelBook, loaded: &Loaded) -> (Rules, Vec<Change>) {
         let mut rules = Rules { set, book, ..Rules::default() };
         let mut changes = Vec::new();
+        // Until the next look, nobody knew whether they held.
+        let stopped = loaded.steady();
         for alert in &loaded.alerts {
             if rules.set.rules.iter().any(|r| r.id == alert.rule) {
                 let of_subject = rules.alerts.entry(alert.subject.clone()).or_default();
-                of_subject.insert(alert.rule.clone(), alert.clone());
+                let unknown_since = alert.unknown_since.or(stopped);
+                of_subject.insert(alert.rule.clone(), Alert { unknown_since, ..alert.clone() });
             } else {
                 changes.push(Change::ForgetAlert {
                     rule: alert.rule.clone(),

@@ -44,9 +44,6 @@ impl CheckpointTrack {
             None => counters.last_checkpoint_completed.is_some() && completed > 0,
             Some(known) => completed > known,
         };
-        if completed > 0 || counters.last_checkpoint_id.is_some() {
-            self.not_applicable = false;
-        }
         self.completed = Some(completed.max(self.completed.unwrap_or(0)));
         if !progressed {
             return false;
@@ -70,7 +67,7 @@ impl CheckpointTrack {
     pub fn hear_history(&mut self, now: Ts, history: &Seen<CheckpointStats>) -> bool {
         match history {
             Seen::NotApplicable => {
-                self.not_applicable = self.last_id.is_none();
+                self.not_applicable = true;
                 self.heard = Some(now);
                 false
             }
@@ -219,6 +216,20 @@ mod tests {
         assert!(!track.offer(Some(8), "file:/ck/chk-8", 20, false));
         assert!(!track.offer(Some(10), "<checkpoint-not-externally-addressable>", 30, false));
         assert_eq!(track.restorable.as_ref().map(|r| r.1.as_str()), Some("file:/ck/chk-9"));
+    }
+
+    #[test]
+    fn a_savepoint_by_hand_is_no_periodic_checkpointing() {
+        let mut track = CheckpointTrack::default();
+        track.hear_history(Ts(1), &Seen::NotApplicable);
+        let counters = Counters {
+            completed_checkpoints: Some(1),
+            last_checkpoint_id: Some(1),
+            ..Counters::default()
+        };
+        track.hear_counters(Ts(2), 2000, &counters);
+        track.hear_history(Ts(3), &Seen::NotApplicable);
+        assert!(track.not_applicable);
     }
 
     #[test]

@@ -160,6 +160,11 @@ impl JobTrack {
             Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
             _ => None,
         };
+        if self.ended_on_purpose() && !self.failure_times.is_empty() {
+            // Somebody ended it: what failed before says nothing about the run they start next.
+            self.failure_times.clear();
+            self.dirty = true;
+        }
         if self.healthy_since.is_some() {
             let cluster = snapshot.clusters.iter().find(|c| c.flink_cluster == self.flink_cluster);
             let known = cluster.and_then(|c| c.taskmanagers);

@@ -13,8 +13,8 @@ use crate::model::{Aspect, Demand, Ts, Verdict};
 use crate::tracker::MAX_FAILURES;
 
 /// True from the `count`-th distinct failure within `window` on, until the job has been without a
-/// failure for long enough to believe it: twice the longest gap between these failures, at least
-/// one minute, at most the window. So a loop that fails every second is over soon after it is
+/// failure for long enough to believe it: twice the usual (median) gap between these failures, at
+/// least one minute, at most the window. So a loop that fails every second is over soon after it is
 /// mended, and one that fails every ten minutes is not called well between two failures.
 /// Failures count across resubmissions; those older than Weir's first look do not.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -38,8 +38,9 @@ impl FailureRate {
         if newest.since(*oldest) > self.window.0 {
             return false;
         }
-        let gaps = last.windows(2).map(|pair| pair[1].since(pair[0]));
-        let gap = gaps.max().unwrap_or_default();
+        let mut gaps: Vec<Duration> = last.windows(2).map(|p| p[1].since(p[0])).collect();
+        gaps.sort_unstable();
+        let gap = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
         let quiet = (gap * 2).clamp(LEAST_QUIET, self.window.0.max(LEAST_QUIET));
         now.since(*newest) <= quiet
     }
@@ -59,7 +60,9 @@ impl Kind for FailureRate {
         let times: Vec<Ts> = job.job.failure_times.iter().copied().collect();
         let now = job.time.steady;
         let holds = !job.job.ended_on_purpose() && self.holds(now, &times);
-        let recent = || times.iter().filter(|at| now.since(**at) <= self.window.0).count();
+        // Of the window that made it true: the number said does not shrink while it still holds.
+        let newest = times.last().copied().unwrap_or(now);
+        let recent = || times.iter().filter(|at| newest.since(**at) <= self.window.0).count();
         let evidence = || evidence! {
             "count": recent(),
             "window_seconds": self.window.0.as_secs(),
@@ -86,6 +89,16 @@ mod tests {
 
     fn rate(count: usize, window_s: u64) -> FailureRate {
         FailureRate { count, window: Span(Duration::from_secs(window_s)) }
+    }
+
+    #[test]
+    fn a_burst_after_a_lone_failure_is_over_soon_after_it_is_mended() {
+        let rule = rate(6, 86_400);
+        let times = at(&[0, 36_000, 36_010, 36_020, 36_030, 36_040]);
+        assert!(rule.holds(Ts(36_050_000), &times));
+        assert!(!rule.holds(Ts(36_200_000), &times), "the ten hours before it do not count");
+        let slow = at(&[0, 14_400, 28_800, 43_200, 57_600, 72_000]);
+        assert!(rule.holds(Ts(86_000_000), &slow), "every four hours is not well in between");
     }
 
     fn at(seconds: &[i64]) -> Vec<Ts> {

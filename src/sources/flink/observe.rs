@@ -69,6 +69,7 @@ fn tasks(t: &wire::Tasks) -> TaskCounts {
         finished: count(t.finished).min(u32::MAX / 4),
         failed: count(t.failed),
         scheduled: count(t.scheduled),
+        created: count(t.created),
     }
 }
 

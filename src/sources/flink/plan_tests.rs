@@ -6,7 +6,7 @@ use super::*;
 
 const ALL: Demand = Demand { counters: true, checkpoints: true, failures: true, lag: false };
 const HEALTHY: TaskCounts =
-    TaskCounts { total: 2, running: 2, finished: 0, failed: 0, scheduled: 0 };
+    TaskCounts { total: 2, running: 2, finished: 0, failed: 0, scheduled: 0, created: 0 };
 
 fn row(state: JobState) -> Row {
     Row {

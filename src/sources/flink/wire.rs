@@ -73,6 +73,7 @@ pub(super) struct Tasks {
     pub(super) failed: Option<i64>,
     #[serde(deserialize_with = "int")]
     pub(super) scheduled: Option<i64>,
+    pub(super) created: Option<i64>,
 }
 
 /// An element of `/jobs/:id/metrics?get=…`; values are always strings.

@@ -131,18 +131,20 @@ pub(super) async fn messages(
     finish(conn, query, page).await
 }
 
-/// The oldest lines of an incident's timeline.
+/// The newest lines of an incident's timeline, oldest of them first.
 pub(super) async fn events(
     conn: &mut SqliteConnection,
     incident: u64,
     limit: u32,
 ) -> Result<Vec<(Ts, String)>, sqlx::Error> {
-    let rows: Vec<(i64, String)> =
-        sqlx::query_as("SELECT at, what FROM events WHERE incident = ?1 ORDER BY at, id LIMIT ?2")
-            .bind(incident as i64)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *conn)
-            .await?;
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT at, what FROM (SELECT id, at, what FROM events WHERE incident = ?1 \
+             ORDER BY at DESC, id DESC LIMIT ?2) ORDER BY at, id",
+    )
+    .bind(incident as i64)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *conn)
+    .await?;
     Ok(rows.into_iter().map(|(at, what)| (Ts(at), what)).collect())
 }
 
