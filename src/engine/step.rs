@@ -175,7 +175,9 @@ impl Engine {
 
     /// A source or channel of our own that has failed for long is an incident like any other.
     fn watch_ourselves(&mut self, time: Time, changes: &mut Vec<Change>) {
-        let has_rule = self.rules.set.rules.iter().any(|r| r.when.name() == "source_unreachable");
+        let covers =
+            |r: &crate::rules::Rule| r.when.name() == "source_unreachable" && r.matchers.is_empty();
+        let has_rule = self.rules.set.rules.iter().any(covers);
         let after = self.settings.failing_after;
         let found = self.own.step(time, after, &self.tracker, &self.pipeline, has_rule);
         for (subject, alert) in found {
