@@ -210,6 +210,13 @@ fn a_long_file_with_many_mistakes_is_bounded() {
 }
 
 #[test]
+fn a_token_is_never_wider_than_it_says() {
+    let web = "web: { tokens: [{ name: a, token_file: t, matchers: ['env=\"prod\"'] }] }\n";
+    let problems = said(&(web.to_owned() + MINIMAL + "route: { receiver: me }\n"), &none);
+    assert!(problems.iter().any(|p| p.contains("are not built yet")), "{problems:?}");
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let text = r#"
 store: { url: "sqlite://hunter2.db" }
