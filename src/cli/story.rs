@@ -73,6 +73,7 @@ impl Story {
                 taskmanagers: Some(4),
                 slots_total: Some(16),
                 slots_available: Some(8),
+                ..ClusterObservation::default()
             }],
             runs,
             took_ms: 12,
@@ -118,7 +119,7 @@ fn job(name: &str, number: u32, start: i64, now: i64, state: JobState) -> RunObs
         failures: Seen::Fresh(Vec::new()),
         failures_truncated: false,
         lag: Seen::NotApplicable,
-        ui_url: None,
+        ..RunObservation::default()
     }
 }
 

@@ -22,6 +22,17 @@ pub enum Truth {
     NotApplicable,
 }
 
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Truth::True => "true",
+            Truth::False => "false",
+            Truth::Unknown => "unknown",
+            Truth::NotApplicable => "n/a",
+        })
+    }
+}
+
 /// The values that made a condition what it is; they travel with the alert.
 pub type Evidence = BTreeMap<String, Value>;
 
@@ -30,24 +41,50 @@ pub type Evidence = BTreeMap<String, Value>;
 pub struct Verdict {
     /// What was judged.
     pub truth: Truth,
-    /// Why.
+    /// The values that made it true; those of any judgement where somebody asked why.
     pub evidence: Evidence,
+    /// For who asks why; else nothing.
+    pub why: Option<Box<Why>>,
+}
+
+/// Why a judgement is what it is, for `weir explain`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Why {
+    /// The values that were judged, their windows and limits.
+    pub evidence: Evidence,
+    /// In words: what is so, and what would change the judgement.
+    pub words: String,
+    /// How near to true, 0 … 1 (1: true), where that can be said.
+    pub near: Option<f64>,
+}
+
+impl From<Evidence> for Why {
+    fn from(evidence: Evidence) -> Why {
+        Why { evidence, ..Why::default() }
+    }
+}
+
+impl Why {
+    /// With words.
+    #[must_use]
+    pub fn words(mut self, words: impl Into<String>) -> Why {
+        self.words = words.into();
+        self
+    }
+
+    /// With how near a value is to its limit, which it fires above.
+    #[must_use]
+    pub fn near(mut self, value: f64, limit: f64) -> Why {
+        let near = if limit > 0.0 { value / limit } else { f64::from(value > limit) };
+        self.near = near.is_finite().then(|| near.clamp(0.0, 1.0));
+        self
+    }
 }
 
 impl Verdict {
     /// A judgement without values.
     pub fn bare(truth: Truth) -> Verdict {
-        Verdict { truth, evidence: Evidence::new() }
-    }
-
-    /// True with the values that make it so, or false. Nearly every judgement is a false one, of
-    /// which nobody asks the reason: its values are not even put together.
-    pub fn of(holds: bool, evidence: impl FnOnce() -> Evidence) -> Verdict {
-        if holds {
-            Verdict { truth: Truth::True, evidence: evidence() }
-        } else {
-            Verdict::bare(Truth::False)
-        }
+        Verdict { truth, evidence: Evidence::new(), why: None }
     }
 }
 

@@ -1,6 +1,11 @@
 //! What rules need from the sources: the only thing that flows back.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use super::MetricQuery;
 
 /// The union of what all rules need. A source fetches this and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -13,17 +18,33 @@ pub struct Demand {
     pub failures: bool,
     /// Lag of the sources of every live job.
     pub lag: bool,
+    /// Whether a job is a batch job.
+    #[serde(default)]
+    pub job_type: bool,
+    /// Metrics by name, each with the longest time any rule looks back (zero: the present alone).
+    #[serde(default)]
+    pub metrics: BTreeMap<MetricQuery, Duration>,
 }
 
 impl Demand {
     /// Everything either side needs.
-    pub fn union(self, other: &Demand) -> Demand {
-        let Demand { counters, checkpoints, failures, lag } = *other;
-        Demand {
-            counters: self.counters || counters,
-            checkpoints: self.checkpoints || checkpoints,
-            failures: self.failures || failures,
-            lag: self.lag || lag,
+    #[must_use]
+    pub fn union(mut self, other: &Demand) -> Demand {
+        let Demand { counters, checkpoints, failures, lag, job_type, metrics } = other;
+        self.counters |= counters;
+        self.checkpoints |= checkpoints;
+        self.failures |= failures;
+        self.lag |= lag;
+        self.job_type |= job_type;
+        for (query, span) in metrics {
+            let known = self.metrics.entry(query.clone()).or_default();
+            *known = (*known).max(*span);
         }
+        self
+    }
+
+    /// One metric.
+    pub fn of_metric(query: MetricQuery, span: Duration) -> Demand {
+        Demand { metrics: BTreeMap::from([(query, span)]), ..Demand::default() }
     }
 }

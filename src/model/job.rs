@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The stable identity of a job: `cluster[/namespace][/session]/name`, with `%` and `/`
 /// percent-encoded in each part. It survives resubmission, failover and redeployment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobKey(pub String);
 
@@ -38,7 +38,9 @@ fn encode(part: &str) -> String {
 
 /// Flink's job status (`org.apache.flink.api.common.JobStatus`, the same in 1.15 … 2.3), plus
 /// `Unknown` for a word this version of Weir has never heard of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are Flink's")]
 pub enum JobState {
@@ -53,6 +55,7 @@ pub enum JobState {
     Restarting,
     Suspended,
     Reconciling,
+    #[default]
     Unknown,
 }
 
@@ -133,7 +136,7 @@ impl fmt::Display for JobState {
 
 /// One execution of a job. A newer `start_time` under the same job id is a `JobManager` failover:
 /// counters and histories began anew.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct RunId {
     /// Raw source time in ms, as Flink reports it; first, so that runs sort by age.
     pub start_time: i64,

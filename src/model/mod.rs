@@ -7,6 +7,7 @@ mod incident;
 mod job;
 mod labels;
 mod message;
+mod metric;
 mod notice;
 mod observation;
 mod problem;
@@ -14,17 +15,18 @@ mod severity;
 mod subject;
 mod time;
 
-pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict};
+pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
 pub use demand::Demand;
 pub use incident::{CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause};
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};
 pub use message::{Attempt, Frozen, Message, MessageKind, MessageState, SendOutcome};
+pub use metric::{Across, MetricKey, MetricQuery, MetricScope, Vertices};
 pub use notice::{ChannelId, Notice, NoticeReason, Outcome};
 pub use observation::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
-    RunObservation, Seen, Snapshot, SourceClock,
+    Metrics, RunObservation, Seen, Snapshot, SourceClock,
 };
 pub use problem::Problem;
 pub use severity::Severity;

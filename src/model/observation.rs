@@ -3,9 +3,11 @@
 //! Whatever was not fetched, could not be read or cannot exist is said so with [`Seen`]; a missing
 //! fact never looks like a zero.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{JobKey, JobState, Labels, RunId, TaskCounts, Ts};
+use super::{JobKey, JobState, Labels, MetricKey, RunId, TaskCounts, Ts};
 
 /// A fact as this poll saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -88,8 +90,11 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
+/// Numbers rules asked for by name; one that is missing was not asked for.
+pub type Metrics = BTreeMap<MetricKey, Seen<f64>>;
+
 /// One Flink cluster as `/overview` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ClusterObservation {
     /// Stable name of the Flink cluster.
     pub flink_cluster: String,
@@ -99,10 +104,13 @@ pub struct ClusterObservation {
     pub slots_total: Option<u32>,
     /// Free slots.
     pub slots_available: Option<u32>,
+    /// Metrics of its `TaskManagers` and of its `JobManager`.
+    #[serde(default)]
+    pub metrics: Metrics,
 }
 
 /// One run of one job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RunObservation {
     /// Stable identity of the job this run belongs to.
     pub key: JobKey,
@@ -138,6 +146,12 @@ pub struct RunObservation {
     pub failures_truncated: bool,
     /// Lag of its sources.
     pub lag: Seen<Lag>,
+    /// Flink's job type, where asked for: it ends when its input does.
+    #[serde(default)]
+    pub batch: Seen<bool>,
+    /// Metrics of the job, its vertices and operators.
+    #[serde(default)]
+    pub metrics: Metrics,
     /// Link to the run in Flink's web UI.
     pub ui_url: Option<String>,
 }

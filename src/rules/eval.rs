@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::kinds::{Facts, Scope};
+use super::kinds::{About, Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
 use super::{Rule, RuleSet};
 use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
@@ -147,29 +147,22 @@ impl Rules {
             turn,
             Scope::Sources,
             subject,
-            &Facts::Source(facts),
+            &Facts::of(About::Source(facts)),
             &labels,
             &values,
             &mut judged,
         );
 
-        let emptied: BTreeSet<&String> = track.emptied.keys().collect();
+        let seen = track.clusters.iter().map(|c| &c.flink_cluster);
         let alerted: BTreeSet<String> = self.alerted_clusters(source);
-        for cluster in emptied.into_iter().chain(alerted.iter()).collect::<BTreeSet<_>>() {
+        let clusters = seen.chain(track.emptied.keys()).chain(alerted.iter());
+        for cluster in clusters.collect::<BTreeSet<_>>() {
             let facts = ClusterFacts { source: track, flink_cluster: cluster, time };
             let subject = Subject::Cluster(source.to_owned(), cluster.clone());
             let labels = || book.of_source(source, Some(cluster));
             let values = || named(cluster);
-            let facts = Facts::Cluster(facts);
-            self.judge(
-                turn,
-                Scope::JobsAndClusters,
-                subject,
-                &facts,
-                &labels,
-                &values,
-                &mut judged,
-            );
+            let facts = Facts::of(About::Cluster(facts));
+            self.judge(turn, Scope::Clusters, subject, &facts, &labels, &values, &mut judged);
         }
 
         for key in &folded.jobs {
@@ -182,7 +175,7 @@ impl Rules {
                 turn,
                 Scope::Jobs,
                 subject,
-                &Facts::Job(facts),
+                &Facts::of(About::Job(facts)),
                 &labels,
                 &values,
                 &mut judged,
@@ -208,7 +201,9 @@ impl Rules {
         let mut of_subject = self.alerts.remove(&subject).unwrap_or_default();
         for rule in turn.rules {
             let about = rule.when.scope();
-            let fits = about == scope || (about == Scope::JobsAndClusters && scope == Scope::Jobs);
+            let fits = about == scope
+                || (about == Scope::JobsAndClusters
+                    && matches!(scope, Scope::Jobs | Scope::Clusters));
             if !fits {
                 continue;
             }

@@ -162,11 +162,8 @@ fn run(id: &str, start: i64, state: JobState) -> RunObservation {
         last_modification: None,
         labels: Labels::default(),
         counters: Seen::Fresh(Counters { restarts: Some(0), ..Counters::default() }),
-        checkpoints: Seen::NotAsked,
         failures: Seen::Fresh(Vec::new()),
-        failures_truncated: false,
-        lag: Seen::NotAsked,
-        ui_url: None,
+        ..RunObservation::default()
     }
 }
 

@@ -21,7 +21,14 @@ use weir::sources::flink::{FlinkConfig, FlinkSource};
 
 use fake::{Fake, serve};
 
-const ALL: Demand = Demand { counters: true, checkpoints: true, failures: true, lag: true };
+const ALL: Demand = Demand {
+    counters: true,
+    checkpoints: true,
+    failures: true,
+    lag: true,
+    job_type: false,
+    metrics: std::collections::BTreeMap::new(),
+};
 const NOW: i64 = 1_795_219_703_000;
 
 fn source(config: FlinkConfig) -> FlinkSource {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Condition, Facts, Kind, Scope};
-use crate::model::{Demand, Evidence, Truth, Verdict};
+use crate::model::{Demand, Evidence, Truth, Verdict, Why};
 
 /// Every member holds.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -47,8 +47,12 @@ pub(super) fn fold(
 ) -> Verdict {
     let mut truth = Truth::NotApplicable;
     let mut evidence = Evidence::new();
+    let mut reasons = Vec::new();
     for member in members {
         let verdict = member.judge(facts);
+        if let Some(why) = verdict.why {
+            reasons.push((member.name(), verdict.truth, why.words, why.near));
+        }
         for (key, value) in verdict.evidence {
             evidence.entry(key).or_insert(value);
         }
@@ -60,7 +64,22 @@ pub(super) fn fold(
             _ => neutral,
         };
     }
-    Verdict { truth, evidence }
+    let why = facts.asks_why.then(|| {
+        let said = reasons.iter().map(|(name, truth, words, _)| format!("{name} is {truth}: {words}"));
+        let near = reasons.iter().filter_map(|r| r.3);
+        // `all` is as near as its farthest member, `any` as its nearest.
+        let near = if decisive == Truth::False {
+            near.reduce(f64::min)
+        } else {
+            near.reduce(f64::max)
+        };
+        Box::new(Why {
+            evidence: evidence.clone(),
+            words: said.collect::<Vec<_>>().join("; "),
+            near,
+        })
+    });
+    Verdict { truth, evidence, why }
 }
 
 /// What is wrong with a list of members.
@@ -68,9 +87,15 @@ pub(super) fn problem(members: &[Condition], name: &str) -> Option<String> {
     if members.is_empty() {
         return Some(format!("{name} has no members (give at least one condition)"));
     }
-    let sources = members.iter().filter(|m| m.scope() == Scope::Sources).count();
-    if sources != 0 && sources != members.len() {
-        return Some(format!("{name} mixes conditions about jobs and about sources"));
+    let about = |m: &Condition| match m.scope() {
+        Scope::Jobs | Scope::JobsAndClusters => "jobs",
+        Scope::Clusters => "clusters",
+        Scope::Sources => "sources",
+    };
+    let first = members.first().map(about);
+    if let Some(other) = members.iter().find(|m| Some(about(m)) != first) {
+        let first = first.unwrap_or_default();
+        return Some(format!("{name} mixes conditions about {first} and about {}", about(other)));
     }
     members.iter().find_map(Condition::problem)
 }

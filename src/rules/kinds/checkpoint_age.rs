@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Span, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Truth, Verdict};
-use crate::tracker::Fact;
+use super::{Facts, Kind, Span, evidence, fresh_job, known};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while no checkpoint has completed for longer than `above`, and for longer than `intervals`
 /// of the job's own checkpoint intervals, so that a job that checkpoints every half hour on purpose
@@ -36,11 +35,7 @@ impl Kind for CheckpointAge {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let age = match job.checkpoint_age() {
-            Fact::Known(age) => age,
-            Fact::Unknown => return Verdict::bare(Truth::Unknown),
-            Fact::NotApplicable => return Verdict::bare(Truth::NotApplicable),
-        };
+        let age = known!(facts, job.checkpoint_age(), "checkpointing");
         let interval = job.run().and_then(|r| r.checkpoints.interval_ms).unwrap_or(0);
         let own = interval.saturating_mul(i64::from(self.intervals));
         let limit = self.above.millis().max(own);
@@ -50,7 +45,9 @@ impl Kind for CheckpointAge {
             "above_seconds": limit / 1000,
             "failed_checkpoints": failed,
         };
-        Verdict::of(age.as_millis() as i64 > limit, evidence)
+        facts.verdict(age.as_millis() as i64 > limit, || {
+            Why::from(evidence()).near(age.as_millis() as f64, limit as f64)
+        })
     }
 
     fn problem(&self) -> Option<String> {

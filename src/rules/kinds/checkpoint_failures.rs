@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Truth, Verdict};
-use crate::tracker::Fact;
+use super::{Facts, Kind, evidence, fresh_job, known};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while at least `count` distinct checkpoints (by id) have failed since the last one that
 /// completed. Checkpoints that a restart cut off do not count. n/a without checkpointing.
@@ -27,14 +26,13 @@ impl Kind for CheckpointFailures {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let failed = match job.failed_checkpoints() {
-            Fact::Known(failed) => failed,
-            Fact::Unknown => return Verdict::bare(Truth::Unknown),
-            Fact::NotApplicable => return Verdict::bare(Truth::NotApplicable),
-        };
+        let failed = known!(facts, job.failed_checkpoints(), "checkpointing");
         let why = || job.run().and_then(|r| r.checkpoints.last_failure.clone()).unwrap_or_default();
-        let evidence = || evidence! { "failed_checkpoints": failed, "checkpoint_failure": why() };
-        Verdict::of(failed >= self.count, evidence)
+        facts.verdict(failed >= self.count, || {
+            Why::from(evidence! { "failed_checkpoints": failed, "checkpoint_failure": why() })
+                .words(format!("{failed} failed in a row; true from {} on", self.count))
+                .near(failed as f64, self.count as f64)
+        })
     }
 
     fn problem(&self) -> Option<String> {

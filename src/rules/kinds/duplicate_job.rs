@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Verdict};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while two or more runs of one job are alive at once: both read and write the same data.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -23,6 +23,8 @@ impl Kind for DuplicateJob {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let runs = job.job.live_runs;
-        Verdict::of(runs >= 2, || evidence! { "live_runs": runs })
+        facts.verdict(runs >= 2, || {
+            Why::from(evidence! { "live_runs": runs }).words(format!("{runs} live runs; true from 2 on"))
+        })
     }
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, Span, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Ts, Verdict};
+use crate::model::{Aspect, Demand, Ts, Verdict, Why};
 use crate::tracker::MAX_FAILURES;
 
 /// True from the `count`-th distinct failure within `window` on, until the job has been without a
@@ -68,7 +68,7 @@ impl Kind for FailureRate {
             "window_seconds": self.window.0.as_secs(),
             "failures_total": job.job.failures_total,
         };
-        Verdict::of(holds, evidence)
+        facts.verdict(holds, || Why::from(evidence()).near(recent() as f64, self.count as f64))
     }
 
     fn problem(&self) -> Option<String> {

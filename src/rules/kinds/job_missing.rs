@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Scope, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Truth, Verdict};
+use super::{About, Facts, Kind, Scope, evidence, fresh_job};
+use crate::model::{Aspect, Demand, Verdict};
 
 /// True for a job last seen alive and now absent from complete listings of a healthy source. When
 /// all jobs of a Flink cluster are gone at once (two or more), it is true for the cluster instead.
@@ -26,16 +26,18 @@ impl Kind for JobMissing {
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        if let Facts::Cluster(cluster) = facts {
+        if let About::Cluster(cluster) = facts.about {
             if !cluster.source.is_up() {
-                return Verdict::bare(Truth::Unknown);
+                return facts.unknown(|| "the source cannot be seen".to_owned());
             }
             let jobs = cluster.emptied().unwrap_or(0);
-            return Verdict::of(jobs > 0, || evidence! { "jobs": jobs });
+            return facts.verdict(jobs > 0, || evidence! { "jobs": jobs });
         }
         let job = fresh_job!(facts);
-        let Some(since) = job.job.missing_since else { return Verdict::bare(Truth::False) };
+        let Some(since) = job.job.missing_since else {
+            return facts.no(|| "the job is in the listing".to_owned());
+        };
         let missing = job.time.steady.since(since).as_secs();
-        Verdict::of(!job.cluster_emptied(), || evidence! { "missing_seconds": missing })
+        facts.verdict(!job.cluster_emptied(), || evidence! { "missing_seconds": missing })
     }
 }

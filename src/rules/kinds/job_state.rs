@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, evidence, fresh_job};
-use crate::model::{Aspect, Demand, JobState as State, Truth, Verdict};
+use crate::model::{Aspect, Demand, JobState as State, Verdict};
 
 /// True while the job is in one of the states. A job gone from the listing is no state at all:
 /// that is `job_missing`.
@@ -28,8 +28,10 @@ impl Kind for JobState {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let Some(state) = job.state() else { return Verdict::bare(Truth::False) };
-        Verdict::of(self.any_of.contains(&state), || evidence! { "state": state.as_str() })
+        let Some(state) = job.state() else {
+            return facts.no(|| "the job is gone from the listing".to_owned());
+        };
+        facts.verdict(self.any_of.contains(&state), || evidence! { "state": state.as_str() })
     }
 
     fn problem(&self) -> Option<String> {

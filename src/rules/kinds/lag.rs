@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Span, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Truth, Verdict};
-use crate::tracker::Fact;
+use super::{Facts, Kind, Span, evidence, fresh_job, known};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while the records not yet read (`pendingRecords` over all sources) are more than `above`
 /// and, where `growing_for` is given, more than they were that long ago: a backlog that is being
@@ -32,23 +31,22 @@ impl Kind for Lag {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let records = match job.lag() {
-            Fact::Known(records) => records,
-            Fact::Unknown => return Verdict::bare(Truth::Unknown),
-            Fact::NotApplicable => return Verdict::bare(Truth::NotApplicable),
-        };
+        let records = known!(facts, job.lag(), "lag");
         let evidence = || evidence! { "lag_records": records, "above_records": self.above };
         let Some(span) = self.growing_for else {
-            return Verdict::of(records > self.above, evidence);
+            return facts.verdict(records > self.above, evidence);
         };
         if records <= self.above {
-            return Verdict::bare(Truth::False);
+            return facts.verdict(false, || Why::from(evidence()).near(records, self.above));
         }
         let from = job.time.steady - span.0;
         let series = &job.job.lag;
         let before = if series.covers(from) { series.at(from) } else { None };
-        let Some(before) = before else { return Verdict::bare(Truth::Unknown) };
-        Verdict::of(records > before, || {
+        let Some(before) = before else {
+            let seconds = span.0.as_secs();
+            return facts.unknown(|| format!("lag has not been watched for {seconds} s yet"));
+        };
+        facts.verdict(records > before, || {
             let mut evidence = evidence();
             evidence.insert("lag_before".to_owned(), serde_json::json!(before));
             evidence.insert("growing_seconds".to_owned(), serde_json::json!(span.0.as_secs()));

@@ -3,16 +3,69 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::{Demand, Verdict};
+use crate::model::{Demand, Truth, Verdict, Why};
 use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
 
 mod span;
 
 pub use span::Span;
 
-/// What a condition is judged on.
+/// What a condition is judged on, and whether somebody wants to know why.
 #[derive(Debug, Clone, Copy)]
-pub enum Facts<'a> {
+pub struct Facts<'a> {
+    /// About what.
+    pub about: About<'a>,
+    /// Somebody asks why: judgements carry their values and words whatever they are.
+    pub asks_why: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// For judging alone.
+    pub fn of(about: About<'a>) -> Facts<'a> {
+        Facts { about, asks_why: false }
+    }
+
+    /// True with the values that make it so, or false. Nearly every judgement is a false one, of
+    /// which nobody asks the reason: its values are not even put together.
+    pub fn verdict<W: Into<Why>>(&self, holds: bool, why: impl FnOnce() -> W) -> Verdict {
+        let truth = if holds { Truth::True } else { Truth::False };
+        if !holds && !self.asks_why {
+            return Verdict::bare(truth);
+        }
+        let mut why: Why = why().into();
+        if !self.asks_why {
+            return Verdict { truth, evidence: why.evidence, why: None };
+        }
+        if holds {
+            why.near = Some(1.0);
+        }
+        Verdict { truth, evidence: why.evidence.clone(), why: Some(Box::new(why)) }
+    }
+
+    /// Unknown, and why.
+    pub fn unknown(&self, words: impl FnOnce() -> String) -> Verdict {
+        self.silent(Truth::Unknown, words)
+    }
+
+    /// Not applicable, and why.
+    pub fn not_applicable(&self, words: impl FnOnce() -> String) -> Verdict {
+        self.silent(Truth::NotApplicable, words)
+    }
+
+    /// False for a reason that is no number, and why.
+    pub fn no(&self, words: impl FnOnce() -> String) -> Verdict {
+        self.silent(Truth::False, words)
+    }
+
+    fn silent(&self, truth: Truth, words: impl FnOnce() -> String) -> Verdict {
+        let why = self.asks_why.then(|| Box::new(Why::default().words(words())));
+        Verdict { why, ..Verdict::bare(truth) }
+    }
+}
+
+/// A subject with its facts.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'a> {
     /// A job.
     Job(JobFacts<'a>),
     /// A source.
@@ -28,6 +81,8 @@ pub enum Scope {
     Jobs,
     /// Each job, and each Flink cluster as a whole.
     JobsAndClusters,
+    /// Each Flink cluster as a whole.
+    Clusters,
     /// Each source.
     Sources,
 }
@@ -134,11 +189,29 @@ pub(crate) use evidence;
 /// The job facts, or the judgement to give where there are none to be had.
 macro_rules! fresh_job {
     ($facts:expr) => {
-        match $facts {
-            Facts::Job(job) if job.is_fresh() => job,
-            Facts::Job(_) => return Verdict::bare(crate::model::Truth::Unknown),
-            _ => return Verdict::bare(crate::model::Truth::NotApplicable),
+        match $facts.about {
+            crate::rules::kinds::About::Job(job) if job.is_fresh() => job,
+            crate::rules::kinds::About::Job(_) => {
+                return $facts.unknown(|| "the last look did not show this job".to_owned());
+            }
+            _ => return $facts.not_applicable(|| "this condition is about jobs".to_owned()),
         }
     };
 }
 pub(crate) use fresh_job;
+
+/// The value of a fact, or the judgement to give where there is none.
+macro_rules! known {
+    ($facts:expr, $fact:expr, $what:literal) => {
+        match $fact {
+            crate::tracker::Fact::Known(value) => value,
+            crate::tracker::Fact::Unknown => {
+                return $facts.unknown(|| concat!($what, " is not known at the moment").to_owned());
+            }
+            crate::tracker::Fact::NotApplicable => {
+                return $facts.not_applicable(|| concat!("this job has no ", $what).to_owned());
+            }
+        }
+    };
+}
+pub(crate) use known;

@@ -31,6 +31,10 @@ impl Kind for Not {
             Truth::False => Truth::True,
             other => other,
         };
+        if let Some(why) = &mut verdict.why {
+            why.words = format!("not: {}", why.words);
+            why.near = None;
+        }
         verdict
     }
 

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Scope, evidence};
-use crate::model::{Aspect, Demand, Truth, Verdict};
+use super::{About, Facts, Kind, Scope, evidence};
+use crate::model::{Aspect, Demand, Verdict};
 
 /// True while every look at a source fails. Its jobs are then unknown, not failed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -25,14 +25,16 @@ impl Kind for SourceUnreachable {
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        let Facts::Source(facts) = facts else { return Verdict::bare(Truth::NotApplicable) };
-        let source = facts.source;
-        let down = source.failing_since.map_or(0, |t| facts.time.steady.since(t.steady).as_secs());
+        let About::Source(about) = facts.about else {
+            return facts.not_applicable(|| "this condition is about sources".to_owned());
+        };
+        let source = about.source;
+        let down = source.failing_since.map_or(0, |t| about.time.steady.since(t.steady).as_secs());
         let evidence = || evidence! {
-            "jobs": facts.jobs,
+            "jobs": about.jobs,
             "down_seconds": down,
             "error": source.error.clone().unwrap_or_default(),
         };
-        Verdict::of(source.failing_since.is_some(), evidence)
+        facts.verdict(source.failing_since.is_some(), evidence)
     }
 }

@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Truth, Verdict};
-use crate::tracker::Fact;
+use super::{Facts, Kind, evidence, fresh_job, known};
+use crate::model::{Aspect, Demand, Verdict};
 
 /// True while the job does not run with all its tasks and its Flink cluster has fewer TaskManagers
 /// than when it last did. Needs no metrics, which stand still for minutes when a TaskManager dies.
@@ -25,15 +24,10 @@ impl Kind for TaskmanagersLost {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         if !job.state().is_some_and(crate::model::JobState::is_live) {
-            return Verdict::bare(Truth::False);
+            return facts.no(|| "the job is not alive".to_owned());
         }
-        match job.lost_taskmanagers() {
-            Fact::Known(lost) => {
-                let state = job.job.state().as_str();
-                Verdict::of(lost > 0, || evidence! { "lost_taskmanagers": lost, "state": state })
-            }
-            Fact::Unknown => Verdict::bare(Truth::Unknown),
-            Fact::NotApplicable => Verdict::bare(Truth::NotApplicable),
-        }
+        let lost = known!(facts, job.lost_taskmanagers(), "number of TaskManagers");
+        let state = job.job.state().as_str();
+        facts.verdict(lost > 0, || evidence! { "lost_taskmanagers": lost, "state": state })
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, evidence, fresh_job};
-use crate::model::{Aspect, Demand, JobState, Truth, Verdict};
+use crate::model::{Aspect, Demand, JobState, Verdict};
 
 /// True while the job is RUNNING and some of its tasks neither run nor have finished: they wait
 /// for slots, are being deployed, or restore their state. Flink calls that RUNNING too.
@@ -24,14 +24,14 @@ impl Kind for TasksNotRunning {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let (Some(state), Some(run)) = (job.state(), job.run()) else {
-            return Verdict::bare(Truth::False);
+            return facts.no(|| "the job is not there".to_owned());
         };
         if state != JobState::Running || run.tasks.all_running() {
-            return Verdict::bare(Truth::False);
+            return facts.no(|| format!("{state}, and all tasks it has run"));
         }
         let running = run.tasks.running + run.tasks.finished;
         let state = format!("{state} {running}/{}", run.tasks.total);
         let waiting = run.tasks.total.saturating_sub(running);
-        Verdict::of(true, || evidence! { "state": state, "tasks_waiting": waiting })
+        facts.verdict(true, || evidence! { "state": state, "tasks_waiting": waiting })
     }
 }

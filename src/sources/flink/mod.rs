@@ -308,6 +308,8 @@ impl FlinkSource {
             failures: facts.failures,
             failures_truncated: facts.failures_truncated,
             lag: facts.lag,
+            batch: crate::model::Seen::NotAsked,
+            metrics: crate::model::Metrics::new(),
         }
     }
 }

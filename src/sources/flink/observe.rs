@@ -90,6 +90,7 @@ pub(super) fn cluster(name: &str, overview: Option<&wire::ClusterOverview>) -> C
         taskmanagers: overview.and_then(|o| number(o.taskmanagers)),
         slots_total: overview.and_then(|o| number(o.slots_total)),
         slots_available: overview.and_then(|o| number(o.slots_available)),
+        ..ClusterObservation::default()
     }
 }
 

@@ -4,7 +4,14 @@ use crate::model::RunId;
 
 use super::*;
 
-const ALL: Demand = Demand { counters: true, checkpoints: true, failures: true, lag: false };
+const ALL: Demand = Demand {
+    counters: true,
+    checkpoints: true,
+    failures: true,
+    lag: false,
+    job_type: false,
+    metrics: std::collections::BTreeMap::new(),
+};
 const HEALTHY: TaskCounts =
     TaskCounts { total: 2, running: 2, finished: 0, failed: 0, scheduled: 0, created: 0 };
 

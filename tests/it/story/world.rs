@@ -231,8 +231,7 @@ fn look(
         checkpoints: Seen::NotAsked,
         failures,
         failures_truncated: truncated,
-        lag: Seen::NotAsked,
-        ui_url: None,
+        ..RunObservation::default()
     }
 }
 
