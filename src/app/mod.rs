@@ -109,6 +109,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     });
     let views = shell.views();
     let health = shell.health();
+    let asker = shell.asker();
 
     let tasks = TaskTracker::new();
     let count = sources.len();
@@ -133,7 +134,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         stop.clone(),
     ));
     if let Some(listener) = listener {
-        web::spawn(&config, listener, views.clone(), health, store, &tasks, stop.clone())?;
+        web::spawn(&config, listener, views.clone(), health, store, asker, &tasks, stop.clone())?;
     }
     let shell = tokio::spawn(shell.run(stop));
     Ok(Running { views, listens, shell, tasks })

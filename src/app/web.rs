@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::config::{Access, Config};
-use crate::engine::{Health, View};
+use crate::engine::{Asker, Health, View};
 use crate::metrics;
 use crate::store::Store;
 use crate::web::{Scope, TokenConfig, Web, WebConfig};
@@ -21,17 +21,19 @@ pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
     Ok(crate::web::bind(&web_config(config)).await?)
 }
 
+#[expect(clippy::too_many_arguments, reason = "what the web side looks at, and its own life")]
 pub(super) fn spawn(
     config: &Config,
     listener: TcpListener,
     view: watch::Receiver<Arc<View>>,
     mut health: watch::Receiver<Health>,
     store: Arc<dyn Store>,
+    asker: Asker,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<()> {
     let shown = watch::Sender::new(Arc::new(metrics::Health::default()));
-    let web = Web { view, store, health: shown.subscribe() };
+    let web = Web { view, store, health: shown.subscribe(), asker };
     let router = crate::web::router(&web_config(config), web)?;
     tasks.spawn(async move {
         while health.changed().await.is_ok() {

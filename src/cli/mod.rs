@@ -6,6 +6,7 @@
 mod check;
 mod config;
 mod demo;
+mod explain;
 mod once;
 mod output;
 mod remote;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Args),
     /// Send a test message to every channel of a receiver.
     TestMessage(test_message::Args),
+    /// Why a rule is firing or not, for a job; without one, what is nearest to firing.
+    Explain(explain::Args),
     /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
     Demo(demo::Args),
     /// About the configuration file.
@@ -94,6 +97,7 @@ pub fn run() -> ExitCode {
             Command::Watch(args) => watch::run(args).await,
             Command::Check(args) => check::run(&args),
             Command::TestMessage(args) => test_message::run(args).await,
+            Command::Explain(args) => explain::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
         }

@@ -4,6 +4,15 @@ use std::io::{IsTerminal, Write};
 
 use crate::model::Problem;
 
+/// How a table is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 /// A line of data.
 #[expect(clippy::print_stdout, reason = "the command line's data")]
 pub(super) fn say(line: &str) {

@@ -1,5 +1,8 @@
 //! The engine: a synchronous, deterministic step, and the shell that performs its effects.
 
+mod ask;
+mod explain;
+mod find;
 mod guard;
 mod own;
 mod picture;
@@ -7,6 +10,11 @@ mod run;
 mod step;
 mod view;
 
+pub use ask::{AskError, Asker};
+pub use explain::{
+    Answer, Counts, Explanation, MAX_EXPLANATIONS, OfIncident, Question, RuleReport,
+};
+pub use find::NotFound;
 pub use run::{Health, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

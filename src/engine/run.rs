@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use super::ask::{Asked, Asker};
 use super::guard::WireGuard;
 use super::{Effect, Engine, Input, View};
 use crate::clock::Clock;
@@ -67,6 +68,7 @@ pub struct Shell {
     view: watch::Sender<Arc<View>>,
     health: watch::Sender<Health>,
     deliveries: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    questions: (Asker, mpsc::Receiver<Asked>),
     sends: TaskTracker,
     guard: Arc<WireGuard>,
     deadline: Option<Ts>,
@@ -85,6 +87,7 @@ impl Shell {
             view: watch::Sender::new(Arc::new(View::default())),
             health: watch::Sender::new(health),
             deliveries: mpsc::channel(DELIVERIES),
+            questions: Asker::channel(),
             sends: TaskTracker::new(),
             deadline: Some(started.steady),
             batch: 0,
@@ -102,6 +105,11 @@ impl Shell {
         self.health.subscribe()
     }
 
+    /// Asks about the state, between turns.
+    pub fn asker(&self) -> Asker {
+        self.questions.0.clone()
+    }
+
     /// Runs until told to stop; sends on the wire may end first.
     pub async fn run(mut self, stop: CancellationToken) {
         while let Some(input) = self.select(&stop).await {
@@ -111,17 +119,23 @@ impl Shell {
     }
 
     async fn select(&mut self, stop: &CancellationToken) -> Option<Input> {
-        let now = self.parts.clock.now();
-        let wait = self.deadline.map_or(Duration::from_mins(1), |at| at.since(now.steady));
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => None,
-            Some(delivery) = self.deliveries.1.recv() => Some(delivery),
-            () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
-                self.deadline = None;
-                Some(Input::Deadline)
+        loop {
+            let now = self.parts.clock.now();
+            let wait = self.deadline.map_or(Duration::from_mins(1), |at| at.since(now.steady));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                Some(delivery) = self.deliveries.1.recv() => return Some(delivery),
+                () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
+                    self.deadline = None;
+                    return Some(Input::Deadline);
+                }
+                input = self.parts.inputs.recv() => return input,
+                // Last: however many ask, looks are not held up by more than one answer.
+                Some(asked) = self.questions.1.recv() => {
+                    asked.answer(&self.parts.engine, self.parts.clock.as_ref());
+                }
             }
-            input = self.parts.inputs.recv() => input,
         }
     }
 

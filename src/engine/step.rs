@@ -241,6 +241,11 @@ impl Engine {
         &self.pipeline
     }
 
+    /// The rules and their alerts.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// For tests and reports.
     pub fn tracker(&self) -> &Tracker {
         &self.tracker

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::applies::{excluded_by, fits};
 use super::kinds::{About, Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
 use super::{Rule, RuleSet};
@@ -200,16 +201,12 @@ impl Rules {
         let mut known_labels: Option<Labels> = None;
         let mut of_subject = self.alerts.remove(&subject).unwrap_or_default();
         for rule in turn.rules {
-            let about = rule.when.scope();
-            let fits = about == scope
-                || (about == Scope::JobsAndClusters
-                    && matches!(scope, Scope::Jobs | Scope::Clusters));
-            if !fits {
+            if !fits(rule, scope) {
                 continue;
             }
             if !rule.matchers.is_empty() {
                 let labels = known_labels.get_or_insert_with(labels);
-                if !crate::model::matches_all(&rule.matchers, labels) {
+                if excluded_by(rule, labels).is_some() {
                     if of_subject.remove(&rule.id).is_some() {
                         judged.changes.push(forget(&rule.id, &subject));
                     }

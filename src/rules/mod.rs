@@ -3,7 +3,9 @@
 //! Decides: whether a rule holds for a subject. Never decides whether anybody hears of it.
 
 mod annotate;
+mod applies;
 mod eval;
+mod explain;
 mod file;
 pub mod kinds;
 mod lifecycle;
@@ -11,6 +13,7 @@ mod shipped;
 
 pub use annotate::Annotations;
 pub use eval::{Judged, LabelBook, Rules};
+pub use explain::{Asked, Reason, Standing};
 pub use file::{RawFile, RuleSource, parse};
 pub use shipped::SHIPPED;
 

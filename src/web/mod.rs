@@ -26,10 +26,11 @@ use tokio_util::sync::CancellationToken;
 use self::auth::Auth;
 use self::error::ApiError;
 use self::guard::Hosts;
-use crate::engine::View;
+use crate::engine::{Asker, View};
 use crate::metrics::{Exporter, Health};
 use crate::store::Store;
 
+pub use api::explain;
 pub use auth::Caller;
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;
@@ -48,6 +49,8 @@ pub struct Web {
     pub store: Arc<dyn Store>,
     /// Weir's own state.
     pub health: watch::Receiver<Arc<Health>>,
+    /// The running engine, for questions about now.
+    pub asker: Asker,
 }
 
 /// State of every handler.

@@ -26,6 +26,8 @@ pub(super) struct ListQuery {
     pub(super) job: Option<String>,
     pub(super) incident: Option<u64>,
     pub(super) receiver: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) rule: Option<String>,
 }
 
 impl ListQuery {
@@ -53,6 +55,8 @@ impl ListQuery {
                 "matchers" => query.matchers.push(matcher(&value)?),
                 "job" => query.job = Some(value),
                 "receiver" => query.receiver = Some(value),
+                "source" => query.source = Some(value),
+                "rule" => query.rule = Some(value),
                 _ => query.incident = Some(number(&name, &value)?),
             }
         }

@@ -18,6 +18,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
+    ("engine/explain.rs", &["model", "tracker", "rules", "incidents", "engine"]),
+    ("engine/find.rs", &["model", "yaml"]),
     ("engine/mod.rs", &["engine"]),
     // Edges: never each other.
     ("http", &["clock", "model", "http"]),
@@ -32,9 +34,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     // Shell.
     ("engine/guard.rs", &["notify"]),
+    ("engine/ask.rs", &["clock", "engine"]),
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine"]),
     ("metrics", &["model", "engine", "store"]),
-    ("web", &["clock", "model", "engine", "store", "metrics", "web", "notify"]),
+    ("web", &["clock", "model", "rules", "engine", "store", "metrics", "web", "notify"]),
     // Root.
     ("app", ROOT),
     ("cli", ROOT),
@@ -75,6 +78,8 @@ const DECISIONS: &[&str] = &[
     "engine/own.rs",
     "engine/picture.rs",
     "engine/view.rs",
+    "engine/explain.rs",
+    "engine/find.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

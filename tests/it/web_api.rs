@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir::engine::{ChannelView, JobView, SourceView, View};
+use weir::engine::{Asker, ChannelView, JobView, SourceView, View};
 use weir::metrics::Health;
 use weir::model::{
     Aspect, Change, ChannelId, CheckpointRef, Frozen, Incident, IncidentState, JobKey, JobState,
@@ -57,7 +57,8 @@ impl Server {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url).await.unwrap());
         let (view, view_seen) = watch::channel(Arc::new(view()));
         let (health, health_seen) = watch::channel(Arc::default());
-        let web = Web { view: view_seen, store: Arc::clone(&store), health: health_seen };
+        let asker = Asker::unheard();
+        let web = Web { view: view_seen, store: Arc::clone(&store), health: health_seen, asker };
         let router = weir::web::router(&config, web).unwrap();
         // The configured address decides what is checked; the test always listens on loopback.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -464,7 +465,8 @@ async fn off_loopback_a_token_is_needed() {
 
     let (_, view) = watch::channel(Arc::default());
     let (_, health) = watch::channel(Arc::default());
-    let web = Web { view, store: Arc::clone(&server.store), health };
+    let asker = Asker::unheard();
+    let web = Web { view, store: Arc::clone(&server.store), health, asker };
     let error = weir::web::router(&WebConfig { tokens: Vec::new(), ..config }, web).unwrap_err();
     assert!(error.to_string().contains("web.tokens is empty"), "{error}");
 }

@@ -1,9 +1,11 @@
 //! `/api/v1`: one file per resource. Adding one: its file, and a line in [`router`].
 
+pub mod explain;
 mod incidents;
 mod jobs;
 mod messages;
 mod notices;
+mod rules;
 mod sources;
 mod status;
 
@@ -19,6 +21,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/jobs", get(jobs::list))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
+        .route("/explain", get(explain::explain))
+        .route("/rules", get(rules::list))
         .route("/notices", get(notices::list))
         .route("/messages", get(messages::list))
         .route("/sources", get(sources::list))
