@@ -69,7 +69,9 @@ pub(super) fn fold(
         let near = reasons.iter().filter_map(|r| r.3);
         // `all` is as near as its farthest member, `any` as its nearest.
         let near = if decisive == Truth::False {
-            near.reduce(f64::min)
+            // A member that is false for a reason that is no number keeps it at no distance.
+            let numbers = reasons.iter().all(|r| r.1 != Truth::False || r.3.is_some());
+            near.reduce(f64::min).filter(|_| numbers)
         } else {
             near.reduce(f64::max)
         };

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Span, evidence, fresh_job, known};
+use super::{Facts, Kind, Span, evidence, fresh_job, known, words};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while no checkpoint has completed for longer than `above`, and for longer than `intervals`
@@ -46,7 +46,24 @@ impl Kind for CheckpointAge {
             "failed_checkpoints": failed,
         };
         facts.verdict(age.as_millis() as i64 > limit, || {
-            Why::from(evidence()).near(age.as_millis() as f64, limit as f64)
+            let whole = std::time::Duration::from_millis(limit.max(0) as u64);
+            let none = job.run().is_some_and(|r| !r.checkpoints.has_completed());
+            let what = if none { "no checkpoint since the start of the run" } else { "last checkpoint completed" };
+            let own = if own > self.above.millis() {
+                format!(" ({} of the job's own intervals)", self.intervals)
+            } else {
+                String::new()
+            };
+            let next = if age > whole {
+                "a completed checkpoint ends it".to_owned()
+            } else {
+                let at = words::at(job.time, job.time.steady + whole.saturating_sub(age));
+                format!("true from {at} on if none completes")
+            };
+            let (age_words, limit_words) = (words::span(age), words::span(whole));
+            Why::from(evidence())
+                .near(age.as_millis() as f64, limit as f64)
+                .words(format!("{what} {age_words} ago; the limit is {limit_words}{own}; {next}"))
         })
     }
 

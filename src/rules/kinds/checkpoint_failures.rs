@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, evidence, fresh_job, known};
+use super::{Facts, Kind, evidence, fresh_job, known, words};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while at least `count` distinct checkpoints (by id) have failed since the last one that
@@ -13,6 +13,20 @@ use crate::model::{Aspect, Demand, Verdict, Why};
 pub struct CheckpointFailures {
     /// So many in a row (1 … 10: Flink lists no more).
     pub count: usize,
+}
+
+impl CheckpointFailures {
+    fn said(&self, failed: usize) -> String {
+        let so_far = match failed {
+            0 => "no checkpoint failed since the last one that completed".to_owned(),
+            n => format!("{} failed in a row", words::count(n, "checkpoint")),
+        };
+        if failed >= self.count {
+            format!("{so_far}; a completed checkpoint ends it")
+        } else {
+            format!("{so_far}; {} make it true", words::count(self.count - failed, "more failure"))
+        }
+    }
 }
 
 impl Kind for CheckpointFailures {
@@ -30,7 +44,7 @@ impl Kind for CheckpointFailures {
         let why = || job.run().and_then(|r| r.checkpoints.last_failure.clone()).unwrap_or_default();
         facts.verdict(failed >= self.count, || {
             Why::from(evidence! { "failed_checkpoints": failed, "checkpoint_failure": why() })
-                .words(format!("{failed} failed in a row; true from {} on", self.count))
+                .words(self.said(failed))
                 .near(failed as f64, self.count as f64)
         })
     }

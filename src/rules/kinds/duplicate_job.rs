@@ -24,7 +24,11 @@ impl Kind for DuplicateJob {
         let job = fresh_job!(facts);
         let runs = job.job.live_runs;
         facts.verdict(runs >= 2, || {
-            Why::from(evidence! { "live_runs": runs }).words(format!("{runs} live runs; true from 2 on"))
+            Why::from(evidence! { "live_runs": runs }).near(f64::from(runs.saturating_sub(1)), 1.0).words(match runs {
+                0 => "no live run; a second one at the same time makes it true".to_owned(),
+                1 => "1 live run; a second one at the same time makes it true".to_owned(),
+                _ => format!("{runs} live runs; true until only one is left"),
+            })
         })
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Span, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Ts, Verdict, Why};
+use super::{Facts, Kind, Span, evidence, fresh_job, words};
+use crate::model::{Aspect, Demand, Time, Ts, Verdict, Why};
 use crate::tracker::MAX_FAILURES;
 
 /// True from the `count`-th distinct failure within `window` on, until the job has been without a
@@ -32,17 +32,53 @@ const LEAST_QUIET: Duration = Duration::from_mins(1);
 impl FailureRate {
     /// Whether failures at these times (oldest first) make it true at `now`.
     pub fn holds(&self, now: Ts, times: &[Ts]) -> bool {
-        let Some(first) = times.len().checked_sub(self.count.max(1)) else { return false };
-        let last = &times[first..];
-        let (Some(oldest), Some(newest)) = (last.first(), last.last()) else { return false };
+        let newest = times.last().copied().unwrap_or(now);
+        self.quiet_needed(times).is_some_and(|quiet| now.since(newest) <= quiet)
+    }
+
+    /// How long without a failure ends it; none where there were too few within the window.
+    fn quiet_needed(&self, times: &[Ts]) -> Option<Duration> {
+        let last = times.get(times.len().checked_sub(self.count.max(1))?..)?;
+        let (oldest, newest) = (last.first()?, last.last()?);
         if newest.since(*oldest) > self.window.0 {
-            return false;
+            return None;
         }
         let mut gaps: Vec<Duration> = last.windows(2).map(|p| p[1].since(p[0])).collect();
         gaps.sort_unstable();
         let gap = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
-        let quiet = (gap * 2).clamp(LEAST_QUIET, self.window.0.max(LEAST_QUIET));
-        now.since(*newest) <= quiet
+        Some((gap * 2).clamp(LEAST_QUIET, self.window.0.max(LEAST_QUIET)))
+    }
+
+    /// What ends it.
+    fn holding(&self, time: Time, newest: Ts, times: &[Ts]) -> String {
+        let recent = times.iter().filter(|at| newest.since(**at) <= self.window.0).count();
+        let quiet = self.quiet_needed(times).unwrap_or_default();
+        format!(
+            "{} within {}; false from {} on if none follows",
+            words::count(recent, "failure"),
+            words::span(self.window.0),
+            words::at(time, newest + quiet),
+        )
+    }
+
+    /// What makes it true: `recent` are the failures the window holds now, oldest first.
+    fn missing(&self, time: Time, recent: &[Ts]) -> String {
+        let window = words::span(self.window.0);
+        // Enough of them, but quiet since: the next one counts with the last ones before it.
+        let kept = recent.len().min(self.count.saturating_sub(1));
+        let lacking = self.count.saturating_sub(kept);
+        let counted = recent.get(recent.len() - kept..).unwrap_or_default();
+        let Some(oldest) = counted.first() else {
+            return format!("no failure within {window}; {} make it true", self.count);
+        };
+        let by = words::at(time, *oldest + self.window.0);
+        let next = if lacking == 1 {
+            format!("the {} makes it true", words::ordinal(self.count))
+        } else {
+            format!("{lacking} more make it true")
+        };
+        let quiet = if recent.len() >= self.count { ", quiet since" } else { "" };
+        format!("{} within {window}{quiet}; {next} if before {by}", words::count(recent.len(), "failure"))
     }
 }
 
@@ -62,13 +98,36 @@ impl Kind for FailureRate {
         let holds = !job.job.ended_on_purpose() && self.holds(now, &times);
         // Of the window that made it true: the number said does not shrink while it still holds.
         let newest = times.last().copied().unwrap_or(now);
-        let recent = || times.iter().filter(|at| newest.since(**at) <= self.window.0).count();
-        let evidence = || evidence! {
-            "count": recent(),
+        let from = if holds { newest } else { now };
+        let evidence = |recent: usize| evidence! {
+            "count": recent,
             "window_seconds": self.window.0.as_secs(),
             "failures_total": job.job.failures_total,
         };
-        facts.verdict(holds, || Why::from(evidence()).near(recent() as f64, self.count as f64))
+        facts.verdict(holds, || {
+            let told = times.iter().filter(|at| newest.since(**at) <= self.window.0).count();
+            if !facts.asks_why {
+                return Why::from(evidence(told));
+            }
+            // What still counts towards the next one is what the window holds now.
+            let recent: Vec<Ts> =
+                times.iter().copied().filter(|at| from.since(*at) <= self.window.0).collect();
+            // One that is over needs at least one more.
+            let near = match job.job.ended_on_purpose() {
+                true => 0,
+                false => recent.len().min(self.count.saturating_sub(1)),
+            };
+            let words = if job.job.ended_on_purpose() {
+                "the job ended on purpose: its failures do not count any more".to_owned()
+            } else if holds {
+                self.holding(job.time, newest, &times)
+            } else {
+                self.missing(job.time, &recent)
+            };
+            Why::from(evidence(recent.len()))
+                .near(near as f64, self.count as f64)
+                .words(words)
+        })
     }
 
     fn problem(&self) -> Option<String> {

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{About, Facts, Kind, Scope, evidence, fresh_job};
-use crate::model::{Aspect, Demand, Verdict};
+use super::{About, Facts, Kind, Scope, evidence, fresh_job, words};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True for a job last seen alive and now absent from complete listings of a healthy source. When
 /// all jobs of a Flink cluster are gone at once (two or more), it is true for the cluster instead.
@@ -31,13 +31,32 @@ impl Kind for JobMissing {
                 return facts.unknown(|| "the source cannot be seen".to_owned());
             }
             let jobs = cluster.emptied().unwrap_or(0);
-            return facts.verdict(jobs > 0, || evidence! { "jobs": jobs });
+            return facts.verdict(jobs > 0, || {
+                Why::from(evidence! { "jobs": jobs }).words(match jobs {
+                    0 => "its jobs are in the listing; true when all of two or more are gone at once".to_owned(),
+                    n => format!("all its {n} jobs are gone from the listing; true until one is back"),
+                })
+            });
         }
         let job = fresh_job!(facts);
         let Some(since) = job.job.missing_since else {
-            return facts.no(|| "the job is in the listing".to_owned());
+            return facts.no(|| match job.state() {
+                Some(state) if state.is_live() => {
+                    format!("the job is in the listing ({state}); true when it is absent from a complete one")
+                }
+                Some(state) => format!("{state}: only a live job can go missing"),
+                None => "the job is not in the listing".to_owned(),
+            });
         };
         let missing = job.time.steady.since(since).as_secs();
-        facts.verdict(!job.cluster_emptied(), || evidence! { "missing_seconds": missing })
+        let with_cluster = job.cluster_emptied();
+        facts.verdict(!with_cluster, || {
+            let gone = words::at(job.time, since);
+            Why::from(evidence! { "missing_seconds": missing }).words(if with_cluster {
+                format!("gone since {gone} with all jobs of its Flink cluster: judged for the cluster")
+            } else {
+                format!("alive before, gone from complete listings since {gone}; true until it is back")
+            })
+        })
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, evidence, fresh_job};
-use crate::model::{Aspect, Demand, JobState as State, Verdict};
+use crate::model::{Aspect, Demand, JobState as State, Verdict, Why};
 
 /// True while the job is in one of the states. A job gone from the listing is no state at all:
 /// that is `job_missing`.
@@ -29,9 +29,13 @@ impl Kind for JobState {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let Some(state) = job.state() else {
-            return facts.no(|| "the job is gone from the listing".to_owned());
+            return facts.no(|| "the job is gone from the listing: that is job_missing".to_owned());
         };
-        facts.verdict(self.any_of.contains(&state), || evidence! { "state": state.as_str() })
+        facts.verdict(self.any_of.contains(&state), || {
+            let states: Vec<&str> = self.any_of.iter().map(|state| state.as_str()).collect();
+            let words = format!("the job is {state}; true while it is {}", states.join(", "));
+            Why::from(evidence! { "state": state.as_str() }).words(words)
+        })
     }
 
     fn problem(&self) -> Option<String> {

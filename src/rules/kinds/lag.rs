@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Span, evidence, fresh_job, known};
+use super::{Facts, Kind, Span, evidence, fresh_job, known, words};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while the records not yet read (`pendingRecords` over all sources) are more than `above`
@@ -20,6 +20,12 @@ pub struct Lag {
     pub growing_for: Option<Span>,
 }
 
+impl Lag {
+    fn behind(&self, records: f64) -> String {
+        format!("{records:.0} records behind; true above {:.0}", self.above)
+    }
+}
+
 impl Kind for Lag {
     fn aspect(&self) -> &'static str {
         Aspect::LAG
@@ -34,23 +40,32 @@ impl Kind for Lag {
         let records = known!(facts, job.lag(), "lag");
         let evidence = || evidence! { "lag_records": records, "above_records": self.above };
         let Some(span) = self.growing_for else {
-            return facts.verdict(records > self.above, evidence);
+            return facts.verdict(records > self.above, || {
+                Why::from(evidence()).near(records, self.above).words(self.behind(records))
+            });
         };
         if records <= self.above {
-            return facts.verdict(false, || Why::from(evidence()).near(records, self.above));
+            return facts.verdict(false, || {
+                Why::from(evidence()).near(records, self.above).words(self.behind(records))
+            });
         }
         let from = job.time.steady - span.0;
         let series = &job.job.lag;
         let before = if series.covers(from) { series.at(from) } else { None };
         let Some(before) = before else {
-            let seconds = span.0.as_secs();
-            return facts.unknown(|| format!("lag has not been watched for {seconds} s yet"));
+            return facts.unknown(|| {
+                let (behind, span) = (self.behind(records), words::span(span.0));
+                format!("{behind}; whether it grows is known once it was watched for {span}")
+            });
         };
         facts.verdict(records > before, || {
             let mut evidence = evidence();
             evidence.insert("lag_before".to_owned(), serde_json::json!(before));
             evidence.insert("growing_seconds".to_owned(), serde_json::json!(span.0.as_secs()));
-            evidence
+            let (behind, span) = (self.behind(records), words::span(span.0));
+            let than = if records > before { "more than" } else { "not more than" };
+            Why::from(evidence)
+                .words(format!("{behind}; {than} the {before:.0} of {span} ago, true while it grows"))
         })
     }
 

@@ -7,6 +7,7 @@ use crate::model::{Demand, Truth, Verdict, Why};
 use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
 
 mod span;
+mod words;
 
 pub use span::Span;
 
@@ -186,13 +187,27 @@ macro_rules! evidence {
 }
 pub(crate) use evidence;
 
+/// Why nothing is known of a job now.
+pub(crate) fn why_not_fresh(job: &JobFacts<'_>) -> String {
+    let source = job.source;
+    match source.failing_since {
+        Some(since) => {
+            let since = words::at(job.time, since.steady);
+            let error = source.error.as_deref().unwrap_or("no reason given");
+            format!("{} cannot be reached since {since}: {error}", source.name)
+        }
+        None if source.last_success.is_none() => format!("{} was not seen yet", source.name),
+        None => "the last look was incomplete and did not show this job".to_owned(),
+    }
+}
+
 /// The job facts, or the judgement to give where there are none to be had.
 macro_rules! fresh_job {
     ($facts:expr) => {
         match $facts.about {
             crate::rules::kinds::About::Job(job) if job.is_fresh() => job,
-            crate::rules::kinds::About::Job(_) => {
-                return $facts.unknown(|| "the last look did not show this job".to_owned());
+            crate::rules::kinds::About::Job(job) => {
+                return $facts.unknown(|| crate::rules::kinds::why_not_fresh(&job));
             }
             _ => return $facts.not_applicable(|| "this condition is about jobs".to_owned()),
         }

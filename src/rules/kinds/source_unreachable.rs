@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{About, Facts, Kind, Scope, evidence};
-use crate::model::{Aspect, Demand, Verdict};
+use super::{About, Facts, Kind, Scope, evidence, words};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while every look at a source fails. Its jobs are then unknown, not failed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -35,6 +35,19 @@ impl Kind for SourceUnreachable {
             "down_seconds": down,
             "error": source.error.clone().unwrap_or_default(),
         };
-        facts.verdict(source.failing_since.is_some(), evidence)
+        facts.verdict(source.failing_since.is_some(), || {
+            Why::from(evidence()).words(match (source.failing_since, source.last_success) {
+                (Some(since), _) => format!(
+                    "every look has failed since {} ({}); true until one succeeds",
+                    words::at(about.time, since.steady),
+                    source.error.as_deref().unwrap_or("no reason given")
+                ),
+                (None, Some(last)) => format!(
+                    "last seen {}; true when a look fails",
+                    words::at(about.time, last.steady)
+                ),
+                (None, None) => "no look yet".to_owned(),
+            })
+        })
     }
 }

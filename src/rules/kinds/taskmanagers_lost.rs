@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, evidence, fresh_job, known};
-use crate::model::{Aspect, Demand, Verdict};
+use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True while the job does not run with all its tasks and its Flink cluster has fewer TaskManagers
 /// than when it last did. Needs no metrics, which stand still for minutes when a TaskManager dies.
@@ -24,10 +24,18 @@ impl Kind for TaskmanagersLost {
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         if !job.state().is_some_and(crate::model::JobState::is_live) {
-            return facts.no(|| "the job is not alive".to_owned());
+            return facts.no(|| "the job is not alive: it waits for no TaskManager".to_owned());
         }
         let lost = known!(facts, job.lost_taskmanagers(), "number of TaskManagers");
         let state = job.job.state().as_str();
-        facts.verdict(lost > 0, || evidence! { "lost_taskmanagers": lost, "state": state })
+        facts.verdict(lost > 0, || {
+            let healthy = job.run().is_some_and(crate::tracker::Run::is_healthy);
+            let words = match lost {
+                0 if healthy => "all its tasks run; true when it stands still with fewer TaskManagers".to_owned(),
+                0 => "as many TaskManagers as when it last ran; true with fewer".to_owned(),
+                n => format!("{n} TaskManagers fewer than when it last ran; true until all its tasks run"),
+            };
+            Why::from(evidence! { "lost_taskmanagers": lost, "state": state }).words(words)
+        })
     }
 }
