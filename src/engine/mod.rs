@@ -6,6 +6,7 @@ mod find;
 mod guard;
 mod own;
 mod picture;
+mod reload;
 mod run;
 mod step;
 mod view;
@@ -15,6 +16,7 @@ pub use explain::{
     Answer, Counts, Explanation, MAX_EXPLANATIONS, OfIncident, Question, RuleReport,
 };
 pub use find::NotFound;
-pub use run::{Health, Shell, ShellParts, TroubleTeller};
+pub use reload::Reload;
+pub use run::{Health, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::ask::{Asked, Asker};
 use super::guard::WireGuard;
-use super::{Effect, Engine, Input, View};
+use super::{Effect, Engine, Input, Reload, View};
 use crate::clock::Clock;
-use crate::model::{Change, ChannelId, Message, SendOutcome, Time, Ts};
+use crate::model::{Change, ChannelId, Demand, Message, SendOutcome, Time, Ts};
 use crate::notify::channels::Channel;
 use crate::store::Store;
 
@@ -44,6 +44,19 @@ pub struct Health {
 /// per receiver, from the error.
 pub type TroubleTeller = Box<dyn Fn(&str) -> Vec<Message> + Send + Sync>;
 
+/// The order to go on with another configuration.
+pub struct Order {
+    /// For the core.
+    pub reload: Box<Reload>,
+    /// All channels of the new configuration.
+    pub channels: BTreeMap<ChannelId, Arc<dyn Channel>>,
+    /// Told of a store that cannot be written.
+    pub in_trouble: TroubleTeller,
+    /// Told what the rules need now, once the new configuration is in force and committed; dropped
+    /// when Weir was stopped before that.
+    pub done: oneshot::Sender<Demand>,
+}
+
 /// What the shell works with.
 pub struct ShellParts {
     /// The core.
@@ -56,10 +69,18 @@ pub struct ShellParts {
     pub clock: Arc<dyn Clock>,
     /// Looks, from the pollers.
     pub inputs: mpsc::Receiver<Input>,
+    /// Other configurations.
+    pub orders: mpsc::Receiver<Order>,
     /// Name of the installation, for idempotency keys.
     pub installation: String,
     /// Told of a store that cannot be written.
     pub in_trouble: TroubleTeller,
+}
+
+/// What the loop does next.
+enum Work {
+    Input(Input),
+    Order(Order),
 }
 
 /// The running engine.
@@ -82,7 +103,7 @@ impl Shell {
         let started = parts.clock.now();
         let health = Health { store_writable: true, ..Health::default() };
         Shell {
-            guard: WireGuard::new(parts.engine.pipeline().settings()),
+            guard: WireGuard::new(parts.engine.pipeline().plans()),
             parts,
             view: watch::Sender::new(Arc::new(View::default())),
             health: watch::Sender::new(health),
@@ -112,25 +133,29 @@ impl Shell {
 
     /// Runs until told to stop; sends on the wire may end first.
     pub async fn run(mut self, stop: CancellationToken) {
-        while let Some(input) = self.select(&stop).await {
-            self.turn(input, &stop).await;
+        while let Some(work) = self.select(&stop).await {
+            match work {
+                Work::Input(input) => self.turn(input, &stop).await,
+                Work::Order(order) => self.reload(order, &stop).await,
+            }
         }
         self.drain().await;
     }
 
-    async fn select(&mut self, stop: &CancellationToken) -> Option<Input> {
+    async fn select(&mut self, stop: &CancellationToken) -> Option<Work> {
         loop {
             let now = self.parts.clock.now();
             let wait = self.deadline.map_or(Duration::from_mins(1), |at| at.since(now.steady));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return None,
-                Some(delivery) = self.deliveries.1.recv() => return Some(delivery),
+                Some(delivery) = self.deliveries.1.recv() => return Some(Work::Input(delivery)),
+                Some(order) = self.parts.orders.recv() => return Some(Work::Order(order)),
                 () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
                     self.deadline = None;
-                    return Some(Input::Deadline);
+                    return Some(Work::Input(Input::Deadline));
                 }
-                input = self.parts.inputs.recv() => return input,
+                input = self.parts.inputs.recv() => return input.map(Work::Input),
                 // Last: however many ask, looks are not held up by more than one answer.
                 Some(asked) = self.questions.1.recv() => {
                     asked.answer(&self.parts.engine, self.parts.clock.as_ref());
@@ -142,11 +167,43 @@ impl Shell {
     async fn turn(&mut self, input: Input, stop: &CancellationToken) {
         let time = self.parts.clock.now();
         self.parts.engine.set_guard_trips(self.guard.trips());
-        for effect in self.parts.engine.step(time, input) {
+        let effects = self.parts.engine.step(time, input);
+        self.perform(effects, time, stop).await;
+    }
+
+    /// One step with the new configuration; after its commit, and before anything is sent, the
+    /// channels change.
+    async fn reload(&mut self, order: Order, stop: &CancellationToken) {
+        let time = self.parts.clock.now();
+        let mut effects = self.parts.engine.step(time, Input::Reload(order.reload));
+        let (first, rest): (Vec<Effect>, Vec<Effect>) =
+            effects.drain(..).partition(|effect| matches!(effect, Effect::Persist(_)));
+        if !self.perform(first, time, stop).await {
+            return;
+        }
+        let pipeline = self.parts.engine.pipeline();
+        self.guard = self.guard.reloaded(pipeline.plans());
+        // Those that left and still owe something stay as they were built.
+        self.parts.channels.extend(order.channels);
+        self.parts.channels.retain(|id, _| pipeline.plan(id).is_some());
+        self.parts.in_trouble = order.in_trouble;
+        self.perform(rest, time, stop).await;
+        // Nobody may be waiting any more; it is in force all the same.
+        order.done.send(self.parts.engine.demand()).ok();
+    }
+
+    /// False when told to stop before all of it was done.
+    async fn perform(
+        &mut self,
+        effects: Vec<Effect>,
+        time: Time,
+        stop: &CancellationToken,
+    ) -> bool {
+        for effect in effects {
             match effect {
                 Effect::Persist(changes) => {
                     if !self.commit(&changes, stop).await {
-                        return;
+                        return false;
                     }
                 }
                 Effect::Send(message) => self.send(*message, time),
@@ -161,6 +218,7 @@ impl Shell {
             health.last_turn = Some(time.wall);
             before.is_none_or(|at| time.wall.since(at) > Duration::from_secs(1))
         });
+        true
     }
 
     /// Commits, however often it takes; false when told to stop meanwhile.

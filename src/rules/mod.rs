@@ -9,6 +9,7 @@ mod explain;
 mod file;
 pub mod kinds;
 mod lifecycle;
+mod reload;
 mod shipped;
 
 pub use annotate::Annotations;
