@@ -308,3 +308,6 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
