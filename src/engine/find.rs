@@ -36,9 +36,16 @@ pub enum NotFound {
 }
 
 fn list(candidates: &[String], count: usize) -> String {
-    let mut text: String = candidates.iter().map(|name| format!("\n  {name}")).collect();
-    if count > candidates.len() {
-        text.push_str(&format!("\n  … and {} more", count - candidates.len()));
+    let mut text = String::new();
+    for name in candidates {
+        text.push_str("\n  ");
+        text.push_str(name);
+    }
+    let left = count.saturating_sub(candidates.len());
+    if left > 0 {
+        text.push_str("\n  … and ");
+        text.push_str(&left.to_string());
+        text.push_str(" more");
     }
     text
 }

@@ -10,7 +10,7 @@ use crate::testbed::tools;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 
 /// Runs the program in a folder: exit code, stdout, stderr.
-async fn ask(dir: &Path, arguments: &[&str]) -> Result<(i32, String, String)> {
+pub(crate) async fn ask(dir: &Path, arguments: &[&str]) -> Result<(i32, String, String)> {
     let output = tokio::process::Command::new(crate::binary())
         .args(arguments)
         .current_dir(dir)

@@ -10,6 +10,7 @@ mod bad_channels;
 mod bad_cli;
 mod bad_input;
 mod bad_store;
+mod explain;
 mod first_look;
 mod flink_source;
 mod flink_testbed;

@@ -70,7 +70,7 @@ pub(super) fn nearest(answer: &Explained, all: bool) -> String {
     let shown = |item: &&Item| {
         all || item.state != "inactive"
             || item.truth == "true"
-            || item.near.is_some_and(|n| n > 0.0)
+            || item.near.is_some_and(|n| n >= 0.01)
     };
     let rows: Vec<[String; 4]> = answer
         .explanations
@@ -148,7 +148,7 @@ fn state_words(item: &Item, now: &str, words: &str) -> String {
         }
         ("firing", "unknown") => parts.push("unknown now, stays until it is known".to_owned()),
         ("inactive", "true") => {
-            parts.push("since the last look: the next one takes it in".to_owned())
+            parts.push("since the last look: the next one takes it in".to_owned());
         }
         _ => {}
     }

@@ -113,9 +113,10 @@ impl Kind for FailureRate {
             let recent: Vec<Ts> =
                 times.iter().copied().filter(|at| from.since(*at) <= self.window.0).collect();
             // One that is over needs at least one more.
-            let near = match job.job.ended_on_purpose() {
-                true => 0,
-                false => recent.len().min(self.count.saturating_sub(1)),
+            let near = if job.job.ended_on_purpose() {
+                0
+            } else {
+                recent.len().min(self.count.saturating_sub(1))
             };
             let words = if job.job.ended_on_purpose() {
                 "the job ended on purpose: its failures do not count any more".to_owned()
