@@ -35,6 +35,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine"]),
     ("metrics", &["model", "engine", "store"]),
     ("web", &["clock", "model", "engine", "store", "metrics", "web", "notify"]),
+    ("story", &["model", "yaml", "config", "engine", "notify", "rules", "story"]),
     // Root.
     ("app", ROOT),
     ("cli", ROOT),
@@ -58,6 +59,7 @@ const ROOT: &[&str] = &[
     "rules",
     "sources",
     "store",
+    "story",
     "tracker",
     "web",
 ];
