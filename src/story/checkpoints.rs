@@ -66,12 +66,10 @@ impl Checkpoints {
             }
             let one = self.one(id, at, plan);
             id += 1;
-            let grid = (one.ended - plan.starts).div_euclid(self.every) + 1;
-            at = (at + self.every).max(if one.ended > at + self.every {
-                plan.starts + grid * self.every
-            } else {
-                0
-            });
+            // One at a time: the next begins on the grid, after this one has ended.
+            let past = (one.ended - at).max(1);
+            at += self.every * past.div_euclid(self.every).max(1)
+                + if past > self.every && past % self.every > 0 { self.every } else { 0 };
             self.begun.push(one.clone());
             if one.failure.is_some() { &mut self.failed } else { &mut self.done }.push(one);
         }

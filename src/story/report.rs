@@ -68,9 +68,7 @@ impl Report {
             let word = if test.passed() { "ok  " } else { "FAIL" };
             line(&mut out, &format!("{word} {}:{} {}", self.file, test.line, test.name));
             if timeline {
-                for event in &test.events {
-                    indent(&mut out, "      ", &event.text());
-                }
+                timeline_of(&test.events, &mut out);
             }
             for mismatch in &test.mismatches {
                 let at = mismatch.at.map(|at| format!("at {at}: ")).unwrap_or_default();
@@ -121,6 +119,9 @@ impl Mismatch {
         let ended = |text: &str| if text.is_empty() { String::new() } else { format!("{text}\n") };
         let (expected, came) = (ended(&self.expected), ended(&self.came));
         let mut out = String::new();
+        if self.expected.is_empty() {
+            line(&mut out, "- nothing");
+        }
         for change in TextDiff::from_lines(&expected, &came).iter_all_changes() {
             let sign = match change.tag() {
                 ChangeTag::Delete => '-',
@@ -129,9 +130,8 @@ impl Mismatch {
             };
             line(&mut out, format!("{sign} {}", change.value().trim_end()).trim_end());
         }
-        if self.expected.is_empty() != self.came.is_empty() {
-            let nothing = if self.came.is_empty() { "+ nothing" } else { "- nothing" };
-            line(&mut out, nothing);
+        if self.came.is_empty() {
+            line(&mut out, "+ nothing");
         }
         out
     }
@@ -172,6 +172,23 @@ impl Event {
                 text
             }
         }
+    }
+}
+
+/// What happened, without changes of incidents that show no difference.
+fn timeline_of(events: &[Event], out: &mut String) {
+    let mut known = std::collections::BTreeMap::new();
+    for event in events {
+        let text = event.text();
+        if let What::Incident(incident) = &event.what {
+            let shown = text.split_once(' ').map_or("", |(_, shown)| shown).to_owned();
+            if known.insert(incident.id, shown.trim_start().to_owned()).as_deref()
+                == Some(shown.trim_start())
+            {
+                continue;
+            }
+        }
+        indent(out, "      ", &text);
     }
 }
 
