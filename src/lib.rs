@@ -27,7 +27,7 @@
 //! | nouns | [`model`], [`clock`] | each other |
 //! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`], `engine::step` | nouns, and those to the left |
 //! | edges | [`sources`], `notify::channels`, [`store`], [`http`] | nouns and `http`, never each other |
-//! | shell | `engine::run`, [`web`], [`metrics`] | all of the above |
+//! | shell | `engine::run`, [`web`], [`metrics`], [`story`] | all of the above |
 //! | root | [`app`], [`lifecycle`], [`cli`] | everything |
 //!
 //! [`config`] reads what each part declares beside itself. Decisions never touch tokio, reqwest,
@@ -45,7 +45,10 @@
 //!   its line in `sources!` of `sources/mod.rs`.
 //! - **a command**: `cli/<command>.rs` with `Args` and `run`, and its line in `cli/mod.rs`.
 //! - **a metric**: its line in `metrics/table.rs`, and where `metrics/build.rs` fills it.
-//! - **a shipped rule**: in `rules/*.yaml`, and in both READMEs, which a test compares.
+//! - **a shipped rule**: in `rules/*.yaml` with its stories in `rules/*_test.yaml`, and in both
+//!   READMEs, which a test compares.
+//! - **a fact of a story**: its key in `story/raw.rs`, and where `story/job.rs` or `story/world.rs`
+//!   shows it.
 //!
 //! # One failing job, step by step
 //!
@@ -89,6 +92,7 @@ pub mod notify;
 pub mod rules;
 pub mod sources;
 pub mod store;
+pub mod story;
 pub mod tracker;
 pub mod web;
 pub mod yaml;

@@ -11,6 +11,7 @@ mod once;
 mod output;
 mod remote;
 mod report;
+mod rules;
 mod run;
 mod story;
 mod test_message;
@@ -53,6 +54,8 @@ enum Command {
     Demo(demo::Args),
     /// About the configuration file.
     Config(config::Args),
+    /// About rule files.
+    Rules(rules::Args),
 }
 
 /// The configuration file, for the commands that need one.
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
             Command::Explain(args) => explain::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Rules(args) => rules::run(&args),
         }
     });
     match done {

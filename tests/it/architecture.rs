@@ -39,6 +39,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine"]),
     ("metrics", &["model", "engine", "store"]),
     ("web", &["clock", "model", "rules", "engine", "store", "metrics", "web", "notify"]),
+    ("story", &["model", "yaml", "config", "engine", "notify", "rules", "story"]),
     // Root.
     ("app", ROOT),
     ("cli", ROOT),
@@ -62,6 +63,7 @@ const ROOT: &[&str] = &[
     "rules",
     "sources",
     "store",
+    "story",
     "tracker",
     "web",
 ];

@@ -18,6 +18,7 @@ mod grafana;
 mod killed_fifty_times;
 mod main_road;
 mod readme;
+mod rules_test;
 mod standins;
 mod storm;
 mod story;

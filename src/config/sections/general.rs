@@ -62,7 +62,7 @@ impl Default for StormConfig {
 }
 
 impl StormConfig {
-    pub(in crate::config) fn build(self, findings: &mut Findings) -> Storm {
+    pub(crate) fn build(self, findings: &mut Findings) -> Storm {
         if self.incidents.value < 2 {
             findings.error(
                 self.incidents.place,

@@ -29,7 +29,7 @@ impl Default for IncidentsConfig {
 }
 
 impl IncidentsConfig {
-    pub(in crate::config) fn build(self, group_interval: Duration) -> Settings {
+    pub(crate) fn build(self, group_interval: Duration) -> Settings {
         let IncidentsConfig { resolve_after, reopen_within } = self;
         Settings { resolve_after, reopen_within, release_after: group_interval }
     }

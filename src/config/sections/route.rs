@@ -50,7 +50,7 @@ pub struct RouteConfig {
 }
 
 /// The root when nothing is said.
-pub(in crate::config) fn root(receiver: &str) -> Route {
+pub(crate) fn root(receiver: &str) -> Route {
     Route {
         id: "0".to_owned(),
         receiver: receiver.to_owned(),
@@ -65,7 +65,7 @@ pub(in crate::config) fn root(receiver: &str) -> Route {
 }
 
 /// Builds the tree; `known` are the names of all receivers, broken ones included.
-pub(in crate::config) fn build(
+pub(crate) fn build(
     written: &At<RouteConfig>,
     known: &BTreeSet<String>,
     findings: &mut Findings,
