@@ -26,8 +26,9 @@
 //! | --- | --- | --- |
 //! | nouns | [`model`], [`clock`] | each other |
 //! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`], `engine::step` | nouns, and those to the left |
+//! | history | [`journal`] (how a step's inputs are coded) | nouns |
 //! | edges | [`sources`], `notify::channels`, [`store`], [`http`] | nouns and `http`, never each other |
-//! | shell | `engine::run`, [`web`], [`metrics`] | all of the above |
+//! | shell | `engine::run`, [`web`], [`metrics`], [`replay`] | all of the above |
 //! | root | [`app`], [`lifecycle`], [`cli`] | everything |
 //!
 //! [`config`] reads what each part declares beside itself. Decisions never touch tokio, reqwest,
@@ -82,10 +83,12 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod incidents;
+pub mod journal;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;
 pub mod notify;
+pub mod replay;
 pub mod rules;
 pub mod sources;
 pub mod store;

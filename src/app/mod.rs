@@ -20,7 +20,8 @@ pub use rulebook::{Rulebook, read_rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::engine::{Engine, EngineSettings, Shell, ShellParts, View};
-use crate::model::ChannelId;
+use crate::journal::Writer;
+use crate::model::{ChannelId, Demand, Loaded, Time};
 use crate::notify::channels::{Channel, Parts, Sink};
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers};
@@ -93,6 +94,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let settings = engine_settings(&config);
     let engine = Engine::new(settings, rules, composers.clone(), &loaded);
     let demand = engine.demand();
+    let journal = journal(&config, store.as_ref(), clock.now(), &demand, &loaded).await?;
     let sources = sources(&config)?;
 
     let (inputs_tx, inputs) = mpsc::channel(sources.len().max(1));
@@ -106,6 +108,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         inputs,
         installation,
         in_trouble,
+        journal,
     });
     let views = shell.views();
     let health = shell.health();
@@ -128,6 +131,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     }
     tasks.spawn(housekeeping::run(
         config.store.clone(),
+        config.history,
         Arc::clone(&store),
         Arc::clone(&clock),
         stop.clone(),
@@ -137,6 +141,22 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     }
     let shell = tokio::spawn(shell.run(stop));
     Ok(Running { views, listens, shell, tasks })
+}
+
+/// Begins a segment of the history, if one is to be kept.
+async fn journal(
+    config: &Config,
+    store: &dyn Store,
+    now: Time,
+    demand: &Demand,
+    loaded: &Loaded,
+) -> Result<Option<Writer>> {
+    if !config.history.enabled {
+        return Ok(None);
+    }
+    let segment = store.newest_segment().await? + 1;
+    let base = crate::engine::base(true, demand, loaded.clone());
+    Ok(Some(Writer::new(segment, config.history.segment_size(), now, &base)))
 }
 
 /// What the engine needs of the configuration.

@@ -3,10 +3,12 @@
 mod guard;
 mod own;
 mod picture;
+mod record;
 mod run;
 mod step;
 mod view;
 
+pub use record::base;
 pub use run::{Health, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

@@ -11,8 +11,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::guard::WireGuard;
+use super::record::Recorder;
 use super::{Effect, Engine, Input, View};
 use crate::clock::Clock;
+use crate::journal::Writer;
 use crate::model::{Change, ChannelId, Message, SendOutcome, Time, Ts};
 use crate::notify::channels::Channel;
 use crate::store::Store;
@@ -59,11 +61,14 @@ pub struct ShellParts {
     pub installation: String,
     /// Told of a store that cannot be written.
     pub in_trouble: TroubleTeller,
+    /// Where the history is written; none: nowhere.
+    pub journal: Option<Writer>,
 }
 
 /// The running engine.
 pub struct Shell {
     parts: ShellParts,
+    journal: Recorder,
     view: watch::Sender<Arc<View>>,
     health: watch::Sender<Health>,
     deliveries: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
@@ -76,11 +81,12 @@ pub struct Shell {
 
 impl Shell {
     /// Takes its parts; nothing runs yet.
-    pub fn new(parts: ShellParts) -> Shell {
+    pub fn new(mut parts: ShellParts) -> Shell {
         let started = parts.clock.now();
         let health = Health { store_writable: true, ..Health::default() };
         Shell {
             guard: WireGuard::new(parts.engine.pipeline().settings()),
+            journal: Recorder::new(parts.journal.take()),
             parts,
             view: watch::Sender::new(Arc::new(View::default())),
             health: watch::Sender::new(health),
@@ -128,9 +134,13 @@ impl Shell {
     async fn turn(&mut self, input: Input, stop: &CancellationToken) {
         let time = self.parts.clock.now();
         self.parts.engine.set_guard_trips(self.guard.trips());
-        for effect in self.parts.engine.step(time, input) {
+        self.journal.input(time, &input);
+        let effects = self.parts.engine.step(time, input);
+        self.journal.sends(time, &effects);
+        for effect in effects {
             match effect {
-                Effect::Persist(changes) => {
+                Effect::Persist(mut changes) => {
+                    changes.extend(self.journal.cut());
                     if !self.commit(&changes, stop).await {
                         return;
                     }
@@ -142,11 +152,37 @@ impl Shell {
                 Effect::Deadline(at) => self.deadline = Some(at),
             }
         }
+        self.keep_history(time, stop).await;
         self.health.send_if_modified(|health| {
             let before = health.last_turn;
             health.last_turn = Some(time.wall);
             before.is_none_or(|at| time.wall.since(at) > Duration::from_secs(1))
         });
+    }
+
+    /// Writes what no step has taken along for long, and begins a new segment where it is time.
+    async fn keep_history(&mut self, time: Time, stop: &CancellationToken) {
+        if self.journal.is_due(time.steady)
+            && let Some(chunk) = self.journal.cut()
+            && !self.commit(&[chunk], stop).await
+        {
+            return;
+        }
+        if self.journal.is_full(time.steady) {
+            // Without it the segment grows on; the next turn tries again.
+            match self.parts.store.load(time.steady).await {
+                Ok(loaded) => {
+                    // What waits belongs to the segment before.
+                    if let Some(chunk) = self.journal.cut()
+                        && !self.commit(&[chunk], stop).await
+                    {
+                        return;
+                    }
+                    self.journal.next(time, &self.parts.engine.demand(), loaded);
+                }
+                Err(error) => warn!(%error, "no new segment of the history could be begun"),
+            }
+        }
     }
 
     /// Commits, however often it takes; false when told to stop meanwhile.
@@ -254,9 +290,13 @@ impl Shell {
                 () = self.sends.wait(), if self.deliveries.1.is_empty() => continue,
             };
             let time = self.parts.clock.now();
-            for effect in self.parts.engine.step(time, delivery) {
+            self.journal.input(time, &delivery);
+            let effects = self.parts.engine.step(time, delivery);
+            self.journal.sends(time, &effects);
+            for effect in effects {
                 // What would be sent now is due in the store and goes out at the next start.
-                if let Effect::Persist(changes) = effect {
+                if let Effect::Persist(mut changes) = effect {
+                    changes.extend(self.journal.cut());
                     self.batch += 1;
                     let batch = format!(
                         "{}-{}-{}",
@@ -266,6 +306,14 @@ impl Shell {
                         warn!(%error, "could not keep the result of a send");
                     }
                 }
+            }
+        }
+        if let Some(chunk) = self.journal.cut() {
+            self.batch += 1;
+            let batch =
+                format!("{}-{}-{}", self.parts.installation, self.started.wall.0, self.batch);
+            if let Err(error) = self.parts.store.commit(&batch, &[chunk]).await {
+                warn!(%error, "the end of the history could not be kept");
             }
         }
     }

@@ -1,0 +1,1 @@
+//! The history again, through the same engine.
