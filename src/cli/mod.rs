@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod once;
 mod output;
+mod remote;
 mod report;
 mod run;
 mod story;
