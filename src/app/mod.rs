@@ -197,6 +197,19 @@ pub fn channels(config: &Config, parts: &Parts) -> Result<BTreeMap<ChannelId, Ar
     Ok(channels)
 }
 
+/// What writes the messages of a configuration's channels, without anything that could send them.
+///
+/// # Errors
+/// Names the channel whose configuration cannot be used, and why.
+pub fn composers(config: &Config, parts: &Parts) -> Result<Composers> {
+    let mut composers = Composers::new();
+    for (id, channel) in config.receivers.iter().flat_map(|r| &r.channels) {
+        let built = channel.composer(parts).map_err(|e| anyhow!("channel {id}: {e}"))?;
+        composers.insert(id.clone(), Arc::from(built));
+    }
+    Ok(composers)
+}
+
 /// The sources of a configuration.
 ///
 /// # Errors

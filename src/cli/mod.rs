@@ -6,9 +6,11 @@
 mod check;
 mod config;
 mod demo;
+mod history;
 mod once;
 mod output;
 mod remote;
+mod replay;
 mod report;
 mod run;
 mod story;
@@ -46,6 +48,10 @@ enum Command {
     Check(check::Args),
     /// Send a test message to every channel of a receiver.
     TestMessage(test_message::Args),
+    /// Save what a running weir has seen, for `weir replay` and for bug reports.
+    History(history::Args),
+    /// Show what would have been said with other rules, or was said with these; sends nothing.
+    Replay(replay::Args),
     /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
     Demo(demo::Args),
     /// About the configuration file.
@@ -94,6 +100,8 @@ pub fn run() -> ExitCode {
             Command::Watch(args) => watch::run(args).await,
             Command::Check(args) => check::run(&args),
             Command::TestMessage(args) => test_message::run(args).await,
+            Command::History(args) => history::run(args).await,
+            Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
         }

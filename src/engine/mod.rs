@@ -8,7 +8,7 @@ mod run;
 mod step;
 mod view;
 
-pub use record::base;
+pub use record::{base, outgoing};
 pub use run::{Health, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

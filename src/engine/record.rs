@@ -2,7 +2,7 @@
 
 use super::{Effect, Input};
 use crate::journal::{Base, Writer};
-use crate::model::{Change, Demand, Loaded, Time, Ts};
+use crate::model::{Change, Demand, Loaded, Message, MessageState, Time, Ts};
 
 /// The journal of the loop; none where history is not kept.
 pub(super) struct Recorder(Option<Writer>);
@@ -25,10 +25,8 @@ impl Recorder {
     /// What the step wants sent, in the same transaction as its changes.
     pub(super) fn sends(&mut self, time: Time, effects: &[Effect]) {
         let Some(writer) = &mut self.0 else { return };
-        for effect in effects {
-            if let Effect::Send(message) = effect {
-                writer.sent(time, message);
-            }
+        for message in outgoing(effects) {
+            writer.sent(time, message);
         }
     }
 
@@ -53,6 +51,26 @@ impl Recorder {
             *writer = writer.next(time, &base(false, demand, loaded));
         }
     }
+}
+
+/// Messages a step lets out for the first time, or would but for `delivery: shadow`.
+pub fn outgoing(effects: &[Effect]) -> Vec<&Message> {
+    let mut found: Vec<&Message> = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Send(message) if message.attempts == 1 => found.push(message),
+            Effect::Persist(changes) => {
+                found.extend(changes.iter().filter_map(|change| match change {
+                    Change::Message(message) if message.state == MessageState::Shadow => {
+                        Some(&**message)
+                    }
+                    _ => None,
+                }));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// How a segment begins.

@@ -81,12 +81,10 @@ impl Writer {
         self.coder.put_reload(time, demand, &mut self.raw);
     }
 
-    /// A message that goes out; only its first try is noted.
+    /// A message that goes out for the first time.
     pub fn sent(&mut self, time: Time, message: &Message) {
-        if message.attempts == 1 {
-            self.note(time);
-            self.coder.put_sent(time, &SentNote::from(message), &mut self.raw);
-        }
+        self.note(time);
+        self.coder.put_sent(time, &SentNote::from(message), &mut self.raw);
     }
 
     /// What waits has waited long enough, or is enough.
