@@ -5,9 +5,7 @@ pub(crate) mod samples;
 
 use self::samples::{NASTY, alert, attempt, channel, event, incident, job, message, notice, rule};
 use super::{MemoryStore, Page, Store};
-use crate::model::{
-    Change, HistoryChunk, HistoryPage, IncidentState, MessageState, Outcome, Ts,
-};
+use crate::model::{Change, HistoryChunk, HistoryPage, IncidentState, MessageState, Outcome, Ts};
 
 /// A day and a bit, so that `now` minus 24 hours is not negative.
 pub(crate) const NOW: Ts = Ts(100 * 3_600_000);
