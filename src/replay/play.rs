@@ -89,6 +89,13 @@ impl Player {
             Event::Delivery { message, outcome } => Input::Delivery { message, outcome },
             Event::Reload(demand) => {
                 self.coverage.demand(*demand);
+                if !afresh && counts {
+                    self.done.remarks.push(format!(
+                        "the configuration was loaded anew at {}: before that others were in force, \
+                         and what was said with them may not be repeated exactly",
+                        time(at)
+                    ));
+                }
                 return;
             }
             Event::Sent(note) => {

@@ -61,7 +61,8 @@ struct Stage {
 impl Stage {
     /// Until the webhook has taken so many messages with this reason.
     async fn heard(&self, reason: &str, times: usize) -> Result<()> {
-        let wait = time::wait_for(&format!("{times} {reason}"), SOON, || async {
+        let what = format!("{times} {reason}");
+        let wait = time::wait_for(&what, SOON, || async {
             let told = self.hook.accepted();
             let told: BTreeSet<_> = told.iter().flat_map(story::told).collect();
             Ok((told.iter().filter(|news| news.1 == reason).count() >= times).then_some(()))

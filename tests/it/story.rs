@@ -2,6 +2,7 @@
 
 mod bench;
 mod edges;
+mod history;
 mod world;
 
 use proptest::prelude::*;

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use weir::engine::{Effect, Engine, EngineSettings, Input};
+use weir::engine::{Effect, Engine, EngineSettings, Input, base, outgoing};
+use weir::journal::{Base, Writer};
 use weir::model::*;
 use weir::notify::{
     Budget, ChannelPlan, Compose, Composed, Composers, GroupBy, Language, MessageView,
     ReceiverPlan, Route, Settings, Storm,
 };
+use weir::replay::{self, Mode, Plan, Replayed};
 use weir::rules::{LabelBook, RuleSet, RuleSource, SHIPPED, parse};
+use weir::store::MemoryStore;
 
 use super::world::World;
 
@@ -51,56 +54,6 @@ pub(super) struct Received {
     pub(super) id: u64,
     pub(super) kind: MessageKind,
     pub(super) text: Text,
-}
-
-/// What was committed.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Kept {
-    sources: BTreeMap<String, String>,
-    jobs: BTreeMap<String, String>,
-    alerts: BTreeMap<(Subject, RuleId), Alert>,
-    pub(super) incidents: BTreeMap<u64, Incident>,
-    pub(super) notices: BTreeMap<u64, Notice>,
-    pub(super) messages: BTreeMap<u64, Message>,
-    attempts: Vec<Attempt>,
-}
-
-impl Kept {
-    fn apply(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            match change {
-                Change::Source { name, body } => drop(self.sources.insert(name, body)),
-                Change::Job { key, body } => drop(self.jobs.insert(key, body)),
-                Change::ForgetJob { key } => drop(self.jobs.remove(&key)),
-                Change::Alert(a) => {
-                    self.alerts.insert((a.subject.clone(), a.rule.clone()), *a);
-                }
-                Change::ForgetAlert { rule, subject } => drop(self.alerts.remove(&(subject, rule))),
-                Change::Incident(i) => drop(self.incidents.insert(i.id, *i)),
-                Change::Notice(n) => drop(self.notices.insert(n.id, *n)),
-                Change::Message(m) => drop(self.messages.insert(m.id, *m)),
-                Change::Attempt(a) => self.attempts.push(a),
-                Change::Event { .. } | Change::Meta { .. } => {}
-            }
-        }
-    }
-
-    pub(super) fn load(&self) -> Loaded {
-        Loaded {
-            installation: "w".to_owned(),
-            sources: self.sources.clone().into_iter().collect(),
-            jobs: self.jobs.clone().into_iter().collect(),
-            alerts: self.alerts.values().cloned().collect(),
-            incidents: self.incidents.values().cloned().collect(),
-            notices: self.notices.values().cloned().collect(),
-            messages: self.messages.values().cloned().collect(),
-            attempts: self.attempts.clone(),
-            meta: Vec::new(),
-            max_incident: self.incidents.keys().last().copied().unwrap_or(0),
-            max_notice: self.notices.keys().last().copied().unwrap_or(0),
-            max_message: self.messages.keys().last().copied().unwrap_or(0),
-        }
-    }
 }
 
 /// How far a turn gets before the process is killed.
@@ -147,7 +100,8 @@ pub(super) struct Bench {
     pub(super) setup: Setup,
     pub(super) worlds: Vec<World>,
     engine: Engine,
-    pub(super) kept: Kept,
+    /// What was committed.
+    pub(super) kept: MemoryStore,
     pub(super) received: Vec<Received>,
     /// Answers on their way: (when, message, outcome).
     answers: Vec<(i64, u64, SendOutcome)>,
@@ -160,6 +114,8 @@ pub(super) struct Bench {
     pub(super) answer: fn(&Message) -> SendOutcome,
     /// Everything every step said, for comparison.
     pub(super) journal: Option<String>,
+    /// What a shell would leave of the history: the open segment, and what was committed.
+    pub(super) history: Option<(Writer, Vec<HistoryChunk>)>,
 }
 
 fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Composers) {
@@ -231,9 +187,9 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
 impl Bench {
     pub(super) fn new(setup: Setup, worlds: Vec<World>) -> Bench {
         let (settings, rules, composers) = settings(&setup, &worlds);
-        let kept = Kept::default();
+        let kept = MemoryStore::new("w");
         Bench {
-            engine: Engine::new(settings, rules, composers, &kept.load()),
+            engine: Engine::new(settings, rules, composers, &kept.load(Ts(0))),
             next_poll: vec![0; worlds.len()],
             setup,
             worlds,
@@ -245,6 +201,7 @@ impl Bench {
             kills: BTreeMap::new(),
             answer: |_| SendOutcome::Delivered,
             journal: None,
+            history: None,
         }
     }
 
@@ -284,7 +241,22 @@ impl Bench {
         self.turns += 1;
         assert!(self.turns < 3_000_000, "the engine wakes itself without end");
         let kill = self.kills.remove(&self.turns);
-        let effects = self.engine.step(Time::at(now), input);
+        let at = Time::at(now);
+        if let Some((writer, _)) = &mut self.history {
+            match &input {
+                Input::Snapshot(snapshot) => writer.snapshot(at, snapshot),
+                Input::Deadline => writer.deadline(at),
+                Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
+            }
+        }
+        let effects = self.engine.step(at, input);
+        if let Some((writer, chunks)) = &mut self.history {
+            outgoing(&effects).into_iter().for_each(|message| writer.sent(at, message));
+            let persists = effects.iter().any(|e| matches!(e, Effect::Persist(_)));
+            if kill != Some(Kill::BeforeCommit) && (persists || writer.is_due(at.steady)) {
+                chunks.extend(writer.cut());
+            }
+        }
         if let Some(journal) = &mut self.journal {
             for effect in &effects {
                 if !matches!(effect, Effect::Publish(_)) {
@@ -325,12 +297,40 @@ impl Bench {
     /// A new process over what was committed.
     pub(super) fn restart(&mut self, now: i64) {
         let (settings, rules, composers) = settings(&self.setup, &self.worlds);
-        self.engine = Engine::new(settings, rules, composers, &self.kept.load());
+        self.engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        self.begin_history(now);
         self.answers.clear();
         self.deadline = Some(now + 1);
         for world in &mut self.worlds {
             world.forget();
         }
+    }
+
+    /// Keeps a history from here on, as after the start of a process.
+    pub(super) fn keep_history(&mut self, now: i64) {
+        let nothing = Base {
+            version: String::new(),
+            from_start: true,
+            demand: (&Demand::default()).into(),
+            loaded: Loaded::default(),
+        };
+        self.history = Some((Writer::new(0, u64::MAX, Time::at(now), &nothing), Vec::new()));
+        self.begin_history(now);
+    }
+
+    fn begin_history(&mut self, now: i64) {
+        if let Some((writer, _)) = &mut self.history {
+            let base = base(true, &self.engine.demand(), self.kept.load(Ts(now)));
+            *writer = writer.next(Time::at(now), &base);
+        }
+    }
+
+    /// The history again.
+    pub(super) fn replay(&self, mode: Mode, since: i64) -> Replayed {
+        let (settings, rules, composers) = settings(&self.setup, &self.worlds);
+        let chunks = self.history.as_ref().map(|(_, chunks)| chunks.clone()).unwrap_or_default();
+        let plan = Plan { mode, since: Ts(since), settings, rules, composers };
+        replay::run(plan, chunks, |_| {})
     }
 
     /// Messages a channel took, each once, in order.
