@@ -17,6 +17,7 @@ mod grafana;
 mod killed_fifty_times;
 mod main_road;
 mod readme;
+mod reload;
 mod standins;
 mod storm;
 mod story;

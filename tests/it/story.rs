@@ -2,6 +2,7 @@
 
 mod bench;
 mod edges;
+mod reload;
 mod world;
 
 use proptest::prelude::*;
