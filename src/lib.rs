@@ -69,6 +69,12 @@
 //! 7. Somebody starts the job again: a new run under the old key. It is RUNNING with all tasks and
 //!    quiet for `resolve_after`: the incident resolves, and exactly those who were told hear of it.
 //!
+//! # Another configuration
+//!
+//! `app::reload` reads and builds everything new beside what runs; with any mistake it stays at
+//! that. Else one [`engine::Input::Reload`] goes through one step, each part taking its own; the
+//! shell commits, changes the channels, and only then are pollers started and stopped.
+//!
 //! # kill -9
 //!
 //! Between commit and send: the message is in the store as due, and sent after the start. While the

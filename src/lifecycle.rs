@@ -1,4 +1,4 @@
-//! Signals and the graceful stop.
+//! Signals: the graceful stop, and the wish to read the configuration again.
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -34,4 +34,32 @@ async fn signal() {
 #[cfg(not(unix))]
 async fn signal() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// SIGHUP, which asks for the configuration to be read again.
+#[derive(Debug)]
+pub struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    /// From now on a SIGHUP is noted, and does not end the process.
+    pub fn listen() -> Hangups {
+        Hangups {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    /// Until the next one; several that came meanwhile are one. Never where there are none.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
 }

@@ -11,6 +11,7 @@ use prometheus::core::Collector;
 use prometheus::{TextEncoder, proto::MetricFamily};
 
 use crate::engine::View;
+use crate::model::Ts;
 
 pub use table::{Kind, METRICS, Metric};
 
@@ -21,6 +22,9 @@ pub struct Health {
     pub store_error: Option<String>,
     /// Why the last reload was refused and the old configuration goes on; `None`: it was taken.
     pub reload_error: Option<String>,
+    /// Wall time since when the configuration in force is: of the last reload that was taken, or of
+    /// the start.
+    pub reloaded_at: Option<Ts>,
 }
 
 /// Writes the exposition.

@@ -3,11 +3,15 @@
 mod heartbeat;
 mod housekeeping;
 mod poller;
+mod pollers;
+mod read;
+mod reload;
 mod rulebook;
 mod trouble;
 mod web;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -15,6 +19,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use pollers::Pollers;
+pub use read::{Checked, read};
+pub use reload::ReloadHandle;
+use reload::{LastReload, Reloader, SideTasks};
 pub use rulebook::{Rulebook, read_rules};
 
 use crate::clock::{Clock, SystemClock};
@@ -42,6 +50,8 @@ pub struct Blueprint {
     pub sink: Sink,
     /// Serve the page, the API and the metrics.
     pub serve: bool,
+    /// The file the configuration was read from, to be read again by a reload.
+    pub file: Option<PathBuf>,
 }
 
 /// A running Weir.
@@ -50,6 +60,8 @@ pub struct Running {
     pub views: watch::Receiver<Arc<View>>,
     /// Where it listens.
     pub listens: Option<std::net::SocketAddr>,
+    /// Asks for a reload; none where there is no file.
+    pub reload: Option<ReloadHandle>,
     shell: tokio::task::JoinHandle<()>,
     tasks: TaskTracker,
 }
@@ -72,7 +84,7 @@ impl Running {
 /// # Errors
 /// When the store, a channel, a source or the listener cannot be set up; the text says what to do.
 pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Running> {
-    let Blueprint { config, rules, templates, sink, serve } = blueprint;
+    let Blueprint { config, rules, templates, sink, serve, file } = blueprint;
     crate::http::install_tls();
     let listener = if serve { Some(web::bind(&config).await?) } else { None };
     let listens = listener.as_ref().and_then(|l| l.local_addr().ok());
@@ -84,20 +96,15 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::anchored(loaded.steady()));
     loaded.clamp(clock.now().steady);
 
-    let channels = channels(&config, &Parts { templates, sink })?;
-    let composers: Composers = channels
-        .iter()
-        .map(|(id, channel)| {
-            (id.clone(), Arc::new(ComposedBy(Arc::clone(channel))) as Arc<dyn Compose>)
-        })
-        .collect();
-    let settings = engine_settings(&config);
-    let engine = Engine::new(settings, rules, composers.clone(), &loaded);
+    let channels = channels(&config, &Parts { templates, sink: Arc::clone(&sink) })?;
+    let composers = composers(&channels);
+    let engine = Engine::new(engine_settings(&config), rules, composers.clone(), &loaded);
     let demand = engine.demand();
     let journal = journal(&config, store.as_ref(), clock.now(), &demand, &loaded).await?;
     let sources = sources(&config)?;
 
     let (inputs_tx, inputs) = mpsc::channel(sources.len().max(1));
+    let (orders_tx, orders) = mpsc::channel(1);
     let installation = loaded.installation.clone();
     let in_trouble = trouble::teller(config.notify.clone(), composers, installation.clone());
     let shell = Shell::new(ShellParts {
@@ -106,41 +113,68 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         channels,
         clock: Arc::clone(&clock),
         inputs,
-        installation,
+        orders,
+        installation: installation.clone(),
         in_trouble,
         journal,
     });
-    let views = shell.views();
-    let health = shell.health();
+    let (views, health) = (shell.views(), shell.health());
 
     let tasks = TaskTracker::new();
-    let count = sources.len();
-    for (index, source) in sources.into_iter().enumerate() {
-        let poller = poller::Poller {
-            source,
-            demand: demand.clone(),
-            interval: config.poll.interval,
-            delay: poller::stagger(index, count, config.poll.interval),
-            clock: Arc::clone(&clock),
-            inputs: inputs_tx.clone(),
+    let mut pollers = Pollers {
+        demand: watch::Sender::new(demand),
+        clock: Arc::clone(&clock),
+        inputs: inputs_tx,
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+        running: BTreeMap::new(),
+    };
+    pollers.start(sources, config.poll.interval).await;
+    let mut side = SideTasks {
+        health: health.clone(),
+        clock: Arc::clone(&clock),
+        store: Arc::clone(&store),
+        url: config.store.url.clone(),
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+        beat: stop.child_token(),
+        housekeeper: stop.child_token(),
+    };
+    side.start(&config);
+    let taken_at = Some(clock.now().wall);
+    let last = watch::Sender::new(LastReload { error: None, taken_at });
+    let reloads = last.subscribe();
+    let reload = file.map(|file| {
+        let (handle, requests) = reload::handle();
+        let reloader = Reloader {
+            file,
+            requests,
+            orders: orders_tx,
+            last,
+            sink,
+            installation,
+            side,
+            pollers,
+            started: config.fingerprints.clone(),
+            current: config.fingerprints.clone(),
         };
-        tasks.spawn(poller.run(stop.clone()));
-    }
-    if let Some(beat) = config.heartbeat.clone() {
-        tasks.spawn(heartbeat::run(beat, health.clone(), Arc::clone(&clock), stop.clone()));
-    }
-    tasks.spawn(housekeeping::run(
-        config.store.clone(),
-        config.history,
-        Arc::clone(&store),
-        Arc::clone(&clock),
-        stop.clone(),
-    ));
+        tasks.spawn(reloader.run(stop.clone()));
+        handle
+    });
     if let Some(listener) = listener {
-        web::spawn(&config, listener, views.clone(), health, store, &tasks, stop.clone())?;
+        let (views, reload) = (views.clone(), reload.clone());
+        web::spawn(&config, listener, views, health, store, reload, reloads, &tasks, stop.clone())?;
     }
     let shell = tokio::spawn(shell.run(stop));
-    Ok(Running { views, listens, shell, tasks })
+    Ok(Running { views, listens, reload, shell, tasks })
+}
+
+/// What writes the messages of channels.
+fn composers(channels: &BTreeMap<ChannelId, Arc<dyn Channel>>) -> Composers {
+    let composer = |(id, channel): (&ChannelId, &Arc<dyn Channel>)| {
+        (id.clone(), Arc::new(ComposedBy(Arc::clone(channel))) as Arc<dyn Compose>)
+    };
+    channels.iter().map(composer).collect()
 }
 
 /// Begins a segment of the history, if one is to be kept.
@@ -201,7 +235,7 @@ pub fn channels(config: &Config, parts: &Parts) -> Result<BTreeMap<ChannelId, Ar
 ///
 /// # Errors
 /// Names the channel whose configuration cannot be used, and why.
-pub fn composers(config: &Config, parts: &Parts) -> Result<Composers> {
+pub fn writers(config: &Config, parts: &Parts) -> Result<Composers> {
     let mut composers = Composers::new();
     for (id, channel) in config.receivers.iter().flat_map(|r| &r.channels) {
         let built = channel.composer(parts).map_err(|e| anyhow!("channel {id}: {e}"))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -19,7 +19,7 @@ const SKEW_MS: u64 = 30_000;
 /// One source's poller.
 pub(super) struct Poller {
     pub(super) source: Box<dyn Source>,
-    pub(super) demand: Demand,
+    pub(super) demand: watch::Receiver<Demand>,
     pub(super) interval: Duration,
     pub(super) delay: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -43,9 +43,10 @@ impl Poller {
                 _ = ticks.tick() => {}
             }
             let now = self.clock.now();
+            let demand = self.demand.borrow_and_update().clone();
             let snapshot = tokio::select! {
                 () = stop.cancelled() => return,
-                snapshot = self.source.poll(&self.demand, now) => snapshot,
+                snapshot = self.source.poll(&demand, now) => snapshot,
             };
             warn_of_skew(&snapshot, &mut skew_ms);
             tokio::select! {

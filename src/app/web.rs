@@ -10,34 +10,48 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+use super::reload::{LastReload, ReloadHandle};
 use crate::config::{Access, Config};
 use crate::engine::{Health, View};
 use crate::metrics;
 use crate::store::Store;
-use crate::web::{Scope, TokenConfig, Web, WebConfig};
+use crate::web::{Reload, Scope, TokenConfig, Web, WebConfig};
 
 /// Takes the address before anything else is started.
 pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
     Ok(crate::web::bind(&web_config(config)).await?)
 }
 
+#[expect(clippy::too_many_arguments, reason = "everything the page shows")]
 pub(super) fn spawn(
     config: &Config,
     listener: TcpListener,
     view: watch::Receiver<Arc<View>>,
     mut health: watch::Receiver<Health>,
     store: Arc<dyn Store>,
+    reload: Option<ReloadHandle>,
+    mut last: watch::Receiver<LastReload>,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<()> {
     let shown = watch::Sender::new(Arc::new(metrics::Health::default()));
-    let web = Web { view, store, health: shown.subscribe() };
+    let reload = reload.map(|handle| -> Reload {
+        Arc::new(move || {
+            let handle = handle.clone();
+            Box::pin(async move { handle.reload().await })
+        })
+    });
+    let web = Web { view, store, health: shown.subscribe(), reload };
     let router = crate::web::router(&web_config(config), web)?;
     tasks.spawn(async move {
-        while health.changed().await.is_ok() {
-            let next = metrics::Health {
-                store_error: health.borrow_and_update().store_error.clone(),
-                reload_error: None,
+        loop {
+            let next = {
+                let (health, last) = (health.borrow_and_update(), last.borrow_and_update());
+                metrics::Health {
+                    store_error: health.store_error.clone(),
+                    reload_error: last.error.clone(),
+                    reloaded_at: last.taken_at,
+                }
             };
             shown.send_if_modified(|known| {
                 let differs = **known != next;
@@ -46,6 +60,14 @@ pub(super) fn spawn(
                 }
                 differs
             });
+            let changed = tokio::select! {
+                changed = health.changed() => changed,
+                // Gone where nothing can be reloaded.
+                Ok(()) = last.changed() => Ok(()),
+            };
+            if changed.is_err() {
+                return;
+            }
         }
     });
     tasks.spawn(async move {

@@ -1,13 +1,10 @@
 //! `weir check`: everything that is wrong with what was written, at once; nothing is started.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::{ConfigFile, Failure, output};
-use crate::app::{Rulebook, read_rules};
-use crate::config::{self, Config};
-use crate::model::{Demand, Problem};
-use crate::notify::render::Templates;
+use crate::app::{self, Checked};
+use crate::model::Demand;
 
 /// Checks a configuration.
 #[derive(Debug, clap::Args)]
@@ -16,36 +13,12 @@ pub(super) struct Args {
     file: ConfigFile,
 }
 
-/// A configuration with all that belongs to it.
-pub(super) struct Checked {
-    pub(super) config: Config,
-    pub(super) rules: Rulebook,
-    pub(super) templates: Arc<Templates>,
-    pub(super) warnings: Vec<Problem>,
-}
-
 /// Reads it all; problems are printed.
 pub(super) fn read(path: &Path) -> Result<Checked, Failure> {
-    let (config, warnings) = config::load(path, &config::process_env).map_err(|problems| {
+    app::read(path).map_err(|problems| {
         output::problems(&problems);
         Failure::Refused
-    })?;
-    let refuse = |problems: Vec<Problem>| {
-        output::problems(&problems);
-        Failure::Refused
-    };
-    let rules = read_rules(&config.rule_files);
-    let templates = Templates::load(config.templates.as_deref());
-    match (rules, templates) {
-        (Ok(rules), Ok(templates)) => {
-            Ok(Checked { config, rules, templates: Arc::new(templates), warnings })
-        }
-        (rules, templates) => {
-            let mut problems = rules.err().unwrap_or_default();
-            problems.extend(templates.err().unwrap_or_default());
-            Err(refuse(problems))
-        }
-    }
+    })
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {

@@ -76,7 +76,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
     let parts = Parts { templates: Arc::clone(&checked.templates), sink: Arc::new(|_: &str| {}) };
     let texts = Texts::default();
-    let composers = texts.tee(app::composers(&checked.config, &parts)?, &checked.templates);
+    let composers = texts.tee(app::writers(&checked.config, &parts)?, &checked.templates);
     let plan = Plan {
         mode: if other { Mode::Afresh } else { Mode::AsItWas },
         since,

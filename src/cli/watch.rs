@@ -46,6 +46,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             output::say(text);
         }),
         serve: args.serve,
+        file: None,
     };
     let running = app::start(blueprint, stop.clone()).await?;
     lifecycle::stop_on_signals(stop.clone());

@@ -7,6 +7,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use super::env::{self, Env};
+use super::fingerprint::Fingerprints;
 use super::raw::RawConfig;
 use super::sections::general::zone;
 use super::sections::heartbeat::HeartbeatConfig;
@@ -158,6 +159,7 @@ fn build(raw: RawConfig, tree: &Node, base: &Path, findings: &mut Findings) -> C
         receivers: built.receivers,
         heartbeat: raw.heartbeat.and_then(|h| HeartbeatConfig::build(h, findings)),
         self_monitoring: raw.self_monitoring,
+        fingerprints: Fingerprints::of(tree),
     }
 }
 

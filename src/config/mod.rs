@@ -10,6 +10,7 @@ pub mod sections;
 
 mod checks;
 mod env;
+mod fingerprint;
 mod load;
 mod raw;
 mod watch;
@@ -25,6 +26,7 @@ pub use crate::sources::SourceConfig;
 pub use crate::sources::flink::FlinkConfig;
 pub use crate::yaml::Place;
 pub use env::{Env, process_env};
+pub use fingerprint::Fingerprints;
 pub use raw::RawConfig;
 pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
 pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
@@ -71,6 +73,8 @@ pub struct Config {
     pub heartbeat: Option<Heartbeat>,
     /// When Weir talks about itself.
     pub self_monitoring: SelfMonitoring,
+    /// To tell what differs from another configuration.
+    pub fingerprints: Fingerprints,
 }
 
 /// Reads the configuration file: it and the warnings, or everything that is wrong.

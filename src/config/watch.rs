@@ -59,6 +59,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         receivers: built.receivers,
         heartbeat: None,
         self_monitoring: SelfMonitoring::default(),
+        fingerprints: super::Fingerprints::default(),
     }
 }
 

@@ -9,30 +9,52 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tracing::error;
 
-use crate::notify::{Budget, Settings};
+use crate::notify::{Budget, ChannelPlan};
+
+/// Limiters of one endpoint, and the budgets they stand for.
+#[derive(Debug)]
+struct Limiters {
+    budgets: Vec<Budget>,
+    each: Vec<DefaultDirectRateLimiter>,
+}
 
 /// One limiter per limit of each endpoint.
 #[derive(Debug, Default)]
 pub(super) struct WireGuard {
-    limiters: BTreeMap<String, Vec<DefaultDirectRateLimiter>>,
-    trips: AtomicU64,
+    limiters: BTreeMap<String, Arc<Limiters>>,
+    trips: Arc<AtomicU64>,
 }
 
 impl WireGuard {
     /// From the budgets of all channels.
-    pub(super) fn new(settings: &Settings) -> Arc<WireGuard> {
-        let mut limiters: BTreeMap<String, Vec<DefaultDirectRateLimiter>> = BTreeMap::new();
-        for plan in settings.receivers.values().flat_map(|r| &r.channels) {
-            for budget in &plan.budgets {
-                limiters.entry(plan.endpoint.clone()).or_default().extend(limiter(*budget));
-            }
+    pub(super) fn new<'a>(plans: impl Iterator<Item = &'a ChannelPlan>) -> Arc<WireGuard> {
+        WireGuard::default().reloaded(plans)
+    }
+
+    /// For other channels; what is known of endpoints whose budgets stay is kept.
+    pub(super) fn reloaded<'a>(
+        &self,
+        plans: impl Iterator<Item = &'a ChannelPlan>,
+    ) -> Arc<WireGuard> {
+        let mut budgets: BTreeMap<&str, Vec<Budget>> = BTreeMap::new();
+        for plan in plans {
+            budgets.entry(&plan.endpoint).or_default().extend(&plan.budgets);
         }
-        Arc::new(WireGuard { limiters, trips: AtomicU64::new(0) })
+        let build = |(endpoint, budgets): (&str, Vec<Budget>)| {
+            let known = self.limiters.get(endpoint).filter(|known| known.budgets == budgets);
+            let limiters = known.cloned().unwrap_or_else(|| {
+                let each = budgets.iter().filter_map(|b| limiter(*b)).collect();
+                Arc::new(Limiters { budgets, each })
+            });
+            (endpoint.to_owned(), limiters)
+        };
+        let limiters = budgets.into_iter().map(build).collect();
+        Arc::new(WireGuard { limiters, trips: Arc::clone(&self.trips) })
     }
 
     /// Returns at once, unless the budget's arithmetic was wrong.
     pub(super) async fn pass(&self, endpoint: &str) {
-        for limiter in self.limiters.get(endpoint).into_iter().flatten() {
+        for limiter in self.limiters.get(endpoint).iter().flat_map(|limiters| &limiters.each) {
             if limiter.check().is_err() {
                 self.trips.fetch_add(1, Ordering::Relaxed);
                 error!(endpoint, "a budget was about to be exceeded; this is a bug in weir");
@@ -60,14 +82,21 @@ mod tests {
 
     use super::*;
 
-    fn guard(budget: Budget) -> WireGuard {
-        let limiters = BTreeMap::from([("bot".to_owned(), Vec::from_iter(limiter(budget)))]);
-        WireGuard { limiters, trips: AtomicU64::new(0) }
+    fn plan(budget: Budget) -> ChannelPlan {
+        ChannelPlan {
+            id: crate::model::ChannelId { receiver: "a".to_owned(), channel: "b".to_owned() },
+            kind: "webhook".to_owned(),
+            endpoint: "bot".to_owned(),
+            budgets: vec![budget],
+            send_resolved: true,
+            per_incident: false,
+        }
     }
 
     #[tokio::test]
     async fn lets_a_budget_through_and_counts_what_is_beyond_it() {
-        let guard = guard(Budget { messages: 3, per: Duration::from_millis(300) });
+        let plan = plan(Budget { messages: 3, per: Duration::from_millis(300) });
+        let guard = WireGuard::new(std::iter::once(&plan));
         for _ in 0..4 {
             guard.pass("bot").await;
         }
@@ -76,5 +105,11 @@ mod tests {
         assert_eq!(guard.trips(), 1);
         guard.pass("another").await;
         assert_eq!(guard.trips(), 1);
+        // The same budgets again: what was sent still counts.
+        let again = guard.reloaded(std::iter::once(&plan));
+        for _ in 0..3 {
+            again.pass("bot").await;
+        }
+        assert!(again.trips() > 1);
     }
 }

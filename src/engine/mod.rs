@@ -4,11 +4,13 @@ mod guard;
 mod own;
 mod picture;
 mod record;
+mod reload;
 mod run;
 mod step;
 mod view;
 
 pub use record::{base, outgoing};
-pub use run::{Health, Shell, ShellParts, TroubleTeller};
+pub use reload::Reload;
+pub use run::{Health, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

@@ -40,6 +40,9 @@ impl OwnTrouble {
     ) -> Vec<(Subject, Option<Alert>)> {
         let mut found = Vec::new();
         for (id, health) in pipeline.health() {
+            if pipeline.channel(id).is_none() {
+                continue;
+            }
             let subject = Subject::Channel(id.clone());
             let error = health.error.clone().unwrap_or_default();
             let text = Text {
@@ -104,11 +107,17 @@ impl OwnTrouble {
         self.told.remove(subject);
     }
 
+    /// Forgets what is not watched any more.
+    pub(super) fn retain(&mut self, is_watched: impl Fn(&Subject) -> bool) {
+        self.told.retain(is_watched);
+    }
+
     /// When a channel that fails now will have failed for long.
     pub(super) fn next_deadline(&self, after: Duration, pipeline: &Pipeline) -> Option<Ts> {
         pipeline
             .health()
             .iter()
+            .filter(|(id, _)| pipeline.channel(id).is_some())
             .filter(|(id, _)| !self.told.contains(&Subject::Channel((*id).clone())))
             .filter_map(|(_, h)| Some(h.failing_since?.steady + after))
             .min()

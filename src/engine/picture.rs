@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::view::{ChannelView, JobView, RuleView, SourceView, View};
+use super::view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
 use crate::incidents::Incidents;
 use crate::model::{AlertState, Change, JobKey, RuleId, Time};
 use crate::notify::Pipeline;
@@ -26,6 +26,37 @@ impl Picture {
             view.sources.insert(name.clone(), Arc::new(source));
         }
         Picture { view: Arc::new(view), kinds: sources.clone() }
+    }
+
+    /// Other sources, labels and rules are in force.
+    pub(super) fn reload(
+        &mut self,
+        time: Time,
+        sources: &BTreeMap<String, String>,
+        tracker: &Tracker,
+        rules: &Rules,
+        pipeline: &Pipeline,
+    ) {
+        self.kinds.clone_from(sources);
+        let view = Arc::make_mut(&mut self.view);
+        view.sources.retain(|name, _| sources.contains_key(name));
+        // A source that is new is shown from its first look on: until then Weir is as ready as before.
+        for (name, source) in &mut view.sources {
+            if let Some(kind) = sources.get(name).filter(|kind| **kind != source.kind) {
+                Arc::make_mut(source).kind.clone_from(kind);
+            }
+        }
+        view.channels.retain(|id, _| pipeline.health().contains_key(id));
+        view.rules = rule_views(rules);
+        // Before the first turn nothing has been shown yet; it shows all.
+        if view.at.is_some() {
+            view.jobs = JobViews::default();
+            for (key, _) in tracker.jobs() {
+                if let Some(facts) = tracker.job_facts(key, time) {
+                    view.jobs.insert(Arc::new(job_view(key, &facts, None, rules)));
+                }
+            }
+        }
     }
 
     /// Counts distinct failures.
@@ -130,7 +161,7 @@ impl Picture {
             view.rules = rule_views(rules);
         }
         for (id, health) in pipeline.health() {
-            let kind = pipeline.channel(id).map(|c| c.kind.clone()).unwrap_or_default();
+            let kind = pipeline.plan(id).map(|c| c.kind.clone()).unwrap_or_default();
             view.channels.insert(
                 id.clone(),
                 ChannelView {

@@ -19,6 +19,7 @@ impl Recorder {
             Input::Snapshot(snapshot) => writer.snapshot(time, snapshot),
             Input::Deadline => writer.deadline(time),
             Input::Delivery { message, outcome } => writer.delivery(time, *message, outcome),
+            Input::Reload(new) => writer.reload(time, &new.rules.demand()),
         }
     }
 

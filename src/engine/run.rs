@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::guard::WireGuard;
 use super::record::Recorder;
-use super::{Effect, Engine, Input, View};
+use super::{Effect, Engine, Input, Reload, View};
 use crate::clock::Clock;
 use crate::journal::Writer;
-use crate::model::{Change, ChannelId, Message, SendOutcome, Time, Ts};
+use crate::model::{Change, ChannelId, Demand, Message, SendOutcome, Time, Ts};
 use crate::notify::channels::Channel;
 use crate::store::Store;
 
@@ -45,6 +45,19 @@ pub struct Health {
 /// per receiver, from the error.
 pub type TroubleTeller = Box<dyn Fn(&str) -> Vec<Message> + Send + Sync>;
 
+/// The order to go on with another configuration.
+pub struct Order {
+    /// For the core.
+    pub reload: Box<Reload>,
+    /// All channels of the new configuration.
+    pub channels: BTreeMap<ChannelId, Arc<dyn Channel>>,
+    /// Told of a store that cannot be written.
+    pub in_trouble: TroubleTeller,
+    /// Told what the rules need now, once the new configuration is in force and committed; dropped
+    /// when Weir was stopped before that.
+    pub done: oneshot::Sender<Demand>,
+}
+
 /// What the shell works with.
 pub struct ShellParts {
     /// The core.
@@ -57,12 +70,20 @@ pub struct ShellParts {
     pub clock: Arc<dyn Clock>,
     /// Looks, from the pollers.
     pub inputs: mpsc::Receiver<Input>,
+    /// Other configurations.
+    pub orders: mpsc::Receiver<Order>,
     /// Name of the installation, for idempotency keys.
     pub installation: String,
     /// Told of a store that cannot be written.
     pub in_trouble: TroubleTeller,
     /// Where the history is written; none: nowhere.
     pub journal: Option<Writer>,
+}
+
+/// What the loop does next.
+enum Work {
+    Input(Input),
+    Order(Order),
 }
 
 /// The running engine.
@@ -85,7 +106,7 @@ impl Shell {
         let started = parts.clock.now();
         let health = Health { store_writable: true, ..Health::default() };
         Shell {
-            guard: WireGuard::new(parts.engine.pipeline().settings()),
+            guard: WireGuard::new(parts.engine.pipeline().plans()),
             journal: Recorder::new(parts.journal.take()),
             parts,
             view: watch::Sender::new(Arc::new(View::default())),
@@ -110,24 +131,28 @@ impl Shell {
 
     /// Runs until told to stop; sends on the wire may end first.
     pub async fn run(mut self, stop: CancellationToken) {
-        while let Some(input) = self.select(&stop).await {
-            self.turn(input, &stop).await;
+        while let Some(work) = self.select(&stop).await {
+            match work {
+                Work::Input(input) => self.turn(input, &stop).await,
+                Work::Order(order) => self.reload(order, &stop).await,
+            }
         }
         self.drain().await;
     }
 
-    async fn select(&mut self, stop: &CancellationToken) -> Option<Input> {
+    async fn select(&mut self, stop: &CancellationToken) -> Option<Work> {
         let now = self.parts.clock.now();
         let wait = self.deadline.map_or(Duration::from_mins(1), |at| at.since(now.steady));
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
-            Some(delivery) = self.deliveries.1.recv() => Some(delivery),
+            Some(delivery) = self.deliveries.1.recv() => Some(Work::Input(delivery)),
+            Some(order) = self.parts.orders.recv() => Some(Work::Order(order)),
             () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
                 self.deadline = None;
-                Some(Input::Deadline)
+                Some(Work::Input(Input::Deadline))
             }
-            input = self.parts.inputs.recv() => input,
+            input = self.parts.inputs.recv() => input.map(Work::Input),
         }
     }
 
@@ -137,12 +162,46 @@ impl Shell {
         self.journal.input(time, &input);
         let effects = self.parts.engine.step(time, input);
         self.journal.sends(time, &effects);
+        self.perform(effects, time, stop).await;
+    }
+
+    /// One step with the new configuration; after its commit, and before anything is sent, the
+    /// channels change.
+    async fn reload(&mut self, order: Order, stop: &CancellationToken) {
+        let time = self.parts.clock.now();
+        let input = Input::Reload(order.reload);
+        self.journal.input(time, &input);
+        let mut effects = self.parts.engine.step(time, input);
+        self.journal.sends(time, &effects);
+        let (first, rest): (Vec<Effect>, Vec<Effect>) =
+            effects.drain(..).partition(|effect| matches!(effect, Effect::Persist(_)));
+        if !self.perform(first, time, stop).await {
+            return;
+        }
+        let pipeline = self.parts.engine.pipeline();
+        self.guard = self.guard.reloaded(pipeline.plans());
+        // Those that left and still owe something stay as they were built.
+        self.parts.channels.extend(order.channels);
+        self.parts.channels.retain(|id, _| pipeline.plan(id).is_some());
+        self.parts.in_trouble = order.in_trouble;
+        self.perform(rest, time, stop).await;
+        // Nobody may be waiting any more; it is in force all the same.
+        order.done.send(self.parts.engine.demand()).ok();
+    }
+
+    /// False when told to stop before all of it was done.
+    async fn perform(
+        &mut self,
+        effects: Vec<Effect>,
+        time: Time,
+        stop: &CancellationToken,
+    ) -> bool {
         for effect in effects {
             match effect {
                 Effect::Persist(mut changes) => {
                     changes.extend(self.journal.cut());
                     if !self.commit(&changes, stop).await {
-                        return;
+                        return false;
                     }
                 }
                 Effect::Send(message) => self.send(*message, time),
@@ -158,6 +217,7 @@ impl Shell {
             health.last_turn = Some(time.wall);
             before.is_none_or(|at| time.wall.since(at) > Duration::from_secs(1))
         });
+        true
     }
 
     /// Writes what no step has taken along for long, and begins a new segment where it is time.

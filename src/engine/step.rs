@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::View;
 use super::own::OwnTrouble;
 use super::picture::Picture;
+use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{Change, Demand, Loaded, Message, SendOutcome, Snapshot, Subject, Time, Ts};
 use crate::notify::{self, Composers, Pipeline};
@@ -30,6 +30,8 @@ pub enum Input {
         /// What came of it.
         outcome: SendOutcome,
     },
+    /// Other rules and settings come into force, as a whole.
+    Reload(Box<Reload>),
 }
 
 /// What is to be done about it, in this order.
@@ -62,16 +64,18 @@ pub struct EngineSettings {
 
 /// The state of the whole, and the step.
 pub struct Engine {
-    settings: EngineSettings,
-    tracker: Tracker,
-    rules: Rules,
-    incidents: Incidents,
-    pipeline: Pipeline,
-    own: OwnTrouble,
-    picture: Picture,
+    pub(super) settings: EngineSettings,
+    pub(super) tracker: Tracker,
+    pub(super) rules: Rules,
+    pub(super) incidents: Incidents,
+    pub(super) pipeline: Pipeline,
+    pub(super) own: OwnTrouble,
+    pub(super) picture: Picture,
     /// Nobody looks at the picture.
     unseen: bool,
     started: Option<Time>,
+    /// Sources that left by a reload: a look at one of them may still be on its way.
+    pub(super) gone: BTreeMap<String, Ts>,
     /// Changes of the restore itself, for the first step.
     leftover: Vec<Change>,
 }
@@ -99,6 +103,7 @@ impl Engine {
             rules,
             settings,
             started: None,
+            gone: BTreeMap::new(),
             leftover,
         }
     }
@@ -125,8 +130,10 @@ impl Engine {
         if self.started.is_none() {
             self.started = Some(time);
             self.unwatch(time, &mut changes);
+            self.own = OwnTrouble::restore(&self.incidents);
         }
         match input {
+            Input::Reload(new) => self.reload(time, *new, &mut changes),
             Input::Snapshot(snapshot) => self.look(time, &snapshot, &mut changes),
             Input::Deadline => self.tick(time, &mut changes),
             Input::Delivery { message, outcome } => {
@@ -162,11 +169,19 @@ impl Engine {
     }
 
     fn look(&mut self, time: Time, snapshot: &Snapshot, changes: &mut Vec<Change>) {
+        if self.gone.contains_key(&snapshot.source) {
+            return;
+        }
         let mut folded = self.tracker.step(time, snapshot);
         self.picture.note_failures(folded.failures);
         changes.append(&mut folded.changes);
         let mut judged = self.rules.step(time, &self.tracker, &snapshot.source, &folded);
         changes.append(&mut judged.changes);
+        for cluster in self.incidents.open_clusters(&snapshot.source) {
+            if !judged.subjects.contains(&cluster) {
+                judged.subjects.push(cluster);
+            }
+        }
         self.incidents.keep(self.pipeline.untold());
         let stepped = self.incidents.step(time, &judged.subjects, &self.rules, &self.tracker);
         self.take(time, stepped, changes);
@@ -203,20 +218,19 @@ impl Engine {
     }
 
     /// Ends what belongs to sources and channels that left the configuration.
-    fn unwatch(&mut self, time: Time, changes: &mut Vec<Change>) {
+    pub(super) fn unwatch(&mut self, time: Time, changes: &mut Vec<Change>) {
         let sources = &self.settings.sources;
         let (tracker, pipeline) = (&self.tracker, &self.pipeline);
         let watched = |subject: &Subject| match subject {
             Subject::Job(key) => tracker.job(key).is_some(),
             Subject::Source(name) | Subject::Cluster(name, _) => sources.contains_key(name),
-            Subject::Channel(id) => pipeline.health().contains_key(id),
+            Subject::Channel(id) => pipeline.channel(id).is_some(),
         };
         let stepped = self.incidents.unwatch(time, &watched);
         let gone: Vec<Subject> = self.rules.subjects().filter(|s| !watched(s)).cloned().collect();
         for subject in gone {
             changes.extend(self.rules.forget_subject(&subject));
         }
-        self.own = OwnTrouble::restore(&self.incidents);
         self.take(time, stepped, changes);
     }
 

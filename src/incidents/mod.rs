@@ -132,11 +132,8 @@ impl Incidents {
                     continue;
                 }
                 let health = describe::health(time, subject, &aspect, tracker);
-                let health = if alerts.is_empty() && self.is_orphan(subject, &aspect, rules) {
-                    Health::Gone
-                } else {
-                    health
-                };
+                let orphan = alerts.is_empty() && self.is_orphan(subject, &aspect, rules, tracker);
+                let health = if orphan { Health::Gone } else { health };
                 self.apply(time, subject, &aspect, alerts, health, Some(tracker), &mut out);
             }
         }
@@ -163,12 +160,38 @@ impl Incidents {
         self.by_id.get(id).is_some_and(|i| i.members.iter().all(own))
     }
 
-    /// All that fired in it were rules that are no longer in force.
-    fn is_orphan(&self, subject: &Subject, aspect: &Aspect, rules: &Rules) -> bool {
+    /// All that fired in it, or in its quiet time all that ever did, were rules that are no longer
+    /// in force, or no longer about this subject: nobody looks whether it is over.
+    fn is_orphan(
+        &self,
+        subject: &Subject,
+        aspect: &Aspect,
+        rules: &Rules,
+        tracker: &Tracker,
+    ) -> bool {
         let Some(id) = self.current.get(&(subject.clone(), aspect.clone())) else { return false };
         let Some(incident) = self.by_id.get(id) else { return false };
-        let mut firing = incident.members.iter().filter(|m| m.firing).peekable();
-        firing.peek().is_some() && firing.all(|m| !rules.knows(&m.rule))
+        let any_fires = incident.members.iter().any(|m| m.firing);
+        let mut holding = incident.members.iter().filter(|m| m.firing || !any_fires);
+        holding.all(|m| !rules.is_about(&m.rule, subject, aspect, tracker))
+    }
+
+    /// Other settings, from the next turn on.
+    pub fn reload(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Flink clusters of a source with open incidents: they are looked at even when no rule speaks
+    /// of them any more.
+    pub fn open_clusters(&self, source: &str) -> BTreeSet<Subject> {
+        let from = (Subject::Cluster(source.to_owned(), String::new()), Aspect(String::new()));
+        let of_source = |s: &Subject| matches!(s, Subject::Cluster(name, _) if name == source);
+        self.current
+            .range(from..)
+            .take_while(|((subject, _), _)| of_source(subject))
+            .filter(|(_, id)| self.by_id.get(id).is_some_and(Incident::is_open))
+            .map(|((subject, _), _)| subject.clone())
+            .collect()
     }
 
     /// Takes in one alert about Weir itself: `firing` while it holds, empty when it is over.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::bytes::{Bytes, Damaged, put_bytes, put_i64, put_u64};
-use super::delta::{Delta, List};
+use super::delta::Delta;
 use super::event::{Base, DemandNote, Event, SentNote};
+use super::list::List;
 use super::observed::{ClusterMemory, RunMemory};
 use crate::model::{
     ClusterObservation, Completeness, Demand, RunObservation, SendOutcome, Snapshot, SourceClock,

@@ -14,11 +14,15 @@ mod coder;
 mod delta;
 mod event;
 pub mod file;
+mod list;
+mod maybe;
 mod observed;
 mod pack;
+mod plain;
 mod read;
 #[cfg(test)]
 mod tests;
+mod words;
 mod write;
 
 pub use bytes::Damaged;

@@ -64,6 +64,9 @@ pub(super) fn families(view: &View, health: &Health) -> Vec<MetricFamily> {
     scrape.add(table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     scrape.flag(table::STORE_WRITABLE, &[], health.store_error.is_none());
     scrape.flag(table::RELOAD_OK, &[], health.reload_error.is_none());
+    if let Some(at) = health.reloaded_at {
+        scrape.add(table::RELOADED_AT, &[], at.0 as f64 / 1_000.0);
+    }
     scrape.add(table::FAILURES_SEEN, &[], view.failures_seen as f64);
     scrape.add(table::NOTICES_PENDING, &[], view.pending_notices as f64);
     scrape.add(table::MESSAGES_DUE, &[], view.due_messages as f64);

@@ -40,6 +40,8 @@ table! {
         "Whether the store takes writes (1) or nothing is decided or told at the moment (0).";
     RELOAD_OK Gauge "weir_config_last_reload_successful" &[],
         "Whether the last reload of the configuration was taken (1) or the old one goes on (0).";
+    RELOADED_AT Gauge "weir_config_last_reload_success_timestamp_seconds" &[],
+        "When the configuration in force was read: at the start or by the last reload that was taken.";
     JOB_STATE Gauge "weir_job_state" &["cluster", "namespace", "flink_cluster", "job_name", "state"],
         "Last known state of a job: exactly one series per job, always 1.";
     JOB_RESTARTS Counter "weir_job_restarts_total" JOB,

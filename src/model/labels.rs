@@ -136,8 +136,10 @@ impl fmt::Display for Matcher {
 }
 
 impl PartialEq for Matcher {
+    /// Whether they mean the same, however they were written.
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        (&self.name, &self.value, self.negated, self.regex.is_some())
+            == (&other.name, &other.value, other.negated, other.regex.is_some())
     }
 }
 

@@ -16,11 +16,18 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Adds a channel's limits; channels on one endpoint share all of them.
     pub(super) fn limit(&mut self, budgets: &[Budget]) {
-        for budget in budgets {
-            if !self.limits.contains(budget) {
-                self.limits.push(*budget);
-            }
-        }
+        join(&mut self.limits, budgets);
+    }
+
+    /// Other limits from now on; what was sent still counts.
+    pub(super) fn set_limits(&mut self, limits: Vec<Budget>) {
+        self.limits = limits;
+    }
+
+    /// Nothing that was sent counts any more.
+    pub(super) fn is_idle(&self, now: Ts) -> bool {
+        let longest = self.limits.iter().map(|b| b.per).max().unwrap_or(Duration::ZERO);
+        self.attempts.back().is_none_or(|last| now.since(*last) >= longest)
     }
 
     /// Notes an attempt; they come in order of time.
@@ -63,6 +70,15 @@ impl Endpoint {
         match self.limits.iter().max_by_key(|b| b.per) {
             Some(b) => format!("budget {}/{}s", b.messages, b.per.as_secs()),
             None => "budget".to_owned(),
+        }
+    }
+}
+
+/// Adds limits that are not there yet.
+pub(super) fn join(limits: &mut Vec<Budget>, more: &[Budget]) {
+    for budget in more {
+        if !limits.contains(budget) {
+            limits.push(*budget);
         }
     }
 }

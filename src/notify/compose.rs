@@ -23,7 +23,7 @@ pub(super) fn message(
     incidents: &Incidents,
     changes: &mut Vec<Change>,
 ) {
-    let Some(receiver) = pipeline.settings.receivers.get(&plan.id.receiver) else { return };
+    let Some(receiver) = pipeline.receiver_of(&plan.id) else { return };
     let (language, zone, shadow) = (receiver.language, receiver.zone.clone(), receiver.shadow);
     let id = pipeline.next_message;
     pipeline.next_message += 1;

@@ -69,6 +69,7 @@ impl Pipeline {
             groups,
             endpoints,
             health,
+            leaving: BTreeMap::new(),
             free_again: BTreeMap::new(),
             openings: BTreeMap::new(),
             storms,

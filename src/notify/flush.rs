@@ -25,6 +25,7 @@ impl Pipeline {
     pub fn flush(&mut self, time: Time, incidents: &Incidents) -> Flushed {
         let mut out = Flushed::default();
         self.ledger.retain(&|id| incidents.get(id).is_some());
+        self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_inhibited(incidents, &mut out.changes);
@@ -39,12 +40,8 @@ impl Pipeline {
     /// News for channels that left the configuration, or about incidents nobody remembers, will
     /// never be told: that is recorded, not waited for.
     fn end_homeless(&mut self, time: Time, incidents: &Incidents, changes: &mut Vec<Change>) {
-        let gone: Vec<u64> = self
-            .messages
-            .values()
-            .filter(|m| self.channel(&m.to).is_none())
-            .map(|m| m.id)
-            .collect();
+        let gone: Vec<u64> =
+            self.messages.values().filter(|m| self.plan(&m.to).is_none()).map(|m| m.id).collect();
         for id in gone {
             self.give_up(time, id, NO_CHANNEL, changes);
         }
@@ -55,7 +52,7 @@ impl Pipeline {
             .map(|n| (n.id, n.to.clone(), n.incident))
             .collect();
         for (id, to, incident) in waiting {
-            if self.channel(&to).is_none() {
+            if self.plan(&to).is_none() {
                 self.close(id, Outcome::Failed, NO_CHANNEL, time, changes);
             } else if incidents.get(incident).is_none() {
                 self.close(id, Outcome::Muted, "its incident is long over", time, changes);
@@ -194,7 +191,7 @@ impl Pipeline {
             self.compose(time, to, MessageKind::Digest, "digest", &due, incidents, changes);
             return;
         }
-        let split = self.channel(to).is_some_and(|c| c.per_incident);
+        let split = self.plan(to).is_some_and(|c| c.per_incident);
         for (group, part) in parts(self, &due, split, incidents) {
             let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
             let several = several.collect::<BTreeSet<u64>>().len() > 1;
@@ -279,7 +276,7 @@ impl Pipeline {
         incidents: &Incidents,
         changes: &mut Vec<Change>,
     ) -> bool {
-        let Some(plan) = self.channel(to).cloned() else { return false };
+        let Some(plan) = self.plan(to).cloned() else { return false };
         let urgent = ids.iter().filter_map(|id| self.notices.get(id)).any(|n| {
             n.reason == NoticeReason::Resolved
                 || incidents.get(n.incident).is_some_and(|i| i.severity == Severity::Critical)

@@ -11,6 +11,7 @@ mod delivery;
 mod flush;
 mod ledger;
 mod pipeline;
+mod reload;
 pub mod render;
 mod settings;
 mod view;

@@ -61,6 +61,9 @@ pub struct Pipeline {
     pub(super) groups: BTreeMap<(ChannelId, String), Group>,
     pub(super) endpoints: BTreeMap<String, Endpoint>,
     pub(super) health: BTreeMap<ChannelId, ChannelHealth>,
+    /// Channels that left the configuration and still owe somebody the end of what they told:
+    /// each as the only one of its receiver as it was.
+    pub(super) leaving: BTreeMap<ChannelId, ReceiverPlan>,
     /// When the budget of a channel that had to wait is free again.
     pub(super) free_again: BTreeMap<ChannelId, Ts>,
     /// Steady times of openings per receiver, for storms.
@@ -150,7 +153,7 @@ impl Pipeline {
         let mut to_tell = self.ledger.believers(incident.id);
         to_tell.extend(counted);
         for to in to_tell {
-            let Some(plan) = self.channel(&to) else { continue };
+            let Some(plan) = self.plan(&to) else { continue };
             if plan.send_resolved {
                 let group = self.group_of(incident, &to.receiver);
                 let reason = NoticeReason::Resolved;
@@ -261,6 +264,24 @@ impl Pipeline {
     pub fn channel(&self, id: &ChannelId) -> Option<&ChannelPlan> {
         let receiver = self.settings.receivers.get(&id.receiver)?;
         receiver.channels.iter().find(|c| c.id == *id)
+    }
+
+    /// The receiver of a channel that is configured, or leaving with something still to say.
+    pub(super) fn receiver_of(&self, id: &ChannelId) -> Option<&ReceiverPlan> {
+        if self.channel(id).is_some() {
+            return self.settings.receivers.get(&id.receiver);
+        }
+        self.leaving.get(id)
+    }
+
+    /// The plan of a channel that is configured, or leaving with something still to say.
+    pub fn plan(&self, id: &ChannelId) -> Option<&ChannelPlan> {
+        self.receiver_of(id)?.channels.iter().find(|c| c.id == *id)
+    }
+
+    /// All channels that may still send.
+    pub fn plans(&self) -> impl Iterator<Item = &ChannelPlan> {
+        self.settings.receivers.values().chain(self.leaving.values()).flat_map(|r| &r.channels)
     }
 
     /// A notice reaches its end.

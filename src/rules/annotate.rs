@@ -16,6 +16,14 @@ const MAX_CHARS: usize = 600;
 pub struct Annotations {
     registry: Arc<Handlebars<'static>>,
     keys: Vec<String>,
+    /// As written, in the order of the keys.
+    texts: Vec<String>,
+}
+
+impl PartialEq for Annotations {
+    fn eq(&self, other: &Annotations) -> bool {
+        (&self.keys, &self.texts) == (&other.keys, &other.texts)
+    }
 }
 
 impl Default for Annotations {
@@ -27,7 +35,7 @@ impl Default for Annotations {
         registry.register_helper("duration", Box::new(duration_en));
         registry.register_helper("duration_zh", Box::new(duration_zh));
         registry.register_helper("number", Box::new(number));
-        Annotations { registry: Arc::new(registry), keys: Vec::new() }
+        Annotations { registry: Arc::new(registry), keys: Vec::new(), texts: Vec::new() }
     }
 }
 
@@ -42,6 +50,7 @@ impl Annotations {
             .register_template_string(key, template)
             .map_err(|e| e.reason().to_string().to_lowercase())?;
         self.keys.push(key.to_owned());
+        self.texts.push(template.to_owned());
         Ok(())
     }
 

@@ -75,12 +75,14 @@ impl LabelBook {
 pub struct Rules {
     /// The rules.
     pub set: RuleSet,
-    book: LabelBook,
-    alerts: BTreeMap<Subject, BTreeMap<RuleId, Alert>>,
+    pub(super) book: LabelBook,
+    pub(super) alerts: BTreeMap<Subject, BTreeMap<RuleId, Alert>>,
     /// Sources whose first look was a moment ago.
     grace: BTreeSet<String>,
     /// Judged false (or true) once since the first look: what comes now is news.
-    judged: BTreeSet<(Subject, RuleId)>,
+    pub(super) judged: BTreeSet<(Subject, RuleId)>,
+    /// Alerts whose rule got other words since they were written.
+    pub(super) reworded: BTreeSet<(Subject, RuleId)>,
 }
 
 /// What one round of judgements changed.
@@ -231,6 +233,10 @@ impl Rules {
                 None => judged.changes.extend(before.map(|_| forget(&rule.id, &subject))),
                 Some(life) => {
                     let labels = known_labels.get_or_insert_with(labels);
+                    let anew = !self.reworded.is_empty()
+                        && verdict.truth == crate::model::Truth::True
+                        && self.reworded.remove(&(subject.clone(), rule.id.clone()));
+                    let before = Before { alert: before, anew };
                     let alert =
                         updated(before, rule, &subject, life, verdict, labels, values, first_look);
                     if let Some(change) = alert.1 {
@@ -298,7 +304,7 @@ struct Turn<'a> {
     first_look: bool,
 }
 
-fn forget(rule: &RuleId, subject: &Subject) -> Change {
+pub(super) fn forget(rule: &RuleId, subject: &Subject) -> Change {
     Change::ForgetAlert { rule: rule.clone(), subject: subject.clone() }
 }
 
@@ -311,9 +317,15 @@ fn life_of(alert: &Alert) -> Life {
     }
 }
 
+/// An alert as it was, and whether its words are to be written anew.
+struct Before {
+    alert: Option<Alert>,
+    anew: bool,
+}
+
 #[expect(clippy::too_many_arguments, reason = "the parts of one alert")]
 fn updated(
-    before: Option<Alert>,
+    before: Before,
     rule: &Rule,
     subject: &Subject,
     life: Life,
@@ -323,6 +335,7 @@ fn updated(
     first_look: bool,
 ) -> (Alert, Option<Change>) {
     let is_true = verdict.truth == crate::model::Truth::True;
+    let Before { alert: before, mut anew } = before;
     let was = before.as_ref().map(|a| a.state);
     let mut alert = before.unwrap_or_else(|| Alert {
         rule: rule.id.clone(),
@@ -346,8 +359,10 @@ fn updated(
         all.extend(&rule.labels);
         all.set("alertname", rule.id.alert.as_str());
         all.set("severity", rule.id.severity.as_str());
+        // Labels stand in annotations, too.
+        anew |= alert.labels != all;
         alert.labels = all;
-        if alert.evidence != verdict.evidence || alert.annotations.is_empty() {
+        if anew || alert.evidence != verdict.evidence || alert.annotations.is_empty() {
             alert.evidence = verdict.evidence;
             let mut context = values();
             for (name, value) in &alert.labels.0 {

@@ -7,6 +7,7 @@ mod eval;
 mod file;
 pub mod kinds;
 mod lifecycle;
+mod reload;
 mod shipped;
 
 pub use annotate::Annotations;

@@ -133,6 +133,10 @@ pub(super) async fn check(
         headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"weir\""));
         return response;
     };
+    if !is_reading(request.method()) && is_from_another_site(request.headers()) {
+        let error = "a page of another site may not change anything here";
+        return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
+    }
     if !is_reading(request.method()) && caller.scope < Scope::Operate {
         let error = format!("token `{}` may only read; use one with scope: operate", caller.name);
         return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
@@ -143,6 +147,13 @@ pub(super) async fn check(
 
 fn is_reading(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// A browser says where a request came from; nobody else has to. Where no token is needed, any page
+/// somebody on this machine looks at could send a form.
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
 }
 
 fn presented(headers: &HeaderMap, basic_too: bool) -> Option<String> {

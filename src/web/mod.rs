@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod page;
 mod query;
+mod reload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ use crate::store::Store;
 pub use auth::Caller;
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;
+pub use reload::{Reload, ReloadError, Reloaded};
 
 /// No request needs a longer body.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -48,6 +50,8 @@ pub struct Web {
     pub store: Arc<dyn Store>,
     /// Weir's own state.
     pub health: watch::Receiver<Arc<Health>>,
+    /// Reads the configuration again; none where there is no file.
+    pub reload: Option<Reload>,
 }
 
 /// State of every handler.
@@ -92,11 +96,15 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
         .route("/metrics", get(health::metrics))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
+        .route("/-/reload", post(reload::reload))
         .nest("/api/v1", api::router())
         .fallback(|| async { ApiError::not_found("no such page; the api is under /api/v1/") })
         .method_not_allowed_fallback(|| async {
             let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;
-            ApiError::new(status, "this page does not take that method; use GET")
+            ApiError::new(
+                status,
+                "this page does not take that method; use GET, or POST for /-/reload",
+            )
         })
         .with_state(shared)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -42,7 +42,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
     let (config, _) = parsed.map_err(|problems| anyhow!("{problems:?}"))?;
     let rules = app::read_rules(&config.rule_files).map_err(|p| anyhow!("{p:?}"))?.set;
     let parts = Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
-    let composers = app::composers(&config, &parts)?;
+    let composers = app::writers(&config, &parts)?;
     let settings = app::engine_settings(&config);
     let loaded = Loaded { installation: "bench".to_owned(), ..Loaded::default() };
 
@@ -66,6 +66,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                 Input::Snapshot(snapshot) => writer.snapshot(at, snapshot),
                 Input::Deadline => writer.deadline(at),
                 Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
+                Input::Reload(new) => writer.reload(at, &new.rules.demand()),
             }
             coding += time::since(began);
             let effects = engine.step(at, input);

@@ -40,8 +40,10 @@ fn main() -> Result<()> {
         Some(server::ROLE) => runtime.block_on(server::run()),
         Some(peer::ROLE) => runtime.block_on(peer::run()),
         Some("history") => {
+            let quick = args.iter().any(|a| a == "--quick");
+            let plan = if quick { Plan::quick() } else { Plan::full() };
             let mut table = Table::default();
-            history::measure(&Plan::full(), &mut table)?;
+            history::measure(&plan, &mut table)?;
             table.print();
             Ok(())
         }

@@ -17,6 +17,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // How inputs are written down.
     ("journal", &["model", "journal"]),
     ("engine/step.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
+    ("engine/reload.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
@@ -79,6 +80,7 @@ const DECISIONS: &[&str] = &[
     "incidents",
     "journal",
     "engine/step.rs",
+    "engine/reload.rs",
     "engine/own.rs",
     "engine/picture.rs",
     "engine/view.rs",

@@ -17,6 +17,7 @@ mod grafana;
 mod killed_fifty_times;
 mod main_road;
 mod readme;
+mod reload;
 mod replay;
 mod standins;
 mod storm;

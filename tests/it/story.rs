@@ -3,6 +3,7 @@
 mod bench;
 mod edges;
 mod history;
+mod reload;
 mod world;
 
 use proptest::prelude::*;

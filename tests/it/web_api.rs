@@ -57,7 +57,8 @@ impl Server {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url).await.unwrap());
         let (view, view_seen) = watch::channel(Arc::new(view()));
         let (health, health_seen) = watch::channel(Arc::default());
-        let web = Web { view: view_seen, store: Arc::clone(&store), health: health_seen };
+        let web =
+            Web { view: view_seen, store: Arc::clone(&store), health: health_seen, reload: None };
         let router = weir::web::router(&config, web).unwrap();
         // The configured address decides what is checked; the test always listens on loopback.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -359,7 +360,7 @@ async fn probes_tell_why() {
     assert_eq!(server.get("/-/healthy").await.status, 200);
     assert_eq!(server.get("/-/ready").await.status, 200);
     let error = Some("weir.db is full".to_owned());
-    server.health.send_replace(Arc::new(Health { store_error: error, reload_error: None }));
+    server.health.send_replace(Arc::new(Health { store_error: error, ..Health::default() }));
     let answer = server.get("/-/ready").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains("weir.db is full"));
@@ -464,7 +465,7 @@ async fn off_loopback_a_token_is_needed() {
 
     let (_, view) = watch::channel(Arc::default());
     let (_, health) = watch::channel(Arc::default());
-    let web = Web { view, store: Arc::clone(&server.store), health };
+    let web = Web { view, store: Arc::clone(&server.store), health, reload: None };
     let error = weir::web::router(&WebConfig { tokens: Vec::new(), ..config }, web).unwrap_err();
     assert!(error.to_string().contains("web.tokens is empty"), "{error}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use weir::engine::{Effect, Engine, EngineSettings, Input, base, outgoing};
+use weir::engine::{Effect, Engine, EngineSettings, Input, Reload, base, outgoing};
 use weir::journal::{Base, Writer};
 use weir::model::*;
 use weir::notify::{
@@ -78,6 +78,8 @@ pub(super) struct Setup {
     pub(super) without: Option<&'static str>,
     /// The second channel is configured.
     pub(super) mail: bool,
+    /// What else was changed in the rule files.
+    pub(super) edit: fn(&mut RuleSet),
 }
 
 impl Default for Setup {
@@ -91,6 +93,7 @@ impl Default for Setup {
             apart: false,
             without: None,
             mail: true,
+            edit: |_| {},
         }
     }
 }
@@ -110,6 +113,8 @@ pub(super) struct Bench {
     pub(super) turns: u64,
     /// What the next turns die of.
     pub(super) kills: BTreeMap<u64, Kill>,
+    /// After these turns the same configuration is loaded again.
+    pub(super) reloads: BTreeSet<u64>,
     /// How a vendor answers.
     pub(super) answer: fn(&Message) -> SendOutcome,
     /// Everything every step said, for comparison.
@@ -181,6 +186,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
     for rule in &mut rules.rules {
         rule.hold = rule.hold.max(Duration::from_millis(setup.hold_ms));
     }
+    (setup.edit)(&mut rules);
     (settings, rules, composers)
 }
 
@@ -199,6 +205,7 @@ impl Bench {
             deadline: None,
             turns: 0,
             kills: BTreeMap::new(),
+            reloads: BTreeSet::new(),
             answer: |_| SendOutcome::Delivered,
             journal: None,
             history: None,
@@ -234,7 +241,35 @@ impl Bench {
                 Input::Deadline
             };
             self.turn(now, input);
+            if self.reloads.remove(&self.turns) {
+                let reload = Input::Reload(self.configuration());
+                for effect in self.engine.step(Time::at(now), reload) {
+                    let harmless = match &effect {
+                        Effect::Publish(_) => true,
+                        Effect::Deadline(at) => self.deadline.is_none_or(|known| known == at.0),
+                        Effect::Persist(_) | Effect::Send(_) => false,
+                    };
+                    assert!(harmless, "the same configuration again at {now}: {effect:?}");
+                }
+            }
         }
+    }
+
+    fn configuration(&self) -> Box<Reload> {
+        let (settings, rules, composers) = settings(&self.setup, &self.worlds);
+        Box::new(Reload { settings, rules, composers })
+    }
+
+    /// Loads what the setup and the worlds are now.
+    pub(super) fn reload(&mut self, now: i64) {
+        self.next_poll.resize(self.worlds.len(), now + 500);
+        let reload = Input::Reload(self.configuration());
+        self.turn(now, reload);
+    }
+
+    /// A look that was on its way.
+    pub(super) fn look(&mut self, now: i64, look: Snapshot) {
+        self.turn(now, Input::Snapshot(Box::new(look)));
     }
 
     fn turn(&mut self, now: i64, input: Input) {
@@ -247,6 +282,7 @@ impl Bench {
                 Input::Snapshot(snapshot) => writer.snapshot(at, snapshot),
                 Input::Deadline => writer.deadline(at),
                 Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
+                Input::Reload(new) => writer.reload(at, &new.rules.demand()),
             }
         }
         let effects = self.engine.step(at, input);

@@ -1,0 +1,41 @@
+//! Reads and checks everything a configuration consists of.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::rulebook::{Rulebook, read_rules};
+use crate::config::{self, Config};
+use crate::model::Problem;
+use crate::notify::render::Templates;
+
+/// A configuration with all that belongs to it.
+pub struct Checked {
+    /// The file.
+    pub config: Config,
+    /// The rules it names.
+    pub rules: Rulebook,
+    /// The templates it names.
+    pub templates: Arc<Templates>,
+    /// What is worth a word.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads the configuration file and everything it names.
+///
+/// # Errors
+/// All that is wrong. What a file that cannot be read would have named is not looked at.
+pub fn read(path: &Path) -> Result<Checked, Vec<Problem>> {
+    let (config, warnings) = config::load(path, &config::process_env)?;
+    let rules = read_rules(&config.rule_files);
+    let templates = Templates::load(config.templates.as_deref());
+    match (rules, templates) {
+        (Ok(rules), Ok(templates)) => {
+            Ok(Checked { config, rules, templates: Arc::new(templates), warnings })
+        }
+        (rules, templates) => {
+            let mut problems = rules.err().unwrap_or_default();
+            problems.extend(templates.err().unwrap_or_default());
+            Err(problems)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Other rules come into force while alerts are pending and firing.
+
+use std::collections::BTreeMap;
+
+use super::eval::forget;
+use super::{LabelBook, Rule, RuleSet, Rules};
+use crate::model::{AlertState, Aspect, Change, RuleId, Subject, matches_all};
+use crate::tracker::Tracker;
+
+impl Rule {
+    /// Whether both come to the same judgement: what they say about it may differ.
+    ///
+    /// Every field is named, so that a new one has to be thought of here.
+    pub fn judges_like(&self, other: &Rule) -> bool {
+        let Rule {
+            id,
+            when,
+            matchers,
+            hold,
+            aspect,
+            // Takes effect at the next judgement; nothing has to start anew for it.
+            keep_firing_for: _,
+            labels: _,
+            annotations: _,
+        } = self;
+        (id, when, matchers, hold, aspect)
+            == (&other.id, &other.when, &other.matchers, &other.hold, &other.aspect)
+    }
+}
+
+impl Rules {
+    /// Puts other rules in force. Alerts of rules that judge as before stay as they are. Where the
+    /// judgement changed, a pending alert starts anew, and a firing one keeps firing until the next
+    /// look judges it. Alerts of rules that are gone are dropped.
+    pub fn reload(&mut self, set: RuleSet, book: LabelBook) -> Vec<Change> {
+        let old: BTreeMap<&RuleId, &Rule> = self.set.rules.iter().map(|r| (&r.id, r)).collect();
+        let new: BTreeMap<&RuleId, &Rule> = set.rules.iter().map(|r| (&r.id, r)).collect();
+        let mut changes = Vec::new();
+        for (subject, alerts) in &mut self.alerts {
+            alerts.retain(|id, alert| {
+                let (before, after) = (old.get(id), new.get(id));
+                let same = before.zip(after).is_some_and(|(a, b)| a.judges_like(b));
+                // Another aspect is another incident: nothing of the alert fits there.
+                let keep = after.is_some_and(|r| {
+                    same || (alert.state == AlertState::Firing && r.aspect == alert.aspect)
+                });
+                if !keep {
+                    changes.push(forget(id, subject));
+                } else if before.zip(after).is_none_or(|(a, b)| a.annotations != b.annotations) {
+                    self.reworded.insert((subject.clone(), id.clone()));
+                }
+                keep
+            });
+        }
+        self.alerts.retain(|_, alerts| !alerts.is_empty());
+        let has = |key: &(Subject, RuleId)| {
+            self.alerts.get(&key.0).is_some_and(|alerts| alerts.contains_key(&key.1))
+        };
+        self.reworded.retain(has);
+        self.judged.retain(|(_, id)| new.contains_key(id));
+        self.set = set;
+        self.book = book;
+        changes
+    }
+
+    /// Whether this rule is in force and still about this subject in this aspect.
+    pub fn is_about(
+        &self,
+        rule: &RuleId,
+        subject: &Subject,
+        aspect: &Aspect,
+        tracker: &Tracker,
+    ) -> bool {
+        let Some(rule) = self.set.rules.iter().find(|r| r.id == *rule) else { return false };
+        if rule.aspect != *aspect {
+            return false;
+        }
+        if rule.matchers.is_empty() {
+            return true;
+        }
+        let labels = match subject {
+            Subject::Job(key) => tracker.job(key).map(|job| self.book.of_job(job)),
+            Subject::Source(name) => Some(self.book.of_source(name, None)),
+            Subject::Cluster(name, cluster) => Some(self.book.of_source(name, Some(cluster))),
+            Subject::Channel(_) => None,
+        };
+        labels.is_some_and(|labels| matches_all(&rule.matchers, &labels))
+    }
+}
