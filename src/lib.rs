@@ -26,8 +26,9 @@
 //! | --- | --- | --- |
 //! | nouns | [`model`], [`clock`] | each other |
 //! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`], `engine::step` | nouns, and those to the left |
+//! | history | [`journal`] (how a step's inputs are coded) | nouns |
 //! | edges | [`sources`], `notify::channels`, [`store`], [`http`] | nouns and `http`, never each other |
-//! | shell | `engine::run`, [`web`], [`metrics`], [`story`] | all of the above |
+//! | shell | `engine::run`, [`web`], [`metrics`], [`replay`], [`story`] | all of the above |
 //! | root | [`app`], [`lifecycle`], [`cli`] | everything |
 //!
 //! [`config`] reads what each part declares beside itself. Decisions never touch tokio, reqwest,
@@ -71,6 +72,12 @@
 //! 7. Somebody starts the job again: a new run under the old key. It is RUNNING with all tasks and
 //!    quiet for `resolve_after`: the incident resolves, and exactly those who were told hear of it.
 //!
+//! # Another configuration
+//!
+//! `app::reload` reads and builds everything new beside what runs; with any mistake it stays at
+//! that. Else one [`engine::Input::Reload`] goes through one step, each part taking its own; the
+//! shell commits, changes the channels, and only then are pollers started and stopped.
+//!
 //! # kill -9
 //!
 //! Between commit and send: the message is in the store as due, and sent after the start. While the
@@ -85,10 +92,12 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod incidents;
+pub mod journal;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;
 pub mod notify;
+pub mod replay;
 pub mod rules;
 pub mod sources;
 pub mod store;

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::config::Store as StoreSettings;
+use crate::config::{History, Store as StoreSettings};
+use crate::model::Ts;
 use crate::store::Store;
 
 const EVERY: Duration = Duration::from_mins(10);
@@ -18,6 +19,7 @@ const LEAST_KEPT: Duration = Duration::from_hours(24);
 /// Until told to stop.
 pub(super) async fn run(
     settings: StoreSettings,
+    history: History,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
@@ -49,6 +51,26 @@ pub(super) async fn run(
         if deleted > 0 {
             info!(rows = deleted, kept_hours = keep.as_secs() / 3600, "deleted old rows");
         }
+        drop_history(history, store.as_ref(), clock.now().wall).await;
+    }
+}
+
+/// Drops segments one by one until the history is within its bounds.
+async fn drop_history(history: History, store: &dyn Store, now: Ts) {
+    let before = if history.enabled { now - history.retention } else { now };
+    let mut segments = 0;
+    loop {
+        match store.prune_history(before, history.max_size).await {
+            Ok(0) => break,
+            Ok(_) => segments += 1,
+            Err(error) => {
+                warn!(%error, "old history could not be deleted");
+                break;
+            }
+        }
+    }
+    if segments > 0 {
+        info!(segments, "deleted old history");
     }
 }
 

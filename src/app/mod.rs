@@ -28,7 +28,8 @@ pub use rulebook::{Rulebook, read_rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::engine::{Engine, EngineSettings, Shell, ShellParts, View};
-use crate::model::ChannelId;
+use crate::journal::Writer;
+use crate::model::{ChannelId, Demand, Loaded, Time};
 use crate::notify::channels::{Channel, Parts, Sink};
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers};
@@ -99,6 +100,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let composers = composers(&channels);
     let engine = Engine::new(engine_settings(&config), rules, composers.clone(), &loaded);
     let demand = engine.demand();
+    let journal = journal(&config, store.as_ref(), clock.now(), &demand, &loaded).await?;
     let sources = sources(&config)?;
 
     let (inputs_tx, inputs) = mpsc::channel(sources.len().max(1));
@@ -114,6 +116,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         orders,
         installation: installation.clone(),
         in_trouble,
+        journal,
     });
     let (views, health, asker) = (shell.views(), shell.health(), shell.asker());
 
@@ -175,6 +178,22 @@ fn composers(channels: &BTreeMap<ChannelId, Arc<dyn Channel>>) -> Composers {
     channels.iter().map(composer).collect()
 }
 
+/// Begins a segment of the history, if one is to be kept.
+async fn journal(
+    config: &Config,
+    store: &dyn Store,
+    now: Time,
+    demand: &Demand,
+    loaded: &Loaded,
+) -> Result<Option<Writer>> {
+    if !config.history.enabled {
+        return Ok(None);
+    }
+    let segment = store.newest_segment().await? + 1;
+    let base = crate::engine::base(true, demand, loaded.clone());
+    Ok(Some(Writer::new(segment, config.history.segment_size(), now, &base)))
+}
+
 /// What the engine needs of the configuration.
 pub fn engine_settings(config: &Config) -> EngineSettings {
     let mut labels = LabelBook::default();
@@ -211,6 +230,19 @@ pub fn channels(config: &Config, parts: &Parts) -> Result<BTreeMap<ChannelId, Ar
         channels.insert(id.clone(), Arc::from(built));
     }
     Ok(channels)
+}
+
+/// What writes the messages of a configuration's channels, without anything that could send them.
+///
+/// # Errors
+/// Names the channel whose configuration cannot be used, and why.
+pub fn writers(config: &Config, parts: &Parts) -> Result<Composers> {
+    let mut composers = Composers::new();
+    for (id, channel) in config.receivers.iter().flat_map(|r| &r.channels) {
+        let built = channel.composer(parts).map_err(|e| anyhow!("channel {id}: {e}"))?;
+        composers.insert(id.clone(), Arc::from(built));
+    }
+    Ok(composers)
 }
 
 /// The sources of a configuration.

@@ -23,8 +23,14 @@ use crate::store::Store;
 use crate::web::{ReloadError, Reloaded};
 
 /// Keys that take effect only at a start.
-const AT_START: &[&str] =
-    &["store.url", "web.listen", "web.tokens", "web.metrics_open", "web.external_url"];
+const AT_START: &[&str] = &[
+    "store.url",
+    "history.enabled",
+    "web.listen",
+    "web.tokens",
+    "web.metrics_open",
+    "web.external_url",
+];
 /// Requests that may wait; all that wait when one begins are answered by it.
 const WAITING: usize = 64;
 
@@ -227,7 +233,7 @@ impl SideTasks {
             self.start_heartbeat(config);
         }
         let same = |key: &str| config.fingerprints.same_key(before, key);
-        if !same("store.retention") || !same("store.max_size") {
+        if !same("store.retention") || !same("store.max_size") || !same("history") {
             self.housekeeper.cancel();
             self.start_housekeeping(config);
         }
@@ -246,6 +252,12 @@ impl SideTasks {
         let mut settings = config.store.clone();
         settings.url = SecretString::from(self.url.expose_secret().to_owned());
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        self.tasks.spawn(housekeeping::run(settings, store, clock, self.housekeeper.clone()));
+        self.tasks.spawn(housekeeping::run(
+            settings,
+            config.history,
+            store,
+            clock,
+            self.housekeeper.clone(),
+        ));
     }
 }

@@ -7,9 +7,11 @@ mod check;
 mod config;
 mod demo;
 mod explain;
+mod history;
 mod once;
 mod output;
 mod remote;
+mod replay;
 mod report;
 mod rules;
 mod run;
@@ -50,6 +52,10 @@ enum Command {
     TestMessage(test_message::Args),
     /// Why a rule is firing or not, for a job; without one, what is nearest to firing.
     Explain(explain::Args),
+    /// Save what a running weir has seen, for `weir replay` and for bug reports.
+    History(history::Args),
+    /// Show what would have been said with other rules, or was said with these; sends nothing.
+    Replay(replay::Args),
     /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
     Demo(demo::Args),
     /// About the configuration file.
@@ -101,6 +107,8 @@ pub fn run() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::TestMessage(args) => test_message::run(args).await,
             Command::Explain(args) => explain::run(args).await,
+            Command::History(args) => history::run(args).await,
+            Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Rules(args) => rules::run(&args),

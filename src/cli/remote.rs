@@ -34,7 +34,7 @@ pub(super) struct Target {
     #[arg(long, env = "WEIR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
-    file: ConfigFile,
+    pub(super) file: ConfigFile,
 }
 
 /// A running weir, as far as one knows before asking.

@@ -140,6 +140,7 @@ fn build(raw: RawConfig, tree: &Node, base: &Path, findings: &mut Findings) -> C
     let web = raw.web.build(findings);
     Config {
         store: raw.store.build(findings),
+        history: raw.history.build(),
         poll: raw.poll,
         delivery: raw.delivery,
         sources: sources::build(raw.sources, findings),

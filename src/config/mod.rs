@@ -30,6 +30,7 @@ pub use fingerprint::Fingerprints;
 pub use raw::RawConfig;
 pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
 pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
+pub use sections::history::History;
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
 pub use sections::rule_files::SHIPPED;
@@ -44,6 +45,8 @@ use crate::model::Problem;
 pub struct Config {
     /// Where Weir remembers.
     pub store: Store,
+    /// How much of what was seen is kept.
+    pub history: History,
     /// Weir's own address, and who may use it.
     pub web: Web,
     /// How often sources are looked at.

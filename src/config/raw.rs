@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::de::At;
 use super::sections::general::{Delivery, Person, Poll, SelfMonitoring, StormConfig};
 use super::sections::heartbeat::HeartbeatConfig;
+use super::sections::history::HistoryConfig;
 use super::sections::incidents::IncidentsConfig;
 use super::sections::job_labels::JobLabelConfig;
 use super::sections::later::NotBuiltYet;
@@ -24,6 +25,8 @@ use crate::sources::SourceConfig;
 pub struct RawConfig {
     /// Where Weir remembers.
     pub store: StoreConfig,
+    /// How much of what was seen is kept, for `weir replay`.
+    pub history: HistoryConfig,
     /// Weir's own address.
     pub web: WebConfig,
     /// How often sources are looked at.

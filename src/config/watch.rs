@@ -36,6 +36,11 @@ pub fn for_watch(urls: &[String]) -> Config {
     store.url = SecretString::from(format!("sqlite://{}", database().display()));
     Config {
         store,
+        // The store is gone at the end, and nobody asks for its history.
+        history: super::History {
+            enabled: false,
+            ..super::sections::history::HistoryConfig::default().build()
+        },
         web: web::WebConfig::default().build(&mut findings),
         poll: Poll::default(),
         delivery: Delivery::Live,

@@ -6,6 +6,7 @@ mod find;
 mod guard;
 mod own;
 mod picture;
+mod record;
 mod reload;
 mod run;
 mod step;
@@ -16,6 +17,7 @@ pub use explain::{
     Answer, Counts, Explanation, MAX_EXPLANATIONS, OfIncident, Question, RuleReport,
 };
 pub use find::NotFound;
+pub use record::{base, outgoing};
 pub use reload::Reload;
 pub use run::{Health, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};

@@ -40,9 +40,9 @@ impl Picture {
         self.kinds.clone_from(sources);
         let view = Arc::make_mut(&mut self.view);
         view.sources.retain(|name, _| sources.contains_key(name));
-        for (name, kind) in sources {
-            let source = view.sources.entry(name.clone()).or_default();
-            if source.kind != *kind {
+        // A source that is new is shown from its first look on: until then Weir is as ready as before.
+        for (name, source) in &mut view.sources {
+            if let Some(kind) = sources.get(name).filter(|kind| **kind != source.kind) {
                 Arc::make_mut(source).kind.clone_from(kind);
             }
         }

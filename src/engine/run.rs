@@ -12,8 +12,10 @@ use tracing::{info, warn};
 
 use super::ask::{Asked, Asker};
 use super::guard::WireGuard;
+use super::record::Recorder;
 use super::{Effect, Engine, Input, Reload, View};
 use crate::clock::Clock;
+use crate::journal::Writer;
 use crate::model::{Change, ChannelId, Demand, Message, SendOutcome, Time, Ts};
 use crate::notify::channels::Channel;
 use crate::store::Store;
@@ -75,6 +77,8 @@ pub struct ShellParts {
     pub installation: String,
     /// Told of a store that cannot be written.
     pub in_trouble: TroubleTeller,
+    /// Where the history is written; none: nowhere.
+    pub journal: Option<Writer>,
 }
 
 /// What the loop does next.
@@ -86,6 +90,7 @@ enum Work {
 /// The running engine.
 pub struct Shell {
     parts: ShellParts,
+    journal: Recorder,
     view: watch::Sender<Arc<View>>,
     health: watch::Sender<Health>,
     deliveries: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
@@ -99,11 +104,12 @@ pub struct Shell {
 
 impl Shell {
     /// Takes its parts; nothing runs yet.
-    pub fn new(parts: ShellParts) -> Shell {
+    pub fn new(mut parts: ShellParts) -> Shell {
         let started = parts.clock.now();
         let health = Health { store_writable: true, ..Health::default() };
         Shell {
             guard: WireGuard::new(parts.engine.pipeline().plans()),
+            journal: Recorder::new(parts.journal.take()),
             parts,
             view: watch::Sender::new(Arc::new(View::default())),
             health: watch::Sender::new(health),
@@ -167,7 +173,9 @@ impl Shell {
     async fn turn(&mut self, input: Input, stop: &CancellationToken) {
         let time = self.parts.clock.now();
         self.parts.engine.set_guard_trips(self.guard.trips());
+        self.journal.input(time, &input);
         let effects = self.parts.engine.step(time, input);
+        self.journal.sends(time, &effects);
         self.perform(effects, time, stop).await;
     }
 
@@ -175,7 +183,10 @@ impl Shell {
     /// channels change.
     async fn reload(&mut self, order: Order, stop: &CancellationToken) {
         let time = self.parts.clock.now();
-        let mut effects = self.parts.engine.step(time, Input::Reload(order.reload));
+        let input = Input::Reload(order.reload);
+        self.journal.input(time, &input);
+        let mut effects = self.parts.engine.step(time, input);
+        self.journal.sends(time, &effects);
         let (first, rest): (Vec<Effect>, Vec<Effect>) =
             effects.drain(..).partition(|effect| matches!(effect, Effect::Persist(_)));
         if !self.perform(first, time, stop).await {
@@ -201,7 +212,8 @@ impl Shell {
     ) -> bool {
         for effect in effects {
             match effect {
-                Effect::Persist(changes) => {
+                Effect::Persist(mut changes) => {
+                    changes.extend(self.journal.cut());
                     if !self.commit(&changes, stop).await {
                         return false;
                     }
@@ -213,12 +225,38 @@ impl Shell {
                 Effect::Deadline(at) => self.deadline = Some(at),
             }
         }
+        self.keep_history(time, stop).await;
         self.health.send_if_modified(|health| {
             let before = health.last_turn;
             health.last_turn = Some(time.wall);
             before.is_none_or(|at| time.wall.since(at) > Duration::from_secs(1))
         });
         true
+    }
+
+    /// Writes what no step has taken along for long, and begins a new segment where it is time.
+    async fn keep_history(&mut self, time: Time, stop: &CancellationToken) {
+        if self.journal.is_due(time.steady)
+            && let Some(chunk) = self.journal.cut()
+            && !self.commit(&[chunk], stop).await
+        {
+            return;
+        }
+        if self.journal.is_full(time.steady) {
+            // Without it the segment grows on; the next turn tries again.
+            match self.parts.store.load(time.steady).await {
+                Ok(loaded) => {
+                    // What waits belongs to the segment before.
+                    if let Some(chunk) = self.journal.cut()
+                        && !self.commit(&[chunk], stop).await
+                    {
+                        return;
+                    }
+                    self.journal.next(time, &self.parts.engine.demand(), loaded);
+                }
+                Err(error) => warn!(%error, "no new segment of the history could be begun"),
+            }
+        }
     }
 
     /// Commits, however often it takes; false when told to stop meanwhile.
@@ -326,9 +364,13 @@ impl Shell {
                 () = self.sends.wait(), if self.deliveries.1.is_empty() => continue,
             };
             let time = self.parts.clock.now();
-            for effect in self.parts.engine.step(time, delivery) {
+            self.journal.input(time, &delivery);
+            let effects = self.parts.engine.step(time, delivery);
+            self.journal.sends(time, &effects);
+            for effect in effects {
                 // What would be sent now is due in the store and goes out at the next start.
-                if let Effect::Persist(changes) = effect {
+                if let Effect::Persist(mut changes) = effect {
+                    changes.extend(self.journal.cut());
                     self.batch += 1;
                     let batch = format!(
                         "{}-{}-{}",
@@ -338,6 +380,14 @@ impl Shell {
                         warn!(%error, "could not keep the result of a send");
                     }
                 }
+            }
+        }
+        if let Some(chunk) = self.journal.cut() {
+            self.batch += 1;
+            let batch =
+                format!("{}-{}-{}", self.parts.installation, self.started.wall.0, self.batch);
+            if let Err(error) = self.parts.store.commit(&batch, &[chunk]).await {
+                warn!(%error, "the end of the history could not be kept");
             }
         }
     }

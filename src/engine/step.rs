@@ -71,6 +71,8 @@ pub struct Engine {
     pub(super) pipeline: Pipeline,
     pub(super) own: OwnTrouble,
     pub(super) picture: Picture,
+    /// Nobody looks at the picture.
+    unseen: bool,
     started: Option<Time>,
     /// Sources that left by a reload: a look at one of them may still be on its way.
     pub(super) gone: BTreeMap<String, Ts>,
@@ -96,6 +98,7 @@ impl Engine {
             pipeline: Pipeline::restore(settings.notify.clone(), composers, loaded),
             own: OwnTrouble::default(),
             picture: Picture::new(&settings.sources),
+            unseen: false,
             tracker,
             rules,
             settings,
@@ -103,6 +106,12 @@ impl Engine {
             gone: BTreeMap::new(),
             leftover,
         }
+    }
+
+    /// For replay: decides as ever, but makes no picture, which takes a good part of a step.
+    pub fn unseen(mut self) -> Engine {
+        self.unseen = true;
+        self
     }
 
     /// How often the guard on the wire had to step in, for the metrics.
@@ -137,14 +146,16 @@ impl Engine {
         let flushed = self.pipeline.flush(time, &self.incidents);
         changes.extend(flushed.changes);
 
-        let view = self.picture.update(
-            time,
-            &changes,
-            &self.tracker,
-            &self.incidents,
-            &self.pipeline,
-            &self.rules,
-        );
+        let view = (!self.unseen).then(|| {
+            self.picture.update(
+                time,
+                &changes,
+                &self.tracker,
+                &self.incidents,
+                &self.pipeline,
+                &self.rules,
+            )
+        });
         let mut effects = Vec::new();
         if !changes.is_empty() {
             let steady = time.steady.0.to_string();
@@ -152,7 +163,7 @@ impl Engine {
             effects.push(Effect::Persist(changes));
         }
         effects.extend(flushed.sends.into_iter().map(|m| Effect::Send(Box::new(m))));
-        effects.push(Effect::Publish(view));
+        effects.extend(view.map(Effect::Publish));
         effects.extend(self.next_deadline(time).map(Effect::Deadline));
         effects
     }
@@ -174,7 +185,9 @@ impl Engine {
         self.incidents.keep(self.pipeline.untold());
         let stepped = self.incidents.step(time, &judged.subjects, &self.rules, &self.tracker);
         self.take(time, stepped, changes);
-        self.picture.look(time, &snapshot.source, &folded.jobs, &self.tracker, &self.rules);
+        if !self.unseen {
+            self.picture.look(time, &snapshot.source, &folded.jobs, &self.tracker, &self.rules);
+        }
     }
 
     /// Time has passed without a look.

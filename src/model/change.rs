@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Attempt, Incident, Message, Notice, RuleId, Subject, Ts};
+use super::{Alert, Attempt, HistoryChunk, Incident, Message, Notice, RuleId, Subject, Ts};
 
 /// One row to write; rows are whole, so that writing one twice changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,10 +59,12 @@ pub enum Change {
         /// Value.
         value: String,
     },
+    /// A piece of the history; the shell adds it, no step does.
+    History(Box<HistoryChunk>),
 }
 
 /// Everything the engine needs to go on where it was.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
     /// Name of this installation: part of idempotency keys and mail Message-IDs.
     pub installation: String,

@@ -3,6 +3,7 @@
 mod alert;
 mod change;
 mod demand;
+mod history;
 mod incident;
 mod job;
 mod labels;
@@ -18,6 +19,7 @@ mod time;
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
 pub use demand::Demand;
+pub use history::{HistoryChunk, HistoryPage};
 pub use incident::{CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause};
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};

@@ -4,8 +4,8 @@
 pub(crate) mod samples;
 
 use self::samples::{NASTY, alert, attempt, channel, event, incident, job, message, notice, rule};
-use super::{Page, Store};
-use crate::model::{Change, IncidentState, MessageState, Outcome, Ts};
+use super::{MemoryStore, Page, Store};
+use crate::model::{Change, HistoryChunk, HistoryPage, IncidentState, MessageState, Outcome, Ts};
 
 /// A day and a bit, so that `now` minus 24 hours is not negative.
 pub(crate) const NOW: Ts = Ts(100 * 3_600_000);
@@ -227,4 +227,74 @@ pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
     let loaded = store.load(NOW).await.unwrap();
     assert!(loaded.incidents.is_empty() && loaded.messages.is_empty());
     assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (4, 4, 3));
+}
+
+fn piece(segment: u64, number: u32, from_start: bool, at: i64) -> HistoryChunk {
+    let body = vec![0, 255, segment as u8, number as u8];
+    HistoryChunk { segment, number, from_start, first: Ts(at), last: Ts(at + 9), body }
+}
+
+/// The history comes back in order, from where a replay can begin, and goes segment by segment.
+pub(crate) async fn history(store: &dyn Store) {
+    assert_eq!(store.newest_segment().await.unwrap(), 0);
+    let all = [
+        piece(1, 0, true, 100),
+        piece(1, 1, true, 200),
+        piece(2, 0, false, 300),
+        piece(3, 0, true, 400),
+        piece(4, 0, false, 500),
+        piece(4, 1, false, 600),
+    ];
+    let changes = all.iter().cloned().map(|chunk| Change::History(Box::new(chunk)));
+    let changes: Vec<Change> = changes.collect();
+    store.commit("b1", &changes).await.unwrap();
+    assert_eq!(store.newest_segment().await.unwrap(), 4);
+    let from = |since, after| HistoryPage { since: Ts(since), after };
+    for (since, first) in [(0, 0), (99, 0), (100, 0), (399, 0), (400, 3), (9_999, 3)] {
+        let pieces = store.history(from(since, None)).await.unwrap();
+        assert_eq!(pieces, all[first..], "since {since}");
+    }
+    assert_eq!(store.history(from(0, Some((3, 0)))).await.unwrap(), all[4..]);
+    assert_eq!(store.history(from(0, Some((4, 1)))).await.unwrap(), []);
+
+    assert_eq!(store.prune_history(Ts(209), 1_000).await.unwrap(), 0, "it ended at 209");
+    assert_eq!(store.prune_history(Ts(210), 1_000).await.unwrap(), 2);
+    assert_eq!(store.history(from(0, None)).await.unwrap(), all[2..]);
+    assert_eq!(store.prune_history(Ts(0), 15).await.unwrap(), 1, "16 bytes are too many");
+    assert_eq!(store.prune_history(Ts(0), 8).await.unwrap(), 1);
+    assert_eq!(store.prune_history(Ts(9_999), 1).await.unwrap(), 0, "never the newest");
+    assert_eq!(store.history(from(0, None)).await.unwrap(), all[4..]);
+}
+
+/// What the store in memory gives a start is what a real one gives.
+pub(crate) async fn memory_is_like(store: &dyn Store) {
+    let changes = vec![
+        Change::Source { name: "prod".into(), body: "{}".into() },
+        job("prod/a", "1"),
+        job("prod/b", "1"),
+        Change::ForgetJob { key: "prod/b".into() },
+        Change::Alert(Box::new(alert("JobUnstable", "a"))),
+        Change::Alert(Box::new(alert("JobFailed", "b"))),
+        Change::Alert(Box::new(alert("JobFailed", "a"))),
+        Change::ForgetAlert { rule: rule("JobFailed"), subject: alert("JobFailed", "b").subject },
+        boxed_incident(1, "a", IncidentState::Resolved, OLD),
+        boxed_incident(2, "a", IncidentState::Open, OLD),
+        boxed_incident(4, "a", IncidentState::Resolved, NOW),
+        boxed_notice(1, 1, Outcome::Sent, OLD),
+        boxed_notice(2, 1, Outcome::Pending, OLD),
+        boxed_notice(3, 4, Outcome::Sent, OLD),
+        boxed_message(1, MessageState::Sent, OLD),
+        boxed_message(2, MessageState::Due, OLD),
+        boxed_message(3, MessageState::Sent, NOW),
+        attempt(3, 1, NOW),
+        attempt(2, 1, NOW),
+        attempt(1, 1, OLD),
+        event(2, 1, "opened"),
+        Change::Meta { key: "steady".into(), value: "5".into() },
+    ];
+    store.commit("b1", &changes).await.unwrap();
+    let real = store.load(NOW).await.unwrap();
+    let mut memory = MemoryStore::new(&real.installation);
+    memory.apply(changes);
+    assert_eq!(memory.load(NOW), real);
 }

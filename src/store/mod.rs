@@ -2,15 +2,17 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod memory;
 mod sqlite;
 pub(crate) mod words;
 
+pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Change, Incident, Loaded, Message, Notice, Ts};
+use crate::model::{Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Ts};
 
 /// Why a commit or a query did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,27 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be written.
     fn prune(&self, before: Ts) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// The next pieces of the history in order, a few at a time; none: that was all. The first ones
+    /// are those of the last start of a process before the time asked for, which is where a replay
+    /// can begin.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn history(&self, page: HistoryPage) -> BoxFuture<'_, Result<Vec<HistoryChunk>, StoreError>>;
+
+    /// The newest segment of the history; 0 without one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn newest_segment(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Drops the oldest segment of the history if it ended before `before` (wall time) or if the
+    /// whole has more than `most` bytes, never the newest; returns how many rows went.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn prune_history(&self, before: Ts, most: u64) -> BoxFuture<'_, Result<u64, StoreError>>;
 }
 
 /// One page of a listing.

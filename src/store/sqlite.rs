@@ -4,6 +4,7 @@
 //! opens a new one, so that no half-open transaction survives whatever went wrong.
 
 mod errors;
+mod history;
 mod lock;
 mod prune;
 mod read;
@@ -27,7 +28,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::lock::ProcessLock;
 use self::url::Location;
 use super::{Page, Store, StoreError};
-use crate::model::{Change, Incident, Loaded, Message, Notice, Ts};
+use crate::model::{Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Ts};
 
 /// How long to wait for somebody else's lock on the file (a backup tool, `sqlite3`).
 const BUSY: Duration = Duration::from_secs(5);
@@ -230,6 +231,29 @@ impl Store for SqliteStore {
             let done = async {
                 let mut writer = self.begin().await?;
                 let deleted = prune::prune(&mut writer.conn, before).await?;
+                writer.commit().await?;
+                if deleted > 0 {
+                    prune::shrink(&mut writer.conn).await?;
+                }
+                Ok(deleted)
+            };
+            done.await.map_err(|e: sqlx::Error| self.error(&e))
+        })
+    }
+
+    fn history(&self, page: HistoryPage) -> BoxFuture<'_, Result<Vec<HistoryChunk>, StoreError>> {
+        Box::pin(self.read(move |conn| Box::pin(async move { history::page(conn, &page).await })))
+    }
+
+    fn newest_segment(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.read(|conn| Box::pin(history::newest(conn))))
+    }
+
+    fn prune_history(&self, before: Ts, most: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let done = async {
+                let mut writer = self.begin().await?;
+                let deleted = history::prune(&mut writer.conn, before, most).await?;
                 writer.commit().await?;
                 if deleted > 0 {
                     prune::shrink(&mut writer.conn).await?;

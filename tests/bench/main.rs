@@ -5,7 +5,7 @@
 //! ratio against a peer measured in the same seconds, a bare loop that fetches the same URLs at the
 //! same rate: this machine's speed, and what else runs on it, drop out. The fleet, Weir and the
 //! peer are processes of their own, so that their CPU times are separable. `--quick` takes a
-//! minute. The fleet and the peer end when their stdin, which this process holds, closes.
+//! minute, `history` measures the journal alone. The fleet and the peer end when their stdin, which this process holds, closes.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
 #[path = "../testbed/mod.rs"]
@@ -13,6 +13,7 @@
 mod testbed;
 
 mod cost;
+mod history;
 mod latency;
 mod peer;
 mod rounds;
@@ -38,6 +39,14 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some(server::ROLE) => runtime.block_on(server::run()),
         Some(peer::ROLE) => runtime.block_on(peer::run()),
+        Some("history") => {
+            let quick = args.iter().any(|a| a == "--quick");
+            let plan = if quick { Plan::quick() } else { Plan::full() };
+            let mut table = Table::default();
+            history::measure(&plan, &mut table)?;
+            table.print();
+            Ok(())
+        }
         _ => {
             let plan =
                 if args.iter().any(|a| a == "--quick") { Plan::quick() } else { Plan::full() };
@@ -61,6 +70,7 @@ async fn bench(plan: Plan) -> Result<()> {
     let mut table = Table::default();
     // First of all, alone: the only figure that is wall time of this process itself.
     step::measure(&plan, &mut table).await?;
+    history::measure(&plan, &mut table)?;
     let dir = tempfile::tempdir()?;
     let (lean, lag) = (dir.path().join("lean"), dir.path().join("lag"));
     std::fs::create_dir(&lean)?;

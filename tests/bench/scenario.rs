@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) failing_for: Duration,
     /// Looks at each cluster that the step is measured with.
     pub(crate) looks: usize,
+    /// Days of history that are written and replayed.
+    pub(crate) history_days: i64,
 }
 
 impl Plan {
@@ -40,6 +42,7 @@ impl Plan {
             failures: 240,
             failing_for: Duration::from_mins(1),
             looks: 30,
+            history_days: 7,
         }
     }
 
@@ -52,6 +55,7 @@ impl Plan {
             failures: 40,
             failing_for: Duration::from_secs(8),
             looks: 6,
+            history_days: 1,
             ..Plan::full()
         }
     }

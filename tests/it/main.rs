@@ -18,6 +18,8 @@ mod grafana;
 mod killed_fifty_times;
 mod main_road;
 mod readme;
+mod reload;
+mod replay;
 mod rules_test;
 mod standins;
 mod storm;

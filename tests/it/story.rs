@@ -2,6 +2,8 @@
 
 mod bench;
 mod edges;
+mod history;
+mod reload;
 mod world;
 
 use proptest::prelude::*;

@@ -2,6 +2,7 @@
 
 pub mod general;
 pub mod heartbeat;
+pub mod history;
 pub mod incidents;
 pub mod job_labels;
 pub mod later;

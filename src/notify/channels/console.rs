@@ -35,6 +35,10 @@ impl Settings for Config {
         Ok(endpoint_hash("console", ""))
     }
 
+    fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
+        Ok(Box::new(Composer { templates: Arc::clone(&parts.templates) }))
+    }
+
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
         let composer = Composer { templates: Arc::clone(&parts.templates) };
         Ok(Box::new(Console { composer, sink: Arc::clone(&parts.sink) }))

@@ -81,6 +81,18 @@ fn mailbox(what: &str, text: &str) -> Result<Mailbox, BuildError> {
     })
 }
 
+impl Config {
+    fn composer(&self, parts: &Parts) -> Result<mail::Composer, BuildError> {
+        let from = mailbox("from", &self.from)?;
+        let to: Vec<Mailbox> =
+            self.to.iter().map(|to| mailbox("to", to)).collect::<Result<_, _>>()?;
+        let reply_to = self.reply_to.as_deref().map(|to| mailbox("reply_to", to)).transpose()?;
+        let templates = Arc::clone(&parts.templates);
+        let name = self.name.clone().unwrap_or_default();
+        Ok(mail::Composer { templates, name, from, to, reply_to })
+    }
+}
+
 impl Settings for Config {
     fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -104,13 +116,14 @@ impl Settings for Config {
         Ok(endpoint_hash("email", &to.join(",")))
     }
 
+    fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
+        Ok(Box::new(self.composer(parts)?))
+    }
+
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
-        let from = mailbox("from", &self.from)?;
-        let to: Vec<Mailbox> =
-            self.to.iter().map(|to| mailbox("to", to)).collect::<Result<_, _>>()?;
-        let reply_to = self.reply_to.as_deref().map(|to| mailbox("reply_to", to)).transpose()?;
-        let recipients = to.iter().map(|to| to.email.clone()).collect();
-        let envelope = Envelope::new(Some(from.email.clone()), recipients)
+        let composer = self.composer(parts)?;
+        let recipients = composer.to.iter().map(|to| to.email.clone()).collect();
+        let envelope = Envelope::new(Some(composer.from.email.clone()), recipients)
             .map_err(|_| BuildError("`to` is empty (name at least one mail address)".to_owned()))?;
         let url = self.url()?;
         let password = Secret::of("password", self.password.as_ref(), self.password_file.as_ref())?;
@@ -124,9 +137,6 @@ impl Settings for Config {
         };
         // Built anew for every mail, so that a rotated password is taken up; tried once now.
         server.check()?;
-        let templates = Arc::clone(&parts.templates);
-        let name = self.name.clone().unwrap_or_default();
-        let composer = mail::Composer { templates, name, from, to, reply_to };
         Ok(Box::new(Email { composer, server, envelope }))
     }
 }

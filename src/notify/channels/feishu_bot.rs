@@ -87,6 +87,12 @@ impl Config {
     }
 }
 
+impl Config {
+    fn composer(&self, parts: &Parts) -> card::Composer {
+        card::Composer { templates: Arc::clone(&parts.templates), at: self.at.clone() }
+    }
+}
+
 impl Settings for Config {
     fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -104,6 +110,11 @@ impl Settings for Config {
         Ok(endpoint_hash("feishu_bot", self.url()?.read()?.expose_secret()))
     }
 
+    fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
+        self.check_at()?;
+        Ok(Box::new(self.composer(parts)))
+    }
+
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
         self.check_at()?;
         let url = self.url()?;
@@ -115,8 +126,7 @@ impl Settings for Config {
             timeout: Some(timeout(self.timeout)),
             ..HttpConfig::default()
         })?;
-        let templates = Arc::clone(&parts.templates);
-        let composer = card::Composer { templates, at: self.at.clone() };
+        let composer = self.composer(parts);
         Ok(Box::new(FeishuBot { composer, client, url, secret }))
     }
 }

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{Message, SendOutcome, Time};
-use crate::notify::render::Templates;
-use crate::notify::{Budget, Compose};
+use crate::notify::render::{Detail, Templates};
+use crate::notify::{Budget, Compose, MessageView};
 
 mod console;
 mod email;
@@ -78,6 +78,8 @@ pub(crate) trait Settings {
     }
     /// Hash of what the budget belongs to.
     fn endpoint(&self) -> Result<String, BuildError>;
+    /// What writes its messages, without anything that could send them.
+    fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError>;
     /// The running channel.
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError>;
 }
@@ -148,6 +150,14 @@ impl ChannelConfig {
         self.settings().endpoint()
     }
 
+    /// What writes its messages, for replay: it cannot send.
+    ///
+    /// # Errors
+    /// As [`ChannelConfig::build`].
+    pub fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
+        self.settings().composer(parts)
+    }
+
     /// Builds the running channel.
     ///
     /// # Errors
@@ -155,6 +165,12 @@ impl ChannelConfig {
     pub fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
         self.settings().build(parts)
     }
+}
+
+/// A message's title and its text as the console channel shows it, whatever channel it is for.
+pub fn as_text(templates: &Templates, view: &MessageView) -> (String, String) {
+    let (title, text, _) = console::text(templates, view, Detail::FULL);
+    (title, text)
 }
 
 #[cfg(test)]

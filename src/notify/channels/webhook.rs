@@ -68,6 +68,12 @@ impl Config {
     }
 }
 
+impl Config {
+    fn composer(&self, parts: &Parts) -> body::Composer {
+        body::Composer { templates: Arc::clone(&parts.templates), max_alerts: self.max_alerts }
+    }
+}
+
 impl Settings for Config {
     fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -85,6 +91,10 @@ impl Settings for Config {
         Ok(endpoint_hash("webhook", self.url()?.read()?.expose_secret()))
     }
 
+    fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
+        Ok(Box::new(self.composer(parts)))
+    }
+
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
         let url = self.url()?;
         wire::check_url(url.read()?.expose_secret())?;
@@ -96,8 +106,7 @@ impl Settings for Config {
             timeout: Some(timeout(self.timeout)),
             headers: self.headers.clone(),
         })?;
-        let composer =
-            body::Composer { templates: Arc::clone(&parts.templates), max_alerts: self.max_alerts };
+        let composer = self.composer(parts);
         Ok(Box::new(Webhook { composer, client, url, secret }))
     }
 }

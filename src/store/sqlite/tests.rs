@@ -24,6 +24,11 @@ async fn refused(url: &str) -> String {
     SqliteStore::open(url).await.unwrap_err().to_string()
 }
 
+/// The migrations there are, and one more.
+fn with(text: &'static str) -> Vec<&'static str> {
+    schema::MIGRATIONS.iter().copied().chain([text]).collect()
+}
+
 macro_rules! contract {
     ($($name:ident),*) => {$(
         #[tokio::test]
@@ -40,7 +45,9 @@ contract!(
     last_word_wins,
     load_is_bounded,
     paging,
-    prune_keeps_what_matters
+    prune_keeps_what_matters,
+    history,
+    memory_is_like
 );
 
 #[tokio::test]
@@ -109,10 +116,12 @@ async fn a_killed_process_frees_its_lock() {
 #[tokio::test]
 async fn a_newer_schema_and_a_strangers_file_are_refused() {
     let dir = TempDir::new().unwrap();
-    let v2 = [schema::MIGRATIONS[0], "CREATE TABLE later (x INTEGER)"];
-    SqliteStore::open_with(&url(&dir), &v2).await.unwrap().close().await;
+    let later = with("CREATE TABLE later (x INTEGER)");
+    SqliteStore::open_with(&url(&dir), &later).await.unwrap().close().await;
     let error = refused(&url(&dir)).await;
-    assert!(error.contains("has schema 2 and this weir knows only 1"), "{error}");
+    let known = schema::MIGRATIONS.len();
+    let expected = format!("has schema {} and this weir knows only {known}", known + 1);
+    assert!(error.contains(&expected), "{error}");
 
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("weir.db");
@@ -134,12 +143,12 @@ async fn a_migration_keeps_a_copy_of_the_old_file() {
     let store = open(&dir).await;
     store.commit("b1", &[samples::job("k", "1")]).await.unwrap();
     drop(store);
-    let broken = [schema::MIGRATIONS[0], "CREATE TABLE later (x INTEGER); NONSENSE"];
+    let broken = with("CREATE TABLE later (x INTEGER); NONSENSE");
     SqliteStore::open_with(&url(&dir), &broken).await.unwrap_err();
-    let v2 = [schema::MIGRATIONS[0], "CREATE TABLE later (x INTEGER)"];
-    let store = SqliteStore::open_with(&url(&dir), &v2).await.unwrap();
+    let later = with("CREATE TABLE later (x INTEGER)");
+    let store = SqliteStore::open_with(&url(&dir), &later).await.unwrap();
     assert_eq!(store.load(NOW).await.unwrap().jobs.len(), 1);
-    let copy = dir.path().join("weir.db.before-v2");
+    let copy = dir.path().join(format!("weir.db.before-v{}", later.len()));
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let old = SqliteStore::open(&format!("sqlite://{}", copy.display())).await.unwrap();
     assert_eq!(old.load(NOW).await.unwrap().jobs.len(), 1);

@@ -6,7 +6,8 @@ use serde::Serialize;
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::model::{Alert, Attempt, Change, Incident, Message, Notice, Ts};
+use super::history;
+use crate::model::{Alert, Attempt, Change, HistoryChunk, Incident, Message, Notice, Ts};
 use crate::store::words;
 
 /// Rows per statement: enough to make the round trips cheap, few enough to keep statements small.
@@ -27,6 +28,7 @@ struct Rows<'a> {
     messages: BTreeMap<u64, &'a Message>,
     attempts: BTreeMap<(u64, u32), &'a Attempt>,
     meta: BTreeMap<&'a str, Option<&'a str>>,
+    history: Vec<&'a HistoryChunk>,
 }
 
 impl<'a> Rows<'a> {
@@ -66,6 +68,7 @@ impl<'a> Rows<'a> {
                 Change::Meta { key, value } => {
                     rows.meta.insert(key, Some(value));
                 }
+                Change::History(chunk) => rows.history.push(chunk),
             }
         }
         rows
@@ -96,6 +99,9 @@ async fn rows(conn: &mut SqliteConnection, rows: Rows<'_>) -> Result<(), sqlx::E
     pairs(conn, "sources", "name", "body", rows.sources).await?;
     pairs(conn, "jobs", "key", "body", rows.jobs).await?;
     pairs(conn, "meta", "key", "value", rows.meta).await?;
+    for chunk in rows.history {
+        history::insert(conn, chunk).await?;
+    }
     let mut alerts = Vec::new();
     for ((rule, subject), alert) in rows.alerts {
         let Some(alert) = alert else {

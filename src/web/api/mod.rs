@@ -1,6 +1,7 @@
 //! `/api/v1`: one file per resource. Adding one: its file, and a line in [`router`].
 
 pub mod explain;
+mod history;
 mod incidents;
 mod jobs;
 mod messages;
@@ -26,6 +27,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/notices", get(notices::list))
         .route("/messages", get(messages::list))
         .route("/sources", get(sources::list))
+        .route("/history", get(history::download))
         .route("/status", get(status::status))
 }
 

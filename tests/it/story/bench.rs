@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use weir::engine::{Effect, Engine, EngineSettings, Input};
+use weir::engine::{Effect, Engine, EngineSettings, Input, Reload, base, outgoing};
+use weir::journal::{Base, Writer};
 use weir::model::*;
 use weir::notify::{
     Budget, ChannelPlan, Compose, Composed, Composers, GroupBy, Language, MessageView,
     ReceiverPlan, Route, Settings, Storm,
 };
+use weir::replay::{self, Mode, Plan, Replayed};
 use weir::rules::{LabelBook, RuleSet, RuleSource, SHIPPED, parse};
+use weir::store::MemoryStore;
 
 use super::world::World;
 
@@ -53,56 +56,6 @@ pub(super) struct Received {
     pub(super) text: Text,
 }
 
-/// What was committed.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Kept {
-    sources: BTreeMap<String, String>,
-    jobs: BTreeMap<String, String>,
-    alerts: BTreeMap<(Subject, RuleId), Alert>,
-    pub(super) incidents: BTreeMap<u64, Incident>,
-    pub(super) notices: BTreeMap<u64, Notice>,
-    pub(super) messages: BTreeMap<u64, Message>,
-    attempts: Vec<Attempt>,
-}
-
-impl Kept {
-    fn apply(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            match change {
-                Change::Source { name, body } => drop(self.sources.insert(name, body)),
-                Change::Job { key, body } => drop(self.jobs.insert(key, body)),
-                Change::ForgetJob { key } => drop(self.jobs.remove(&key)),
-                Change::Alert(a) => {
-                    self.alerts.insert((a.subject.clone(), a.rule.clone()), *a);
-                }
-                Change::ForgetAlert { rule, subject } => drop(self.alerts.remove(&(subject, rule))),
-                Change::Incident(i) => drop(self.incidents.insert(i.id, *i)),
-                Change::Notice(n) => drop(self.notices.insert(n.id, *n)),
-                Change::Message(m) => drop(self.messages.insert(m.id, *m)),
-                Change::Attempt(a) => self.attempts.push(a),
-                Change::Event { .. } | Change::Meta { .. } => {}
-            }
-        }
-    }
-
-    pub(super) fn load(&self) -> Loaded {
-        Loaded {
-            installation: "w".to_owned(),
-            sources: self.sources.clone().into_iter().collect(),
-            jobs: self.jobs.clone().into_iter().collect(),
-            alerts: self.alerts.values().cloned().collect(),
-            incidents: self.incidents.values().cloned().collect(),
-            notices: self.notices.values().cloned().collect(),
-            messages: self.messages.values().cloned().collect(),
-            attempts: self.attempts.clone(),
-            meta: Vec::new(),
-            max_incident: self.incidents.keys().last().copied().unwrap_or(0),
-            max_notice: self.notices.keys().last().copied().unwrap_or(0),
-            max_message: self.messages.keys().last().copied().unwrap_or(0),
-        }
-    }
-}
-
 /// How far a turn gets before the process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kill {
@@ -125,6 +78,8 @@ pub(super) struct Setup {
     pub(super) without: Option<&'static str>,
     /// The second channel is configured.
     pub(super) mail: bool,
+    /// What else was changed in the rule files.
+    pub(super) edit: fn(&mut RuleSet),
 }
 
 impl Default for Setup {
@@ -138,6 +93,7 @@ impl Default for Setup {
             apart: false,
             without: None,
             mail: true,
+            edit: |_| {},
         }
     }
 }
@@ -147,7 +103,8 @@ pub(super) struct Bench {
     pub(super) setup: Setup,
     pub(super) worlds: Vec<World>,
     engine: Engine,
-    pub(super) kept: Kept,
+    /// What was committed.
+    pub(super) kept: MemoryStore,
     pub(super) received: Vec<Received>,
     /// Answers on their way: (when, message, outcome).
     answers: Vec<(i64, u64, SendOutcome)>,
@@ -156,10 +113,14 @@ pub(super) struct Bench {
     pub(super) turns: u64,
     /// What the next turns die of.
     pub(super) kills: BTreeMap<u64, Kill>,
+    /// After these turns the same configuration is loaded again.
+    pub(super) reloads: BTreeSet<u64>,
     /// How a vendor answers.
     pub(super) answer: fn(&Message) -> SendOutcome,
     /// Everything every step said, for comparison.
     pub(super) journal: Option<String>,
+    /// What a shell would leave of the history: the open segment, and what was committed.
+    pub(super) history: Option<(Writer, Vec<HistoryChunk>)>,
 }
 
 fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Composers) {
@@ -225,15 +186,16 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
     for rule in &mut rules.rules {
         rule.hold = rule.hold.max(Duration::from_millis(setup.hold_ms));
     }
+    (setup.edit)(&mut rules);
     (settings, rules, composers)
 }
 
 impl Bench {
     pub(super) fn new(setup: Setup, worlds: Vec<World>) -> Bench {
         let (settings, rules, composers) = settings(&setup, &worlds);
-        let kept = Kept::default();
+        let kept = MemoryStore::new("w");
         Bench {
-            engine: Engine::new(settings, rules, composers, &kept.load()),
+            engine: Engine::new(settings, rules, composers, &kept.load(Ts(0))),
             next_poll: vec![0; worlds.len()],
             setup,
             worlds,
@@ -243,8 +205,10 @@ impl Bench {
             deadline: None,
             turns: 0,
             kills: BTreeMap::new(),
+            reloads: BTreeSet::new(),
             answer: |_| SendOutcome::Delivered,
             journal: None,
+            history: None,
         }
     }
 
@@ -277,14 +241,58 @@ impl Bench {
                 Input::Deadline
             };
             self.turn(now, input);
+            if self.reloads.remove(&self.turns) {
+                let reload = Input::Reload(self.configuration());
+                for effect in self.engine.step(Time::at(now), reload) {
+                    let harmless = match &effect {
+                        Effect::Publish(_) => true,
+                        Effect::Deadline(at) => self.deadline.is_none_or(|known| known == at.0),
+                        Effect::Persist(_) | Effect::Send(_) => false,
+                    };
+                    assert!(harmless, "the same configuration again at {now}: {effect:?}");
+                }
+            }
         }
+    }
+
+    fn configuration(&self) -> Box<Reload> {
+        let (settings, rules, composers) = settings(&self.setup, &self.worlds);
+        Box::new(Reload { settings, rules, composers })
+    }
+
+    /// Loads what the setup and the worlds are now.
+    pub(super) fn reload(&mut self, now: i64) {
+        self.next_poll.resize(self.worlds.len(), now + 500);
+        let reload = Input::Reload(self.configuration());
+        self.turn(now, reload);
+    }
+
+    /// A look that was on its way.
+    pub(super) fn look(&mut self, now: i64, look: Snapshot) {
+        self.turn(now, Input::Snapshot(Box::new(look)));
     }
 
     fn turn(&mut self, now: i64, input: Input) {
         self.turns += 1;
         assert!(self.turns < 3_000_000, "the engine wakes itself without end");
         let kill = self.kills.remove(&self.turns);
-        let effects = self.engine.step(Time::at(now), input);
+        let at = Time::at(now);
+        if let Some((writer, _)) = &mut self.history {
+            match &input {
+                Input::Snapshot(snapshot) => writer.snapshot(at, snapshot),
+                Input::Deadline => writer.deadline(at),
+                Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
+                Input::Reload(new) => writer.reload(at, &new.rules.demand()),
+            }
+        }
+        let effects = self.engine.step(at, input);
+        if let Some((writer, chunks)) = &mut self.history {
+            outgoing(&effects).into_iter().for_each(|message| writer.sent(at, message));
+            let persists = effects.iter().any(|e| matches!(e, Effect::Persist(_)));
+            if kill != Some(Kill::BeforeCommit) && (persists || writer.is_due(at.steady)) {
+                chunks.extend(writer.cut());
+            }
+        }
         if let Some(journal) = &mut self.journal {
             for effect in &effects {
                 if !matches!(effect, Effect::Publish(_)) {
@@ -325,12 +333,40 @@ impl Bench {
     /// A new process over what was committed.
     pub(super) fn restart(&mut self, now: i64) {
         let (settings, rules, composers) = settings(&self.setup, &self.worlds);
-        self.engine = Engine::new(settings, rules, composers, &self.kept.load());
+        self.engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        self.begin_history(now);
         self.answers.clear();
         self.deadline = Some(now + 1);
         for world in &mut self.worlds {
             world.forget();
         }
+    }
+
+    /// Keeps a history from here on, as after the start of a process.
+    pub(super) fn keep_history(&mut self, now: i64) {
+        let nothing = Base {
+            version: String::new(),
+            from_start: true,
+            demand: (&Demand::default()).into(),
+            loaded: Loaded::default(),
+        };
+        self.history = Some((Writer::new(0, u64::MAX, Time::at(now), &nothing), Vec::new()));
+        self.begin_history(now);
+    }
+
+    fn begin_history(&mut self, now: i64) {
+        if let Some((writer, _)) = &mut self.history {
+            let base = base(true, &self.engine.demand(), self.kept.load(Ts(now)));
+            *writer = writer.next(Time::at(now), &base);
+        }
+    }
+
+    /// The history again.
+    pub(super) fn replay(&self, mode: Mode, since: i64) -> Replayed {
+        let (settings, rules, composers) = settings(&self.setup, &self.worlds);
+        let chunks = self.history.as_ref().map(|(_, chunks)| chunks.clone()).unwrap_or_default();
+        let plan = Plan { mode, since: Ts(since), settings, rules, composers };
+        replay::run(plan, chunks, |_| {})
     }
 
     /// Messages a channel took, each once, in order.

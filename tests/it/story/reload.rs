@@ -1,0 +1,273 @@
+//! Another configuration while the story goes on.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use weir::model::*;
+
+use super::bench::{Bench, Setup};
+use super::world::{Fail, SimRun, World};
+use super::{CALM, HOUR, MINUTE, SECOND, START, draw, looping, run_story, world_with};
+
+/// When `dead` dies in these stories.
+const DEATH: i64 = START + CALM;
+
+fn dead_world() -> World {
+    let mut world = world_with(Vec::new(), None);
+    let run = SimRun {
+        fails: vec![Fail { at: DEATH, back: None }],
+        ..SimRun::healthy("d", START - HOUR)
+    };
+    world.jobs.insert("dead".to_owned(), vec![run]);
+    world
+}
+
+fn dead_job(setup: Setup) -> Bench {
+    let mut bench = Bench::new(setup, vec![dead_world()]);
+    bench.begin(START);
+    bench
+}
+
+fn reasons(bench: &Bench, channel: &str) -> Vec<NoticeReason> {
+    bench.told(channel).iter().flat_map(|r| r.text.named.clone()).map(|(_, r)| r).collect()
+}
+
+fn open(bench: &Bench) -> usize {
+    bench.kept.incidents.values().filter(|i| i.is_open()).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// The same configuration again, at any turns: nothing is written, sent or decided otherwise.
+    #[test]
+    fn the_same_again_changes_nothing(
+        seed in any::<u64>(),
+        spacing_s in prop_oneof![5_i64..60, 60_i64..400],
+        count in 3_usize..20,
+        hold_s in prop_oneof![Just(0_u64), 1_u64..60],
+        dies in any::<bool>(),
+        budget in prop_oneof![Just(None), (1_u32..4).prop_map(Some)],
+    ) {
+        let spacing = spacing_s * SECOND;
+        let fails = looping(seed, START + CALM, count, spacing, (spacing / 3).min(60_000), dies);
+        let last = fails.last().unwrap().at;
+        let resubmitted = dies.then_some(last + 4 * MINUTE);
+        let per = Duration::from_mins(10);
+        let setup = Setup {
+            hold_ms: hold_s * 1_000,
+            budget: budget.map(|messages| weir::notify::Budget { messages, per }),
+            ..Setup::default()
+        };
+        let end = last + 45 * MINUTE;
+        let world = world_with(fails, resubmitted);
+        let plain = run_story(setup.clone(), world.clone(), end, &[]);
+        let mut reloaded = Bench::new(setup, vec![world]);
+        reloaded.reloads = (0..200).map(|n| 1 + draw(seed, n, plain.turns)).collect();
+        reloaded.begin(START);
+        reloaded.run(end);
+        prop_assert_eq!(plain.turns, reloaded.turns);
+        prop_assert_eq!(format!("{:?}", plain.received), format!("{:?}", reloaded.received));
+        prop_assert_eq!(format!("{:?}", plain.kept), format!("{:?}", reloaded.kept));
+    }
+}
+
+#[test]
+fn a_removed_rule_ends_its_incident_unwatched_and_one_that_is_added_begins_anew() {
+    let mut bench = dead_job(Setup::default());
+    bench.run(DEATH + 10 * MINUTE);
+    assert_eq!((open(&bench), reasons(&bench, "bot").len()), (1, 1));
+    bench.setup.without = Some("JobFailed");
+    bench.reload(DEATH + 10 * MINUTE);
+    bench.run(DEATH + 30 * MINUTE);
+    let ended: Vec<_> = bench.kept.incidents.values().filter_map(|i| i.end_reason).collect();
+    assert_eq!(ended, [EndReason::Unwatched]);
+    bench.setup.without = None;
+    bench.reload(DEATH + 30 * MINUTE);
+    bench.run(DEATH + 50 * MINUTE);
+    use NoticeReason::{Opened, Resolved};
+    assert_eq!(reasons(&bench, "bot"), [Opened, Resolved, Opened]);
+    assert_eq!(reasons(&bench, "mail"), [Opened, Resolved, Opened]);
+    assert_eq!(bench.kept.incidents.len(), 2);
+}
+
+#[test]
+fn another_member_holds_the_incident_of_a_removed_rule() {
+    let fails = looping(7, START + CALM, 6, 60_000, 5_000, true);
+    let last = fails.last().unwrap().at;
+    let mut bench = Bench::new(Setup::default(), vec![world_with(fails, None)]);
+    bench.begin(START);
+    bench.run(last + 2 * MINUTE);
+    let before = reasons(&bench, "bot");
+    assert_eq!(open(&bench), 1);
+    bench.setup.without = Some("JobFailed");
+    bench.reload(last + 2 * MINUTE);
+    bench.run(last + 8 * MINUTE);
+    assert_eq!(open(&bench), 1, "it still loops");
+    assert_eq!(reasons(&bench, "bot"), before);
+}
+
+#[test]
+fn a_firing_rule_that_changed_goes_on_without_a_message() {
+    let mut bench = dead_job(Setup::default());
+    bench.run(DEATH + 10 * MINUTE);
+    bench.setup.hold_ms = 20 * 60_000;
+    bench.reload(DEATH + 10 * MINUTE);
+    bench.run(DEATH + HOUR);
+    assert_eq!(open(&bench), 1);
+    assert_eq!(reasons(&bench, "bot"), [NoticeReason::Opened]);
+}
+
+#[test]
+fn a_rule_that_is_not_about_the_job_any_more_does_not_say_that_it_recovered() {
+    let mut bench = dead_job(Setup::default());
+    bench.run(DEATH + 10 * MINUTE);
+    bench.setup.edit = |rules| {
+        for rule in &mut rules.rules {
+            rule.matchers = vec![Matcher::parse("job_name!=\"dead\"").unwrap()];
+        }
+    };
+    bench.reload(DEATH + 10 * MINUTE);
+    bench.run(DEATH + 15 * MINUTE);
+    let ended: Vec<_> = bench.kept.incidents.values().filter_map(|i| i.end_reason).collect();
+    assert_eq!(ended, [EndReason::Unwatched]);
+}
+
+/// A pending alert of a rule that judges as before keeps its time, and says what the rule says now;
+/// where `for` changed, it starts anew.
+#[test]
+fn a_pending_alert_keeps_its_time_unless_the_judgement_changed() {
+    let opened = |edit: Option<fn(&mut weir::rules::RuleSet)>| {
+        let setup =
+            Setup { hold_ms: 5 * 60_000, group_wait_ms: 0, poll_ms: SECOND, ..Setup::default() };
+        let mut bench = dead_job(setup);
+        bench.run(DEATH + 4 * MINUTE);
+        assert_eq!(bench.kept.incidents.len(), 0);
+        if let Some(edit) = edit {
+            bench.setup.edit = edit;
+            bench.reload(DEATH + 4 * MINUTE);
+        }
+        bench.run(DEATH + 20 * MINUTE);
+        let incident = bench.kept.incidents.values().next().unwrap().clone();
+        ((incident.opened_at.0 - DEATH) / SECOND, incident)
+    };
+    let (plain, _) = opened(None);
+    assert!((300..303).contains(&plain), "{plain}");
+    let (labelled, incident) = opened(Some(|rules| {
+        for rule in &mut rules.rules {
+            rule.labels.set("team", "payments");
+        }
+    }));
+    assert_eq!(labelled, plain);
+    assert_eq!(incident.labels.get("team"), "payments");
+    let (changed, _) = opened(Some(|rules| {
+        for rule in &mut rules.rules {
+            rule.hold = Duration::from_secs(299);
+        }
+    }));
+    assert!((539..542).contains(&changed), "{changed}");
+}
+
+#[test]
+fn a_firing_alert_gets_the_new_words_without_a_message() {
+    let mut bench = dead_job(Setup::default());
+    bench.run(DEATH + 10 * MINUTE);
+    bench.setup.edit = |rules| {
+        for rule in &mut rules.rules {
+            rule.annotations.add("runbook", "read {{job_name}}").unwrap();
+            rule.labels.set("team", "payments");
+        }
+    };
+    bench.reload(DEATH + 10 * MINUTE);
+    bench.run(DEATH + 12 * MINUTE);
+    let incident = bench.kept.incidents.values().next().unwrap();
+    assert_eq!(incident.labels.get("team"), "payments");
+    assert_eq!(incident.members[0].annotations["runbook"], "read dead");
+    assert_eq!(reasons(&bench, "bot"), [NoticeReason::Opened]);
+}
+
+#[test]
+fn a_channel_that_left_hears_the_end_of_what_it_was_told_and_nothing_else() {
+    let mut world = world_with(Vec::new(), None);
+    let dies =
+        |at| SimRun { fails: vec![Fail { at, back: None }], ..SimRun::healthy("d", START - HOUR) };
+    let back = DEATH + 30 * MINUTE;
+    world.jobs.insert("dead".to_owned(), vec![dies(DEATH), SimRun::healthy("e", back)]);
+    let late = SimRun { id: "l".to_owned(), ..dies(DEATH + 20 * MINUTE) };
+    world.jobs.insert("late".to_owned(), vec![late]);
+    let mut bench = Bench::new(Setup::default(), vec![world]);
+    bench.begin(START);
+    bench.run(DEATH + 10 * MINUTE);
+    bench.setup.mail = false;
+    bench.reload(DEATH + 10 * MINUTE);
+    let mail = ChannelId { receiver: "team".to_owned(), channel: "mail".to_owned() };
+    bench.run(DEATH + 25 * MINUTE);
+    assert!(bench.engine().pipeline().plan(&mail).is_some(), "it still owes an end");
+    bench.run(back + HOUR);
+    use NoticeReason::{Opened, Resolved};
+    assert_eq!(reasons(&bench, "mail"), [Opened, Resolved]);
+    assert_eq!(reasons(&bench, "bot"), [Opened, Opened, Resolved]);
+    assert!(bench.engine().pipeline().plan(&mail).is_none());
+    assert!(!bench.engine().pipeline().health().contains_key(&mail));
+    assert!(bench.kept.notices.values().all(|n| n.outcome != Outcome::Pending));
+}
+
+#[test]
+fn what_waits_for_a_channel_that_left_is_still_told() {
+    let setup = Setup { group_wait_ms: 10 * 60_000, ..Setup::default() };
+    let mut bench = dead_job(setup);
+    bench.run(DEATH + 5 * MINUTE);
+    assert!(reasons(&bench, "mail").is_empty());
+    bench.setup.mail = false;
+    bench.reload(DEATH + 5 * MINUTE);
+    bench.run(DEATH + 20 * MINUTE);
+    assert_eq!(reasons(&bench, "mail"), [NoticeReason::Opened]);
+}
+
+#[test]
+fn a_source_that_left_takes_its_incidents_with_it_and_comes_back_as_new() {
+    let mut other = World::new("other");
+    other.jobs.insert("calm".to_owned(), vec![SimRun::healthy("o0", START - HOUR)]);
+    let mut bench = Bench::new(Setup::default(), vec![other, dead_world()]);
+    bench.begin(START);
+    bench.run(DEATH + 10 * MINUTE);
+    let mut prod = bench.worlds.remove(1);
+    let late = prod.poll(DEATH + 10 * MINUTE);
+    let now = DEATH + 10 * MINUTE;
+    bench.reload(now);
+    bench.look(now + 100, late);
+    let ended: Vec<_> = bench.kept.incidents.values().filter_map(|i| i.end_reason).collect();
+    assert_eq!(ended, [EndReason::Unwatched]);
+    assert!(bench.engine().tracker().source("prod").is_none(), "a late look is no look");
+    bench.run(DEATH + 20 * MINUTE);
+    prod.forget();
+    bench.worlds.push(prod);
+    bench.reload(DEATH + 20 * MINUTE);
+    bench.run(DEATH + 40 * MINUTE);
+    use NoticeReason::{FirstLook, Opened, Resolved};
+    assert_eq!(reasons(&bench, "bot"), [Opened, Resolved, FirstLook]);
+}
+
+/// What was sent counts, whatever is reloaded.
+#[test]
+fn a_budget_survives() {
+    let per = Duration::from_hours(1);
+    let budget = Some(weir::notify::Budget { messages: 1, per });
+    let setup = Setup { budget, apart: true, group_wait_ms: 0, ..Setup::default() };
+    let mut bench = dead_job(setup.clone());
+    let run = SimRun {
+        fails: vec![Fail { at: DEATH + 10 * MINUTE, back: None }],
+        ..SimRun::healthy("s", START - HOUR)
+    };
+    bench.worlds[0].jobs.insert("second".to_owned(), vec![run]);
+    bench.run(DEATH + 5 * MINUTE);
+    assert_eq!(bench.told("bot").len(), 1);
+    for minute in 5..50 {
+        bench.run(DEATH + minute * MINUTE);
+        bench.setup.mail = minute % 2 == 0;
+        bench.reload(DEATH + minute * MINUTE);
+    }
+    assert_eq!(bench.told("bot").len(), 1);
+    bench.run(DEATH + 2 * HOUR);
+    assert_eq!(bench.told("bot").len(), 2);
+}
