@@ -82,6 +82,8 @@ pub struct Rules {
     grace: BTreeSet<String>,
     /// Judged false (or true) once since the first look: what comes now is news.
     pub(super) judged: BTreeSet<(Subject, RuleId)>,
+    /// Rules that came or changed by a reload: what they find is news, however young the source.
+    pub(super) late: BTreeSet<RuleId>,
     /// Alerts whose rule got other words since they were written.
     pub(super) reworded: BTreeSet<(Subject, RuleId)>,
 }
@@ -218,6 +220,7 @@ impl Rules {
             let verdict = rule.when.judge(facts);
             // A long `for` is not waived: nobody knows that it has been so for that long.
             let first_look = turn.first_look
+                && !self.late.contains(&rule.id)
                 && self.is_first_judgement(&subject, rule, &verdict)
                 && rule.hold <= WAIVED_UP_TO;
             let before = of_subject.remove(&rule.id);

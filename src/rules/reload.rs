@@ -36,6 +36,10 @@ impl Rules {
         let old: BTreeMap<&RuleId, &Rule> = self.set.rules.iter().map(|r| (&r.id, r)).collect();
         let new: BTreeMap<&RuleId, &Rule> = set.rules.iter().map(|r| (&r.id, r)).collect();
         let mut changes = Vec::new();
+        self.late.retain(|id| new.contains_key(id));
+        let as_before = |id: &RuleId, rule: &Rule| old.get(id).is_some_and(|o| o.judges_like(rule));
+        let differs = new.iter().filter(|(id, rule)| !as_before(id, rule));
+        self.late.extend(differs.map(|(id, _)| (*id).clone()));
         for (subject, alerts) in &mut self.alerts {
             alerts.retain(|id, alert| {
                 let (before, after) = (old.get(id), new.get(id));

@@ -166,15 +166,15 @@ async fn rules_change_on_a_hangup_and_a_mistake_changes_nothing() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_channel_still_hears_the_end() -> Result<()> {
-    let scene = Scene::open(2).await?;
+    let scene = Scene::open(3).await?;
     scene.die(0);
     scene.heard(&scene.hook, "opened", 0).await?;
     scene.heard(&scene.second, "opened", 0).await?;
     scene.write_config(&[&scene.hook])?;
     let (status, answer) = scene.post().await?;
     ensure!(status == 200, "{answer}");
-    scene.die(1);
-    scene.heard(&scene.hook, "opened", 1).await?;
+    scene.die(2);
+    scene.heard(&scene.hook, "opened", 2).await?;
     scene.fleet.submit_again(0, 0);
     scene.heard(&scene.second, "resolved", 0).await?;
     scene.heard(&scene.hook, "resolved", 0).await?;
