@@ -141,7 +141,7 @@ impl<'a> JobFacts<'a> {
         }
     }
 
-    fn is_good(&self, heard: Option<Ts>) -> bool {
+    pub(super) fn is_good(&self, heard: Option<Ts>) -> bool {
         heard.is_some_and(|at| self.time.steady.since(at).as_millis() <= GOOD_FOR_MS)
     }
 }
