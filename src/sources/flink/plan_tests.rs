@@ -23,7 +23,7 @@ fn row(state: JobState) -> Row {
         tasks: if state == JobState::Running { HEALTHY } else { TaskCounts::default() },
         end_time: None,
         last_modification: Some(5),
-        now: None,
+        now: Some(1_000_000),
         batch: None,
     }
 }

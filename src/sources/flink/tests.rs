@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{JobState, Ts};
 
-use super::observe::{self, CheckpointPolicy};
+use super::observe;
 use super::wire;
 
 macro_rules! fixture {
