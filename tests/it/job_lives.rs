@@ -12,7 +12,7 @@ use weir::model::{Demand, JobKey, Truth, Verdict};
 use weir::rules::kinds::{About, Condition, Facts};
 use weir::sources::Source;
 use weir::sources::flink::{FlinkConfig, FlinkSource};
-use weir::tracker::Tracker;
+use weir::tracker::{ClusterFacts, Tracker};
 
 use crate::testbed::control::Control;
 use crate::testbed::flink::{Flink, FlinkOptions};
@@ -49,6 +49,14 @@ impl Watch {
             return Ok(Verdict::bare(Truth::Unknown));
         };
         Ok(when.judge(&Facts { asks_why: true, ..Facts::of(About::Job(facts)) }))
+    }
+
+    fn is_restarted(&self) -> Result<Truth> {
+        let when: Condition = serde_json::from_value(json!({ "jobmanager_restarted": {} }))?;
+        let source = self.tracker.source("prod").context("no look yet")?;
+        let time = self.clock.now();
+        let cluster = ClusterFacts { source, flink_cluster: "prod", time };
+        Ok(when.judge(&Facts::of(About::Cluster(cluster))).truth)
     }
 
     /// Looks until every condition is as expected, and stays so for two looks more.
@@ -182,5 +190,36 @@ async fn jobs_begin_and_end_as_they_are_told_to() -> Result<()> {
     let reason = told(&seen, "huge", "reason");
     tools::note(&format!("{}: {reason}", flink.version()));
     ensure!(reason.starts_with("waiting for slots: "), "{seen:#?}");
+    flink.stop().await
+}
+
+#[tokio::test]
+async fn another_jobmanager_is_noticed() -> Result<()> {
+    let mut flink = Flink::start(FlinkOptions::default()).await?;
+    let config = FlinkConfig::at("prod", flink.rest_urls());
+    let mut watch = Watch {
+        source: FlinkSource::new(config, Duration::from_secs(10), "test")?,
+        tracker: Tracker::default(),
+        clock: SystemClock::anchored(None),
+    };
+    let control = Control::new(&flink.dir().join("control"))?;
+    let job = flink.submit(&JobSpec::new("orders", &control)).await?;
+    flink.rest().wait_for_checkpoints(&job, 5, SOON).await?;
+    for _ in 0..3 {
+        watch.look().await;
+        ensure!(watch.is_restarted()? == Truth::False, "it is the first one");
+    }
+    flink.kill_jobmanager().await?;
+    watch.look().await;
+    ensure!(watch.is_restarted()? == Truth::Unknown, "nothing is seen of it");
+    flink.restart_jobmanager().await?;
+    let mut looks = 0;
+    while watch.is_restarted()? != Truth::True {
+        looks += 1;
+        ensure!(looks <= 10, "not noticed within {looks} looks");
+        tokio::time::sleep(POLL).await;
+        watch.look().await;
+    }
+    tools::note(&format!("{}: noticed at look {looks}", flink.version()));
     flink.stop().await
 }

@@ -120,7 +120,7 @@ mod tests {
         };
         let checkpoints = Seen::Fresh(stats);
         let counters = Seen::Fresh(counters);
-        RunObservation { checkpoints, counters, ..run("a", 1, JobState::Running) }
+        RunObservation { counters, checkpoints, ..run("a", 1, JobState::Running) }
     }
 
     #[test]

@@ -72,9 +72,8 @@ mod tests {
     use crate::model::{CheckpointStats, Labels, RunObservation, Seen, Truth};
 
     fn ended(batch: Seen<bool>, stats: CheckpointStats) -> RunObservation {
-        let state = JobState::Finished;
         let checkpoints = Seen::Fresh(stats);
-        RunObservation { batch, checkpoints, end_time: Some(9_000), ..run("a", 1, state) }
+        RunObservation { batch, checkpoints, end_time: Some(9_000), ..run("a", 1, JobState::Finished) }
     }
 
     fn stats(completed: u64, stopped: Option<u64>) -> CheckpointStats {

@@ -86,8 +86,8 @@ mod tests {
         }
     }
 
-    fn seen(id: &str, start: i64, state: JobState, stats: CheckpointStats) -> RunObservation {
-        RunObservation { checkpoints: Seen::Fresh(stats), ..run(id, start, state) }
+    fn seen(id: &str, start: i64, state: JobState, said: CheckpointStats) -> RunObservation {
+        RunObservation { checkpoints: Seen::Fresh(said), ..run(id, start, state) }
     }
 
     #[test]

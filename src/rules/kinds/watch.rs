@@ -72,7 +72,7 @@ impl Watch {
             return Verdict::bare(Truth::Unknown);
         };
         let labels = || self.labels.clone();
-        self.both(kind, Facts::of(About::Job(job)).with_labels(&labels))
+        Watch::both(kind, Facts::of(About::Job(job)).with_labels(&labels))
     }
 
     pub(super) fn truth(&self, kind: &dyn Kind) -> Truth {
@@ -82,10 +82,10 @@ impl Watch {
     pub(super) fn cluster_truth(&self, kind: &dyn Kind) -> Truth {
         let source = self.tracker.source("s").unwrap();
         let cluster = ClusterFacts { source, flink_cluster: "s", time: self.time };
-        self.both(kind, Facts::of(About::Cluster(cluster))).truth
+        Watch::both(kind, Facts::of(About::Cluster(cluster))).truth
     }
 
-    fn both(&self, kind: &dyn Kind, facts: Facts<'_>) -> Verdict {
+    fn both(kind: &dyn Kind, facts: Facts<'_>) -> Verdict {
         let verdict = kind.judge(&facts);
         let told = kind.judge(&Facts { asks_why: true, ..facts });
         assert_eq!(verdict.truth, told.truth, "asking why changes nothing");

@@ -110,8 +110,8 @@ pub(super) struct JobFacts {
     pub(super) lag: Seen<Lag>,
     pub(super) policy: Option<CheckpointPolicy>,
     pub(super) lag_paths: Option<Vec<String>>,
-    /// What `/jobs/:id` says about the job's type, if it answered.
-    pub(super) job_type: Option<Option<bool>>,
+    /// What `/jobs/:id` says about the job's type.
+    pub(super) job_type: Seen<bool>,
     pub(super) look: Look,
 }
 
@@ -183,8 +183,14 @@ pub(super) async fn look_at(
     }
     if calls.job_type && !facts.look.timed_out && !facts.look.gone {
         match api.job::<wire::JobDetail>(row, "", 16 * MIB).await {
-            Ok(detail) => facts.job_type = Some(observe::is_batch(&detail)),
-            Err(error) => debug_failed("job type", row, &error),
+            Ok(detail) => {
+                facts.job_type =
+                    observe::is_batch(&detail).map_or(Seen::NotApplicable, Seen::Fresh);
+            }
+            Err(error) => {
+                facts.job_type = Seen::Unknown;
+                debug_failed("job type", row, &error);
+            }
         }
     }
     facts

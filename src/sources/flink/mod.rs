@@ -284,10 +284,10 @@ impl FlinkSource {
                 if let Some(policy) = facts.policy {
                     memory.policy = Some(policy);
                 }
-                if facts.job_type.is_some() {
-                    memory.job_type = facts.job_type;
+                if facts.job_type != Seen::NotAsked {
+                    memory.job_type = std::mem::take(&mut facts.job_type);
                 }
-                batch = batch_of(memory.job_type, facts.look.calls.job_type);
+                batch = memory.job_type.clone();
                 if let Some(paths) = facts.lag_paths.take().filter(|_| !facts.look.lag_lost) {
                     memory.lag.paths = paths;
                 }
@@ -322,15 +322,6 @@ impl FlinkSource {
             batch,
             metrics: crate::model::Metrics::new(),
         }
-    }
-}
-
-fn batch_of(known: Option<Option<bool>>, asked: bool) -> Seen<bool> {
-    match known {
-        Some(Some(batch)) => Seen::Fresh(batch),
-        Some(None) => Seen::NotApplicable,
-        None if asked => Seen::Unknown,
-        None => Seen::NotAsked,
     }
 }
 

@@ -251,7 +251,7 @@ fn summary(c: wire::Checkpoint) -> Option<CheckpointSummary> {
         savepoint: c.is_savepoint.unwrap_or(false),
         discarded: c.discarded.unwrap_or(false),
         failure: c.failure_message.map(|m| one_line(&m, 300)),
-        stops_job: c.checkpoint_type.as_deref() == Some("SYNC_SAVEPOINT"),
+        stops_job: c.kind.as_deref() == Some("SYNC_SAVEPOINT"),
         acknowledged: c.num_acknowledged_subtasks.and_then(|n| u32::try_from(n).ok()),
         subtasks: c.num_subtasks.and_then(|n| u32::try_from(n).ok()),
     })

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Counters, Demand, JobState, TaskCounts, Ts};
+use crate::model::{Counters, Demand, JobState, Seen, TaskCounts, Ts};
 
 use super::observe::{CheckpointPolicy, Row};
 
@@ -46,8 +46,8 @@ pub(super) struct RunMemory {
     progress_at: Option<Ts>,
     /// When all its tasks ran for the first time.
     healthy_at: Option<Ts>,
-    /// Batch or not, once it is known; `None` inside: this Flink does not tell.
-    pub(super) job_type: Option<Option<bool>>,
+    /// Batch or not, once it is known, or known not to be told by this Flink.
+    pub(super) job_type: Seen<bool>,
     pub(super) policy: Option<CheckpointPolicy>,
     checkpoints_at: Option<Ts>,
     checkpoints_due: bool,
@@ -100,7 +100,7 @@ impl RunMemory {
     pub(super) fn listed(&mut self, row: &Row, now: Ts) {
         self.listed = true;
         if let Some(batch) = row.batch {
-            self.job_type = Some(Some(batch));
+            self.job_type = Seen::Fresh(batch);
         }
         if row.is_healthy() && self.healthy_at.is_none() {
             let for_long = self.first_seen == now && row.is_settled();
@@ -160,9 +160,10 @@ impl RunMemory {
         let policy_known = self.policy.is_some() || !demand.checkpoints;
         // Before its graph is made nobody knows what kind it is.
         let young = matches!(row.state, JobState::Initializing | JobState::Created);
+        let told = matches!(self.job_type, Seen::Fresh(_) | Seen::NotApplicable);
         // How it ended asks for the type; of one that was cancelled or failed nobody does.
         let over = row.state.is_terminal() && row.state != JobState::Finished;
-        let job_type = demand.job_type && self.job_type.is_none() && !young && !over;
+        let job_type = demand.job_type && !told && !young && !over;
         if row.state.is_terminal() {
             let look = match self.terminal_looks {
                 0 => true,

@@ -208,8 +208,8 @@ pub(super) struct Checkpoint {
     #[serde(deserialize_with = "text")]
     pub(super) status: Option<String>,
     pub(super) is_savepoint: Option<bool>,
-    #[serde(deserialize_with = "text")]
-    pub(super) checkpoint_type: Option<String>,
+    #[serde(rename = "checkpoint_type", deserialize_with = "text")]
+    pub(super) kind: Option<String>,
     #[serde(deserialize_with = "int")]
     pub(super) num_subtasks: Option<i64>,
     #[serde(deserialize_with = "int")]
