@@ -41,6 +41,7 @@ fields!(ClusterObservation as ClusterMemory {
     taskmanagers: Option<u32>,
     slots_total: Option<u32>,
     slots_available: Option<u32>,
+    jobmanager_cpu: Option<i64>,
     metrics: Metrics,
 });
 
@@ -75,6 +76,7 @@ fields!(CheckpointStats as StatsMemory {
     interval_ms: Option<i64>,
     timeout_ms: Option<i64>,
     retained_on_cancel: Option<bool>,
+    periodic: Option<bool>,
     restored: Option<u64>,
     completed: Option<u64>,
     failed: Option<u64>,
@@ -93,6 +95,9 @@ fields!(CheckpointSummary as CheckpointMemory {
     savepoint: bool,
     discarded: bool,
     failure: Option<String>,
+    stops_job: bool,
+    acknowledged: Option<u32>,
+    subtasks: Option<u32>,
 });
 
 impl Identified for CheckpointSummary {

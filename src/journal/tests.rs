@@ -60,7 +60,8 @@ prop_compose! {
         id in 0_u64..4,
         times in (option::of(any::<i64>()), option::of(0_i64..9)),
         texts in (option::of(text()), option::of(text())),
-        flags in any::<(bool, bool)>(),
+        flags in any::<(bool, bool, bool)>(),
+        acknowledged in option::of(0_u32..9),
     ) -> CheckpointSummary {
         CheckpointSummary {
             id,
@@ -70,6 +71,9 @@ prop_compose! {
             savepoint: flags.0,
             discarded: flags.1,
             failure: texts.1,
+            stops_job: flags.2,
+            acknowledged,
+            subtasks: acknowledged.map(|n| n + 1),
         }
     }
 }
@@ -87,6 +91,7 @@ prop_compose! {
             restored: numbers.1,
             completed: numbers.2,
             retained_on_cancel: retained,
+            periodic: retained,
             latest_completed: one,
             recent_failed: failed,
             in_progress: running,

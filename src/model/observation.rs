@@ -104,6 +104,10 @@ pub struct ClusterObservation {
     pub slots_total: Option<u32>,
     /// Free slots.
     pub slots_available: Option<u32>,
+    /// CPU time of the `JobManager`'s process in ns, where it was read fresh: it only goes back when
+    /// the process is another one.
+    #[serde(default)]
+    pub jobmanager_cpu: Option<i64>,
     /// Metrics of its `TaskManagers` and of its `JobManager`.
     #[serde(default)]
     pub metrics: Metrics,
@@ -146,7 +150,8 @@ pub struct RunObservation {
     pub failures_truncated: bool,
     /// Lag of its sources.
     pub lag: Seen<Lag>,
-    /// Flink's job type, where asked for: it ends when its input does.
+    /// Flink's job type, where asked for: a batch job ends when its input does. `NotApplicable`
+    /// where this Flink does not tell.
     #[serde(default)]
     pub batch: Seen<bool>,
     /// Metrics of the job, its vertices and operators.
@@ -182,6 +187,9 @@ pub struct CheckpointStats {
     pub interval_ms: Option<i64>,
     /// Configured timeout in ms.
     pub timeout_ms: Option<i64>,
+    /// Whether checkpoints are taken periodically; `None` while the configuration was never read.
+    #[serde(default)]
+    pub periodic: Option<bool>,
     /// Checkpoints stay after FAILED/CANCELED (`externalization.enabled`).
     pub retained_on_cancel: Option<bool>,
     /// `counts.restored`: restores in this `JobManager`'s incarnation.
@@ -219,6 +227,15 @@ pub struct CheckpointSummary {
     pub discarded: bool,
     /// Why it failed, bounded.
     pub failure: Option<String>,
+    /// The savepoint of a stop: Flink ends the job with it (`checkpoint_type`).
+    #[serde(default)]
+    pub stops_job: bool,
+    /// Subtasks that acknowledged.
+    #[serde(default)]
+    pub acknowledged: Option<u32>,
+    /// Subtasks that have to.
+    #[serde(default)]
+    pub subtasks: Option<u32>,
 }
 
 /// One entry of the exception history, reduced to what a person needs.

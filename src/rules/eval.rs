@@ -180,7 +180,7 @@ impl Rules {
                 turn,
                 Scope::Jobs,
                 subject,
-                &Facts::of(About::Job(facts)),
+                &Facts::of(About::Job(facts)).with_labels(&labels),
                 &labels,
                 &values,
                 &mut judged,

@@ -78,7 +78,7 @@ impl Rules {
             }
             Subject::Channel(_) => return None,
         };
-        Some(Asked { facts: Facts { about, asks_why: true }, scope, labels })
+        Some(Asked { facts: Facts { asks_why: true, ..Facts::of(about) }, scope, labels })
     }
 
     /// Why a rule is what it is for a subject.
@@ -99,7 +99,8 @@ impl Rules {
             let words = format!("the rule's matcher {matcher} keeps it from this subject");
             return Reason { excluded_by: Some(matcher), ..silent(words) };
         }
-        let verdict = rule.when.judge(&asked.facts);
+        let labels = || asked.labels.clone();
+        let verdict = rule.when.judge(&asked.facts.with_labels(&labels));
         let mut why = verdict.why.map(|why| *why).unwrap_or_default();
         if why.evidence.is_empty() {
             why.evidence = verdict.evidence;
@@ -119,7 +120,9 @@ impl Rules {
     /// Whether a rule holds for a subject, without the reason; none where it is not about it.
     pub fn truth_of(&self, rule: &Rule, asked: &Asked<'_>) -> Option<Truth> {
         let judged = fits(rule, asked.scope) && excluded_by(rule, &asked.labels).is_none();
-        judged.then(|| rule.when.judge(&Facts::of(asked.facts.about)).truth)
+        let labels = || asked.labels.clone();
+        let facts = Facts::of(asked.facts.about).with_labels(&labels);
+        judged.then(|| rule.when.judge(&facts).truth)
     }
 }
 

@@ -126,6 +126,7 @@ impl Checkpoints {
             interval_ms: Some(self.every),
             timeout_ms: Some(self.timeout),
             retained_on_cancel: Some(self.retained),
+            periodic: Some(true),
             completed: Some(completed),
             failed: Some(failures),
             latest_completed: newest(false),
@@ -163,6 +164,7 @@ impl Checkpoints {
             savepoint: one.savepoint,
             discarded: false,
             failure: one.failure.clone(),
+            ..CheckpointSummary::default()
         }
     }
 }

@@ -9,6 +9,19 @@ use crate::model::{CheckpointStats, Counters, Seen, Ts};
 /// Failed checkpoint ids remembered.
 const MAX_FAILED: usize = 64;
 
+/// A checkpoint on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InProgress {
+    /// Its id.
+    pub id: u64,
+    /// Raw source ms of its trigger.
+    pub triggered_at: i64,
+    /// Subtasks that acknowledged, of how many.
+    pub acknowledged: Option<(u32, u32)>,
+    /// A savepoint.
+    pub savepoint: bool,
+}
+
 /// Checkpoints of one run, by id.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CheckpointTrack {
@@ -16,6 +29,12 @@ pub struct CheckpointTrack {
     pub not_applicable: bool,
     /// Configured interval, ms.
     pub interval_ms: Option<i64>,
+    /// Configured timeout, ms.
+    #[serde(default)]
+    pub timeout_ms: Option<i64>,
+    /// The job's own checkpoint configuration was read.
+    #[serde(default)]
+    pub policy_read: bool,
     /// Newest completed id.
     pub last_id: Option<u64>,
     /// Completed so far, by Flink's counter.
@@ -30,6 +49,21 @@ pub struct CheckpointTrack {
     pub heard: Option<Ts>,
     /// Where this run was restored from.
     pub restored_from: Option<String>,
+    /// How often it was restored, by Flink's count.
+    #[serde(default)]
+    pub restored: Option<u64>,
+    /// Steady time of the last look into the history.
+    #[serde(default)]
+    pub history_heard: Option<Ts>,
+    /// The newest completed checkpoint that is no savepoint.
+    #[serde(default)]
+    periodic_id: Option<u64>,
+    /// The newest savepoint of a stop.
+    #[serde(default)]
+    stop_id: Option<u64>,
+    /// The oldest one in progress, as of the last look into the history.
+    #[serde(skip)]
+    pub in_progress: Option<InProgress>,
     /// Newest path that could be restored: (id, path, source ms of completion, savepoint).
     pub restorable: Option<(Option<u64>, String, i64, bool)>,
 }
@@ -44,7 +78,14 @@ impl CheckpointTrack {
             None => counters.last_checkpoint_completed.is_some() && completed > 0,
             Some(known) => completed > known,
         };
+        let more = self.completed.is_some_and(|known| completed > known);
         self.completed = Some(completed.max(self.completed.unwrap_or(0)));
+        if more
+            && let Some(known) = self.in_progress
+            && counters.last_checkpoint_id.is_none_or(|id| id >= known.id)
+        {
+            self.in_progress = None;
+        }
         if !progressed {
             return false;
         }
@@ -58,6 +99,11 @@ impl CheckpointTrack {
         }
     }
 
+    /// The newest one is the savepoint of a stop: if the run is FINISHED, somebody stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.stop_id.is_some() && self.stop_id > self.periodic_id
+    }
+
     /// At least one has completed, by Flink's counter.
     pub fn has_completed(&self) -> bool {
         self.completed.is_some_and(|n| n > 0)
@@ -68,7 +114,10 @@ impl CheckpointTrack {
         match history {
             Seen::NotApplicable => {
                 self.not_applicable = true;
+                self.policy_read = true;
                 self.heard = Some(now);
+                self.history_heard = Some(now);
+                self.in_progress = None;
                 false
             }
             Seen::Fresh(stats) => self.hear_stats(now, stats),
@@ -78,10 +127,18 @@ impl CheckpointTrack {
 
     fn hear_stats(&mut self, now: Ts, stats: &CheckpointStats) -> bool {
         self.heard = Some(now);
-        self.not_applicable = false;
+        self.history_heard = Some(now);
+        // A savepoint by hand is no periodic checkpointing.
+        self.not_applicable = stats.periodic == Some(false);
+        self.policy_read |= stats.periodic.is_some() || stats.interval_ms.is_some();
         if stats.interval_ms.is_some() {
             self.interval_ms = stats.interval_ms;
         }
+        if stats.timeout_ms.is_some() {
+            self.timeout_ms = stats.timeout_ms;
+        }
+        self.restored = stats.restored.max(self.restored);
+        self.hear_ends(stats);
         if let Some(completed) = stats.completed {
             self.completed = Some(completed.max(self.completed.unwrap_or(0)));
         }
@@ -110,6 +167,24 @@ impl CheckpointTrack {
             }
         }
         changed
+    }
+
+    fn hear_ends(&mut self, stats: &CheckpointStats) {
+        if let Some(done) = &stats.latest_completed {
+            self.periodic_id = self.periodic_id.max(Some(done.id));
+        }
+        if let Some(done) = stats.latest_savepoint.as_ref().filter(|done| done.stops_job) {
+            self.stop_id = self.stop_id.max(Some(done.id));
+        }
+        let ways = stats.in_progress.iter().filter_map(|way| {
+            Some(InProgress {
+                id: way.id,
+                triggered_at: way.triggered_at?,
+                acknowledged: way.acknowledged.zip(way.subtasks),
+                savepoint: way.savepoint,
+            })
+        });
+        self.in_progress = ways.min_by_key(|way| (way.triggered_at, way.id));
     }
 
     fn complete(&mut self, id: Option<u64>, at: i64) {

@@ -112,6 +112,24 @@ impl<'a> JobFacts<'a> {
         })
     }
 
+    /// The job's own checkpoint interval, ms; unknown while its configuration was never read.
+    pub fn checkpoint_interval(&self) -> Fact<i64> {
+        self.of_policy(|checkpoints| checkpoints.interval_ms)
+    }
+
+    /// The job's own checkpoint timeout, ms.
+    pub fn checkpoint_timeout(&self) -> Fact<i64> {
+        self.of_policy(|checkpoints| checkpoints.timeout_ms)
+    }
+
+    fn of_policy(&self, what: impl Fn(&super::CheckpointTrack) -> Option<i64>) -> Fact<i64> {
+        let Some(run) = self.run() else { return Fact::Unknown };
+        if run.checkpoints.not_applicable {
+            return Fact::NotApplicable;
+        }
+        what(&run.checkpoints).map_or(Fact::Unknown, Fact::Known)
+    }
+
     /// Wall time that age counts from.
     pub fn checkpoint_from(&self) -> Fact<Ts> {
         self.checkpoint_base().map(|base| self.source.to_wall(base))
@@ -141,7 +159,7 @@ impl<'a> JobFacts<'a> {
         }
     }
 
-    fn is_good(&self, heard: Option<Ts>) -> bool {
+    pub(super) fn is_good(&self, heard: Option<Ts>) -> bool {
         heard.is_some_and(|at| self.time.steady.since(at).as_millis() <= GOOD_FOR_MS)
     }
 }

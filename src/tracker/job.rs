@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Run, Series, SourceTrack};
+use super::{Causes, Flaps, Run, Series, SourceTrack};
 use crate::model::{
     Change, CheckpointRef, Completeness, JobKey, JobState, Labels, RootCause, RunId,
     RunObservation, Seen, Snapshot, Time, Ts,
@@ -45,6 +45,12 @@ pub struct JobTrack {
     pub runs: Vec<Run>,
     /// Steady times of the newest distinct failures, oldest first.
     pub failure_times: VecDeque<Ts>,
+    /// What they were, of those whose exception was read.
+    #[serde(default)]
+    pub causes: Causes,
+    /// In which minutes it failed.
+    #[serde(default)]
+    pub flaps: Flaps,
     /// Distinct failures since it is watched.
     pub failures_total: u64,
     /// The total before the present bout of failures: those with less than half an hour between.
@@ -76,6 +82,9 @@ pub struct JobTrack {
     /// Steady time of the last word on lag.
     #[serde(skip)]
     pub lag_heard: Option<Ts>,
+    /// At the last look a run of it had begun anew under its old id: another `JobManager` took over.
+    #[serde(skip)]
+    pub failed_over: bool,
     #[serde(skip)]
     dirty: bool,
     #[serde(skip)]
@@ -102,6 +111,8 @@ impl JobTrack {
             since_first_look: first_look,
             runs: Vec::new(),
             failure_times: VecDeque::new(),
+            causes: Causes::default(),
+            flaps: Flaps::default(),
             failures_total: 0,
             bout_base: 0,
             last_cause: None,
@@ -115,6 +126,7 @@ impl JobTrack {
             lag: lag_series(),
             lag_not_applicable: false,
             lag_heard: None,
+            failed_over: false,
             dirty: true,
             checkpoint_dirty: false,
             written: None,
@@ -144,12 +156,12 @@ impl JobTrack {
         // The same job id with a newer start is the same run under a new JobManager.
         let listed: Vec<RunId> =
             self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).collect();
-        self.runs.retain(|run| {
-            run.listed
-                || !listed
-                    .iter()
-                    .any(|l| l.job_id == run.id.job_id && l.start_time > run.id.start_time)
-        });
+        let taken_over = |run: &Run| {
+            let newer = |l: &RunId| l.job_id == run.id.job_id && l.start_time > run.id.start_time;
+            !run.listed && listed.iter().any(newer)
+        };
+        self.failed_over = self.runs.iter().any(|run| taken_over(run) && run.state.is_live());
+        self.runs.retain(|run| !taken_over(run));
         if snapshot.completeness == Completeness::Complete {
             self.drop_forgotten(listed.iter().max());
             let lost = self.current().is_some_and(|r| !r.listed && r.state.is_live());
@@ -163,6 +175,8 @@ impl JobTrack {
         if self.ended_on_purpose() && !self.failure_times.is_empty() {
             // Somebody ended it: what failed before says nothing about the run they start next.
             self.failure_times.clear();
+            self.causes.clear();
+            self.flaps.clear();
             self.dirty = true;
         }
         if self.healthy_since.is_some() {
@@ -194,7 +208,11 @@ impl JobTrack {
                 let before_first_look = source.first_look_source.filter(|first| {
                     first_look || seen.run.start_time.saturating_add(1_000) < *first
                 });
-                self.runs.push(Run::new(seen, before_first_look));
+                let mut run = Run::new(seen, before_first_look);
+                if before_first_look.is_none() {
+                    run.left_before = self.left_to_restore();
+                }
+                self.runs.push(run);
                 self.runs.sort_by(|a, b| a.id.cmp(&b.id));
                 self.dirty = true;
                 self.runs.iter().position(|r| r.id == seen.run).unwrap_or(0)
@@ -202,7 +220,7 @@ impl JobTrack {
         };
         let sighting = self.runs[index].observe(time, source_now, seen);
         self.dirty |= sighting.changed;
-        self.note_failures(time, source, &sighting.added);
+        self.note_failures(time, source, &sighting.added, seen.failures.fresh());
         if let Some((at, cause, gave_up)) = sighting.cause
             && self.last_cause.as_ref().is_none_or(|(known, _)| at >= *known)
         {
@@ -233,7 +251,21 @@ impl JobTrack {
         !seen.state.is_live() && ended.all(|known| seen.run < known.id)
     }
 
-    fn note_failures(&mut self, time: Time, source: &SourceTrack, added: &super::failures::Added) {
+    /// The newest path its runs so far could be restored from; empty where they completed some and
+    /// no path is known.
+    fn left_to_restore(&self) -> Option<String> {
+        let known = self.checkpoint.as_ref().map(|c| c.path.clone());
+        let any = || self.runs.iter().any(|run| run.checkpoints.has_completed());
+        known.or_else(|| any().then(String::new))
+    }
+
+    fn note_failures(
+        &mut self,
+        time: Time,
+        source: &SourceTrack,
+        added: &super::failures::Added,
+        read: Option<&Vec<crate::model::Failure>>,
+    ) {
         if added.count == 0 {
             return;
         }
@@ -247,9 +279,15 @@ impl JobTrack {
         let untimed = added.count.saturating_sub(added.times.len() as u64);
         for _ in 0..untimed.min(MAX_FAILURES as u64) {
             self.failure_times.push_back(time.steady);
+            self.flaps.note(time.steady);
         }
         for at in &added.times {
-            self.failure_times.push_back(source.to_steady(time, *at));
+            let steady = source.to_steady(time, *at);
+            self.failure_times.push_back(steady);
+            self.flaps.note(steady);
+            if let Some(failure) = read.and_then(|list| list.iter().find(|f| f.at == *at)) {
+                self.causes.note(steady, failure);
+            }
         }
         self.failure_times.make_contiguous().sort_unstable();
         while self.failure_times.len() > MAX_FAILURES {

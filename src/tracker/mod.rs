@@ -3,20 +3,28 @@
 //! Decides: which run counts as the job, which failures are distinct, since when a checkpoint is
 //! due, what a first look is. Never decides whether any of it is worth a word to anybody.
 
+mod causes;
 mod checkpoints;
 mod facts;
 mod failures;
+mod flap;
 mod job;
+mod jobmanager;
+mod life;
 mod run;
 mod series;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use checkpoints::CheckpointTrack;
+pub use causes::{Causes, KnownCause};
+pub use checkpoints::{CheckpointTrack, InProgress};
 pub use facts::{ClusterFacts, Fact, JobFacts, SourceFacts};
+pub use flap::{Flapping, Flaps, MAX_FLAP_MINUTES};
 pub use job::JobTrack;
 pub use job::MAX_FAILURES;
+pub use jobmanager::JobManagerTrack;
+pub use life::{FromScratch, Waiting};
 pub use run::Run;
 pub use series::Series;
 pub use source::SourceTrack;
@@ -94,6 +102,7 @@ impl Tracker {
         for run in &snapshot.runs {
             by_job.entry(&run.key).or_default().push(run);
         }
+        let mut failed_over = Vec::new();
         for (key, runs) in &by_job {
             if !self.jobs.contains_key(*key) {
                 if self.jobs.len() >= MAX_JOBS {
@@ -105,6 +114,17 @@ impl Tracker {
             }
             if let Some(job) = self.jobs.get_mut(*key) {
                 folded.failures += job.observe(time, snapshot, source, runs, folded.first_look);
+                if job.failed_over {
+                    failed_over.push(job.flink_cluster.clone());
+                }
+            }
+        }
+        if let Some(source) = self.sources.get_mut(&snapshot.source) {
+            for cluster in &failed_over {
+                source.note_failover(time, cluster);
+            }
+            if !failed_over.is_empty() {
+                folded.changes.push(source.row());
             }
         }
         if snapshot.completeness == Completeness::Complete {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointTrack;
 use super::failures::{Added, FailureCount, Testimony};
-use crate::model::{JobState, RootCause, RunId, RunObservation, Seen, TaskCounts, Time};
+use crate::model::{JobState, RootCause, RunId, RunObservation, Seen, TaskCounts, Time, Ts};
 
 /// A run as of its last sighting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,36 @@ pub struct Run {
     pub ui_url: Option<String>,
     /// Listed at the last complete look.
     pub listed: bool,
+    /// Ended before its source was first looked at: no news.
+    #[serde(default = "yes")]
+    pub ended_at_first_look: bool,
+    /// Steady time when all its tasks were first seen running.
+    #[serde(default)]
+    pub first_healthy: Option<Ts>,
+    /// Looks that showed it alive, up to a few.
+    #[serde(default)]
+    pub live_looks: u8,
+    /// Steady time when it was first seen to have ended.
+    #[serde(default)]
+    pub ended: Option<Ts>,
+    /// A batch job: it ends when its input does.
+    #[serde(default)]
+    pub batch: Option<bool>,
+    /// Its Flink does not tell whether it is one.
+    #[serde(default)]
+    pub batch_untold: bool,
+    /// What an earlier run left to be restored from when this one began: its path, empty where
+    /// none is known.
+    #[serde(default)]
+    pub left_before: Option<String>,
 }
+
+fn yes() -> bool {
+    true
+}
+
+/// More looks than this are not counted.
+const MAX_LOOKS: u8 = 100;
 
 /// What one sighting brought.
 #[derive(Debug, Default)]
@@ -57,6 +86,14 @@ impl Run {
             tasks: seen.tasks,
             end_time: seen.end_time,
             failures,
+            ended_at_first_look: seen.state.is_terminal()
+                && first_look_source.is_some_and(|first| seen.end_time.is_none_or(|e| e <= first)),
+            first_healthy: None,
+            live_looks: 0,
+            ended: None,
+            batch: None,
+            batch_untold: false,
+            left_before: None,
             // Found later than at the first look, it may have died since: then that is news.
             dead_at_first_look: seen.state == JobState::Failed
                 && first_look_source.is_some_and(|first| seen.end_time.is_none_or(|e| e <= first)),
@@ -73,6 +110,7 @@ impl Run {
             changed: self.state != seen.state || self.ui_url != seen.ui_url,
             ..Sighting::default()
         };
+        sighting.changed |= self.observe_life(time, seen);
         self.state = seen.state;
         self.tasks = seen.tasks;
         self.end_time = seen.end_time;
@@ -115,6 +153,27 @@ impl Run {
             sighting.cause = cause_of(list);
         }
         sighting
+    }
+
+    /// What lasts of the states it went through; true if that changed.
+    fn observe_life(&mut self, time: Time, seen: &RunObservation) -> bool {
+        let before = (self.first_healthy, self.ended, self.batch, self.batch_untold);
+        if seen.state.is_terminal() {
+            self.ended_at_first_look &= !self.state.is_live();
+            self.ended.get_or_insert(time.steady);
+        } else {
+            self.live_looks = self.live_looks.saturating_add(1).min(MAX_LOOKS);
+            self.ended = None;
+        }
+        if seen.state == JobState::Running && seen.tasks.all_running() {
+            self.first_healthy.get_or_insert(time.steady);
+        }
+        match seen.batch {
+            Seen::Fresh(batch) => self.batch = Some(batch),
+            Seen::NotApplicable => self.batch_untold = true,
+            Seen::NotAsked | Seen::Unknown => {}
+        }
+        before != (self.first_healthy, self.ended, self.batch, self.batch_untold)
     }
 
     /// RUNNING with every task running.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::jobmanager::JobManagerTrack;
 use crate::model::{Change, ClusterObservation, Completeness, Snapshot, Time, Ts};
 
 /// A clock that moved by less is not written down again.
@@ -50,6 +51,11 @@ pub struct SourceTrack {
     /// Flink clusters whose jobs are all gone, with how many.
     #[serde(skip)]
     pub emptied: BTreeMap<String, usize>,
+    /// What is known of the `JobManager`s of its Flink clusters.
+    #[serde(default)]
+    pub jobmanagers: BTreeMap<String, JobManagerTrack>,
+    #[serde(skip)]
+    dirty: bool,
     /// Polls that succeeded and failed, and what the last one cost.
     #[serde(skip)]
     pub polls: PollStats,
@@ -88,6 +94,8 @@ impl SourceTrack {
             offset_written: None,
             clusters: Vec::new(),
             emptied: BTreeMap::new(),
+            jobmanagers: BTreeMap::new(),
+            dirty: false,
             polls: PollStats::default(),
         }
     }
@@ -114,6 +122,16 @@ impl SourceTrack {
         }
         self.frozen = snapshot.metrics_frozen;
         self.clusters.clone_from(&snapshot.clusters);
+        if snapshot.completeness == Completeness::Complete {
+            let listed = |name: &String| self.clusters.iter().any(|c| c.flink_cluster == *name);
+            self.jobmanagers.retain(|name, _| listed(name));
+        }
+        for cluster in &snapshot.clusters {
+            if let Some(cpu) = cluster.jobmanager_cpu {
+                let known = self.jobmanagers.entry(cluster.flink_cluster.clone()).or_default();
+                self.dirty |= known.hear_cpu(time.steady, cpu);
+            }
+        }
         if snapshot.version.is_some() {
             self.version.clone_from(&snapshot.version);
         }
@@ -153,14 +171,24 @@ impl SourceTrack {
         self.emptied = clusters.collect();
     }
 
-    /// The row, if the clock moved so far that ages would be wrong without it after a restart.
+    /// Jobs of a Flink cluster began anew under their old ids.
+    pub(super) fn note_failover(&mut self, time: Time, flink_cluster: &str) {
+        let known = self.jobmanagers.entry(flink_cluster.to_owned()).or_default();
+        known.note_job(time.steady);
+        self.dirty = true;
+    }
+
+    /// The row, if the clock moved so far that ages would be wrong without it after a restart, or a
+    /// `JobManager` is another one.
     pub(super) fn moved_row(&mut self) -> Option<Change> {
-        let off = self.offset_ms?.abs_diff(self.offset_written.unwrap_or(0));
-        (off > OFFSET_ROW_MS).then(|| self.row())
+        let offset = self.offset_ms.unwrap_or(0);
+        let off = offset.abs_diff(self.offset_written.unwrap_or(0));
+        (off > OFFSET_ROW_MS || self.dirty).then(|| self.row())
     }
 
     pub(super) fn row(&mut self) -> Change {
         self.offset_written = self.offset_ms;
+        self.dirty = false;
         Change::Source {
             name: self.name.clone(),
             body: serde_json::to_string(self).unwrap_or_default(),

@@ -15,6 +15,7 @@ mod first_look;
 mod flink_source;
 mod flink_testbed;
 mod grafana;
+mod job_lives;
 mod killed_fifty_times;
 mod main_road;
 mod readme;

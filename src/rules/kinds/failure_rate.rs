@@ -3,20 +3,25 @@
 //! This is not Flink's `failure-rate` restart strategy, and has nothing to do with how the job is
 //! configured to restart: REST cannot tell a job's strategy.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, Kind, Span, evidence, fresh_job, words};
+use super::{ClassPattern, Facts, Kind, Span, TextPattern, evidence, fresh_job, words};
 use crate::model::{Aspect, Demand, Time, Ts, Verdict, Why};
-use crate::tracker::MAX_FAILURES;
+use crate::tracker::{KnownCause, MAX_FAILURES};
 
 /// True from the `count`-th distinct failure within `window` on, until the job has been without a
 /// failure for long enough to believe it: twice the usual (median) gap between these failures, at
 /// least one minute, at most the window. So a loop that fails every second is over soon after it is
 /// mended, and one that fails every ten minutes is not called well between two failures.
 /// Failures count across resubmissions; those older than Weir's first look do not.
+///
+/// With `class` or `pattern` only failures count whose root cause is meant by them, by both where
+/// both are given; those whose exception could not be read never are. Up to eight different causes
+/// are remembered per job. Demands failures, counters and checkpoints.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureRate {
@@ -24,6 +29,14 @@ pub struct FailureRate {
     pub count: usize,
     /// … within this time.
     pub window: Span,
+    /// Only failures of this exception class, simple or qualified, `*` for any characters (all by
+    /// default).
+    #[serde(default)]
+    pub class: Option<ClassPattern>,
+    /// Only failures with this regular expression in their root cause, `class: message (frame)` (all
+    /// by default).
+    #[serde(default)]
+    pub pattern: Option<TextPattern>,
 }
 
 /// Quiet shorter than this is never believed.
@@ -80,6 +93,16 @@ impl FailureRate {
         let quiet = if recent.len() >= self.count { ", quiet since" } else { "" };
         format!("{} within {window}{quiet}; {next} if before {by}", words::count(recent.len(), "failure"))
     }
+
+    /// Whether only some failures count.
+    fn is_choosy(&self) -> bool {
+        self.class.is_some() || self.pattern.is_some()
+    }
+
+    fn means(&self, cause: &KnownCause) -> bool {
+        self.class.as_ref().is_none_or(|class| class.matches(&cause.class))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(&cause.text))
+    }
 }
 
 impl Kind for FailureRate {
@@ -93,16 +116,31 @@ impl Kind for FailureRate {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let times: Vec<Ts> = job.job.failure_times.iter().copied().collect();
+        let all = job.job.failure_times.as_slices();
+        let times: Cow<'_, [Ts]> = if self.is_choosy() {
+            job.job.causes.times(|cause| self.means(cause)).into()
+        } else if all.1.is_empty() {
+            all.0.into()
+        } else {
+            job.job.failure_times.iter().copied().collect()
+        };
         let now = job.time.steady;
         let holds = !job.job.ended_on_purpose() && self.holds(now, &times);
         // Of the window that made it true: the number said does not shrink while it still holds.
         let newest = times.last().copied().unwrap_or(now);
         let from = if holds { newest } else { now };
-        let evidence = |recent: usize| evidence! {
-            "count": recent,
-            "window_seconds": self.window.0.as_secs(),
-            "failures_total": job.job.failures_total,
+        let evidence = |recent: usize| {
+            let mut evidence = evidence! {
+                "count": recent,
+                "window_seconds": self.window.0.as_secs(),
+                "failures_total": job.job.failures_total,
+            };
+            if self.is_choosy()
+                && let Some(cause) = job.job.causes.newest(|cause| self.means(cause))
+            {
+                evidence.insert("matched_cause".to_owned(), cause.text.clone().into());
+            }
+            evidence
         };
         facts.verdict(holds, || {
             let told = times.iter().filter(|at| newest.since(**at) <= self.window.0).count();
@@ -118,16 +156,17 @@ impl Kind for FailureRate {
             } else {
                 recent.len().min(self.count.saturating_sub(1))
             };
-            let words = if job.job.ended_on_purpose() {
+            let mut words = if job.job.ended_on_purpose() {
                 "the job ended on purpose: its failures do not count any more".to_owned()
             } else if holds {
                 self.holding(job.time, newest, &times)
             } else {
                 self.missing(job.time, &recent)
             };
-            Why::from(evidence(recent.len()))
-                .near(near as f64, self.count as f64)
-                .words(words)
+            if self.is_choosy() {
+                words.push_str(" (only failures that match count)");
+            }
+            Why::from(evidence(recent.len())).near(near as f64, self.count as f64).words(words)
         })
     }
 
@@ -137,6 +176,9 @@ impl Kind for FailureRate {
                 "failure_rate.count must be 2 … {MAX_FAILURES}, is {} (one failure alone: job_state)",
                 self.count
             ));
+        }
+        if let Some(problem) = self.class.as_ref().and_then(ClassPattern::problem) {
+            return Some(format!("failure_rate: {problem}"));
         }
         (self.window.0 < LEAST_QUIET)
             .then(|| "failure_rate.window must be at least 1m".to_owned())
@@ -148,7 +190,47 @@ mod tests {
     use super::*;
 
     fn rate(count: usize, window_s: u64) -> FailureRate {
-        FailureRate { count, window: Span(Duration::from_secs(window_s)) }
+        let window = Span(Duration::from_secs(window_s));
+        FailureRate { count, window, class: None, pattern: None }
+    }
+
+    #[test]
+    fn only_failures_that_are_meant_count() {
+        use super::super::watch::{Watch, failure, run};
+        use crate::model::{JobState, RunObservation, Seen, Truth};
+
+        let mut watch = Watch::new();
+        watch.look(0, vec![]);
+        watch.look(1, vec![run("a", 1, JobState::Running)]);
+        let history = vec![
+            failure(50_000, "org.apache.kafka.common.errors.TimeoutException", "topic orders"),
+            failure(40_000, "com.example.Poison", "offset 7"),
+            failure(30_000, "org.apache.kafka.common.errors.TimeoutException", "topic users"),
+            failure(20_000, "com.example.Poison", "offset 7"),
+        ];
+        let failures = Seen::Fresh(history);
+        watch.look(60, vec![RunObservation { failures, ..run("a", 1, JobState::Running) }]);
+        let chosen = |class: Option<&str>, pattern: Option<&str>, count| -> FailureRate {
+            let pattern = serde_json::json!({
+                "count": count, "window": "5m", "class": class, "pattern": pattern
+            });
+            serde_json::from_value(pattern).unwrap()
+        };
+        for (class, pattern, count, expected) in [
+            (None, None, 4, true),
+            (Some("Poison"), None, 2, true),
+            (Some("Poison"), None, 3, false),
+            (Some("org.apache.kafka.*"), None, 2, true),
+            (Some("org.apache.kafka.*"), Some("orders"), 2, false),
+            (None, Some("offset \\d+$"), 2, true),
+            (None, Some("^topic"), 2, false),
+            (Some("Other"), None, 2, false),
+        ] {
+            let rule = chosen(class, pattern, count);
+            assert_eq!(watch.truth(&rule) == Truth::True, expected, "{rule:?}");
+        }
+        let told = watch.judge(&chosen(Some("Poison"), None, 2));
+        assert_eq!(told.evidence["matched_cause"], "com.example.Poison: offset 7");
     }
 
     #[test]

@@ -3,12 +3,18 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::{Demand, Truth, Verdict, Why};
+use crate::model::{Demand, Labels, Truth, Verdict, Why};
 use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
 
+mod cause;
+mod job_type;
 mod span;
+#[cfg(test)]
+mod watch;
 mod words;
 
+pub use cause::{ClassPattern, TextPattern};
+pub use job_type::JobType;
 pub use span::Span;
 
 /// What a condition is judged on, and whether somebody wants to know why.
@@ -18,12 +24,39 @@ pub struct Facts<'a> {
     pub about: About<'a>,
     /// Somebody asks why: judgements carry their values and words whatever they are.
     pub asks_why: bool,
+    /// The subject's labels, put together only where a condition looks at them.
+    pub labels: Option<LabelsOf<'a>>,
+}
+
+/// How to come by a subject's labels.
+#[derive(Clone, Copy)]
+pub struct LabelsOf<'a>(pub &'a dyn Fn() -> Labels);
+
+impl std::fmt::Debug for LabelsOf<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LabelsOf")
+    }
 }
 
 impl<'a> Facts<'a> {
     /// For judging alone.
     pub fn of(about: About<'a>) -> Facts<'a> {
-        Facts { about, asks_why: false }
+        Facts { about, asks_why: false, labels: None }
+    }
+
+    /// The same with the subject's labels; without them a job has those its source found out.
+    #[must_use]
+    pub fn with_labels(self, labels: &'a dyn Fn() -> Labels) -> Facts<'a> {
+        Facts { labels: Some(LabelsOf(labels)), ..self }
+    }
+
+    /// The value of one of the subject's labels, empty where it has none.
+    pub fn label(&self, name: &str) -> String {
+        match (self.labels, self.about) {
+            (Some(LabelsOf(labels)), _) => labels().get(name).to_owned(),
+            (None, About::Job(job)) => job.job.labels.get(name).to_owned(),
+            (None, _) => String::new(),
+        }
     }
 
     /// True with the values that make it so, or false. Nearly every judgement is a false one, of
@@ -137,14 +170,22 @@ macro_rules! rule_kinds {
 rule_kinds! {
     job_state: JobState,
     job_missing: JobMissing,
+    job_finished: JobFinished,
+    start_failed: StartFailed,
+    start_stuck: StartStuck,
+    crash_loop: CrashLoop,
     failure_rate: FailureRate,
     checkpoint_age: CheckpointAge,
     checkpoint_failures: CheckpointFailures,
+    checkpoint_stuck: CheckpointStuck,
+    checkpointing_disabled: CheckpointingDisabled,
+    restored_from_scratch: RestoredFromScratch,
     lag: Lag,
     source_unreachable: SourceUnreachable,
     duplicate_job: DuplicateJob,
     tasks_not_running: TasksNotRunning,
     taskmanagers_lost: TaskmanagersLost,
+    jobmanager_restarted: JobmanagerRestarted,
     all: All,
     any: Any,
     not: Not,

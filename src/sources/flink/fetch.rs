@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use serde::de::DeserializeOwned;
 
 use crate::http::{HttpClient, HttpError};
-use crate::model::{CheckpointStats, Counters, Demand, Failure, Lag, Seen, Ts};
+use crate::model::{CheckpointStats, Counters, Demand, Failure, JobState, Lag, Seen, Ts};
 
 use super::observe::{self, CheckpointPolicy, Row};
 use super::plan::{Look, MANY, RunMemory};
@@ -110,6 +110,8 @@ pub(super) struct JobFacts {
     pub(super) lag: Seen<Lag>,
     pub(super) policy: Option<CheckpointPolicy>,
     pub(super) lag_paths: Option<Vec<String>>,
+    /// What `/jobs/:id` says about the job's type.
+    pub(super) job_type: Seen<bool>,
     pub(super) look: Look,
 }
 
@@ -179,6 +181,18 @@ pub(super) async fn look_at(
     } else if demand.lag && !row.state.is_terminal() && (frozen || !row.is_healthy()) {
         facts.lag = Seen::Unknown;
     }
+    if calls.job_type && !facts.look.timed_out && !facts.look.gone {
+        match api.job::<wire::JobDetail>(row, "", 16 * MIB).await {
+            Ok(detail) => {
+                facts.job_type =
+                    observe::is_batch(&detail).map_or(Seen::NotApplicable, Seen::Fresh);
+            }
+            Err(error) => {
+                facts.job_type = Seen::Unknown;
+                debug_failed("job type", row, &error);
+            }
+        }
+    }
     facts
 }
 
@@ -190,7 +204,7 @@ async fn look_at_checkpoints(api: Api<'_>, memory: &RunMemory, row: &Row, facts:
             Err(error) => debug_failed("checkpoint configuration", row, &error),
         }
     }
-    let policy = facts.policy.or(memory.policy).unwrap_or_default();
+    let policy = facts.policy.or(memory.policy);
     match api.job::<wire::Checkpoints>(row, "checkpoints", MIB).await {
         Ok(answer) => {
             facts.look.checkpoints_answered = true;
@@ -201,9 +215,12 @@ async fn look_at_checkpoints(api: Api<'_>, memory: &RunMemory, row: &Row, facts:
             facts.look.gone = is_gone(&error) && !row.state.is_terminal();
             facts.look.timed_out = is_timeout(&error);
             let none = error.status() == Some(404);
-            // After the end of a job a 404 says nothing about the checkpoints it took.
-            let off = none && !facts.look.gone && !row.state.is_terminal();
-            facts.look.checkpoints_answered = none && !facts.look.gone;
+            // After the end of a job a 404 says nothing about the checkpoints it took, and before
+            // its graph is made nothing about those it will take.
+            let made = row.state == JobState::Running && row.is_settled();
+            let off = none && !facts.look.gone && made;
+            facts.look.checkpoints_answered =
+                none && !facts.look.gone && (off || row.state.is_terminal());
             facts.checkpoints = if off { Seen::NotApplicable } else { Seen::Unknown };
             if off {
                 facts.policy = Some(CheckpointPolicy { off: true, ..CheckpointPolicy::default() });

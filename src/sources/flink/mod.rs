@@ -23,7 +23,7 @@ use futures_util::future::BoxFuture;
 use crate::clock::{Clock, SystemClock};
 use crate::http::{HttpClient, HttpError};
 use crate::model::{
-    Completeness, Demand, JobKey, Labels, RunId, RunObservation, Snapshot, Time, Ts,
+    Completeness, Demand, JobKey, Labels, RunId, RunObservation, Seen, Snapshot, Time, Ts,
 };
 
 use super::Source;
@@ -59,6 +59,8 @@ pub struct FlinkSource {
     freeze: FreezeDetector,
     /// Steady time of the last poll that read metrics of the present `JobManager`.
     warm_at: Option<Ts>,
+    /// It had a live job once.
+    had_jobs: bool,
     memory: HashMap<RunId, RunMemory>,
     stopwatch: SystemClock,
 }
@@ -98,6 +100,7 @@ impl FlinkSource {
             offset: None,
             freeze: FreezeDetector::default(),
             warm_at: None,
+            had_jobs: false,
             memory: HashMap::new(),
             stopwatch: SystemClock::anchored(None),
         })
@@ -198,7 +201,9 @@ impl FlinkSource {
         let base = self.bases.get(self.current).map_or("", String::as_str);
         let api = Api { client: &self.client, base, traffic };
         let any_live = rows.iter().any(|r| !r.state.is_terminal());
-        let wants_pulse = any_live && (demand.counters || demand.lag || demand.checkpoints);
+        // Where there were jobs, the pulse also tells a new JobManager that has lost them.
+        self.had_jobs |= any_live;
+        let wants_pulse = self.had_jobs && (demand.counters || demand.lag || demand.checkpoints);
         let (overview, config, pulse) = tokio::join!(
             api.overview(),
             async { if self.version.is_none() { api.config().await.ok() } else { None } },
@@ -236,7 +241,8 @@ impl FlinkSource {
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
             runs.push(self.observation(row, facts, demand, now.steady));
         }
-        let flink_cluster = self.flink_cluster();
+        let mut cluster = observe::cluster(self.flink_cluster(), overview.as_ref());
+        cluster.jobmanager_cpu = pulse.filter(|_| trusted && !frozen);
         Snapshot {
             source: self.config.name.clone(),
             poller: self.poller.clone(),
@@ -247,7 +253,7 @@ impl FlinkSource {
             clock,
             version,
             metrics_frozen: frozen,
-            clusters: vec![observe::cluster(flink_cluster, overview.as_ref())],
+            clusters: vec![cluster],
             runs,
             took_ms: 0,
             requests: 0,
@@ -271,12 +277,17 @@ impl FlinkSource {
         demand: &Demand,
         now: Ts,
     ) -> RunObservation {
+        let mut batch = Seen::NotAsked;
         let facts = match (facts, self.memory.get_mut(&row.run)) {
             (Some(mut facts), Some(memory)) => {
                 memory.remember(&row, facts.counters.fresh(), &facts.look, now);
                 if let Some(policy) = facts.policy {
                     memory.policy = Some(policy);
                 }
+                if facts.job_type != Seen::NotAsked {
+                    memory.job_type = std::mem::take(&mut facts.job_type);
+                }
+                batch = memory.job_type.clone();
                 if let Some(paths) = facts.lag_paths.take().filter(|_| !facts.look.lag_lost) {
                     memory.lag.paths = paths;
                 }
@@ -308,7 +319,7 @@ impl FlinkSource {
             failures: facts.failures,
             failures_truncated: facts.failures_truncated,
             lag: facts.lag,
-            batch: crate::model::Seen::NotAsked,
+            batch,
             metrics: crate::model::Metrics::new(),
         }
     }

@@ -15,6 +15,8 @@ const NOT_PERIODIC: i64 = i64::MAX;
 const MAX_NAME: usize = 500;
 /// History entries and checkpoints kept.
 const MAX_ENTRIES: usize = 32;
+/// Flink caches graphs and checkpoint statistics for 3 s.
+const CACHE_MS: i64 = 3_200;
 
 /// A job of `/jobs/overview`, read.
 #[derive(Debug, Clone)]
@@ -27,12 +29,20 @@ pub(super) struct Row {
     pub(super) last_modification: Option<i64>,
     /// The `JobManager`'s now, as a live job shows it.
     pub(super) now: Option<i64>,
+    /// A batch job, where the listing tells.
+    pub(super) batch: Option<bool>,
 }
 
 impl Row {
     /// Running with every task running.
     pub(super) fn is_healthy(&self) -> bool {
         self.state == JobState::Running && self.tasks.all_running()
+    }
+
+    /// Nothing about it has changed for longer than Flink caches its answers.
+    pub(super) fn is_settled(&self) -> bool {
+        let changed = self.last_modification.unwrap_or(self.run.start_time);
+        self.now.is_some_and(|now| now.saturating_sub(changed) > CACHE_MS)
     }
 }
 
@@ -53,7 +63,22 @@ pub(super) fn row(row: wire::JobRow) -> Option<Row> {
         end_time: time(row.end_time),
         last_modification: time(row.last_modification),
         now: row.duration.filter(|d| live && *d >= 0).map(|d| start_time.saturating_add(d)),
+        batch: row.job_type.as_deref().and_then(batch),
     })
+}
+
+fn batch(job_type: &str) -> Option<bool> {
+    match job_type {
+        "BATCH" => Some(true),
+        "STREAMING" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether `/jobs/:id` is about a batch job: `job-type` from 1.20 on, the plan's type before.
+pub(super) fn is_batch(detail: &wire::JobDetail) -> Option<bool> {
+    let of_plan = || detail.plan.as_ref().and_then(|plan| plan.kind.as_deref());
+    detail.job_type.as_deref().or_else(of_plan).and_then(batch)
 }
 
 fn is_id(text: &str) -> bool {
@@ -151,6 +176,7 @@ fn path(text: Option<&str>) -> Option<String> {
 pub(super) struct CheckpointPolicy {
     pub(super) interval_ms: Option<i64>,
     pub(super) timeout_ms: Option<i64>,
+    pub(super) min_pause_ms: Option<i64>,
     pub(super) retained_on_cancel: Option<bool>,
     /// Checkpoints are not taken periodically.
     pub(super) off: bool,
@@ -164,6 +190,7 @@ pub(super) fn policy(config: &wire::CheckpointConfig) -> CheckpointPolicy {
     CheckpointPolicy {
         interval_ms: config.interval.filter(|i| *i > 0 && *i < NOT_PERIODIC),
         timeout_ms: config.timeout.filter(|t| *t > 0 && *t < NOT_PERIODIC),
+        min_pause_ms: config.min_pause.filter(|t| *t > 0 && *t < NOT_PERIODIC),
         retained_on_cancel: retained,
         off: config.interval.is_some_and(|i| i <= 0 || i == NOT_PERIODIC),
     }
@@ -172,13 +199,16 @@ pub(super) fn policy(config: &wire::CheckpointConfig) -> CheckpointPolicy {
 /// Checkpoint history; `None` when the job takes no checkpoints and never took one.
 pub(super) fn checkpoints(
     answer: wire::Checkpoints,
-    policy: CheckpointPolicy,
+    policy: Option<CheckpointPolicy>,
 ) -> Option<CheckpointStats> {
+    let known = policy;
+    let policy = policy.unwrap_or_default();
     let counts = answer.counts.unwrap_or_default();
     let latest = answer.latest.unwrap_or_default();
     let mut stats = CheckpointStats {
         interval_ms: policy.interval_ms,
         timeout_ms: policy.timeout_ms,
+        periodic: known.map(|policy| !policy.off),
         retained_on_cancel: policy.retained_on_cancel,
         restored: count(counts.restored),
         completed: count(counts.completed),
@@ -221,6 +251,9 @@ fn summary(c: wire::Checkpoint) -> Option<CheckpointSummary> {
         savepoint: c.is_savepoint.unwrap_or(false),
         discarded: c.discarded.unwrap_or(false),
         failure: c.failure_message.map(|m| one_line(&m, 300)),
+        stops_job: c.kind.as_deref() == Some("SYNC_SAVEPOINT"),
+        acknowledged: c.num_acknowledged_subtasks.and_then(|n| u32::try_from(n).ok()),
+        subtasks: c.num_subtasks.and_then(|n| u32::try_from(n).ok()),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Counters, Demand, JobState, TaskCounts, Ts};
+use crate::model::{Counters, Demand, JobState, Seen, TaskCounts, Ts};
 
 use super::observe::{CheckpointPolicy, Row};
 
@@ -12,9 +12,11 @@ const ROUTINE: Duration = Duration::from_mins(5);
 /// While metrics are frozen or a checkpoint is overdue.
 const CLOSE: Duration = Duration::from_secs(30);
 /// Flink caches its answers for 3 s: what is read right after a change may be from before it.
-const CACHED: Duration = Duration::from_millis(3_200);
-/// On top of two intervals, before a checkpoint is overdue.
-const OVERDUE_SLACK: Duration = Duration::from_secs(10);
+const CACHED: Duration = Duration::from_millis(CACHED_MS.unsigned_abs());
+const CACHED_MS: i64 = 3_200;
+/// On top of the interval, before a checkpoint is overdue: the counter is late by a refresh of the
+/// metrics and a poll, and no checkpoint takes no time at all.
+const OVERDUE_SLACK: Duration = Duration::from_secs(25);
 /// A number that went back within one run is an old one from another `JobManager`, for so long.
 const HELD_BACK: Duration = Duration::from_mins(1);
 /// Failures asked for.
@@ -42,6 +44,10 @@ pub(super) struct RunMemory {
     pub(super) counters: Option<Counters>,
     lower_since: Option<Ts>,
     progress_at: Option<Ts>,
+    /// When all its tasks ran for the first time.
+    healthy_at: Option<Ts>,
+    /// Batch or not, once it is known, or known not to be told by this Flink.
+    pub(super) job_type: Seen<bool>,
     pub(super) policy: Option<CheckpointPolicy>,
     checkpoints_at: Option<Ts>,
     checkpoints_due: bool,
@@ -81,6 +87,8 @@ pub(super) struct Calls {
     /// Find out where lag is read.
     pub(super) discover_lag: bool,
     pub(super) lag: bool,
+    /// Find out whether it is a batch job.
+    pub(super) job_type: bool,
 }
 
 impl RunMemory {
@@ -91,6 +99,13 @@ impl RunMemory {
     /// Takes in the listing, before any call.
     pub(super) fn listed(&mut self, row: &Row, now: Ts) {
         self.listed = true;
+        if let Some(batch) = row.batch {
+            self.job_type = Seen::Fresh(batch);
+        }
+        if row.is_healthy() && self.healthy_at.is_none() {
+            let for_long = self.first_seen == now && row.is_settled();
+            self.healthy_at = Some(if for_long { now.shifted(-CACHED_MS) } else { now });
+        }
         if row.state.is_terminal() {
             self.terminal_since.get_or_insert(now);
         } else {
@@ -143,6 +158,12 @@ impl RunMemory {
         }
         let since = |at: Option<Ts>| at.map_or(Duration::MAX, |at| now.since(at));
         let policy_known = self.policy.is_some() || !demand.checkpoints;
+        // Before its graph is made nobody knows what kind it is.
+        let young = matches!(row.state, JobState::Initializing | JobState::Created);
+        let told = matches!(self.job_type, Seen::Fresh(_) | Seen::NotApplicable);
+        // How it ended asks for the type; of one that was cancelled or failed nobody does.
+        let over = row.state.is_terminal() && row.state != JobState::Finished;
+        let job_type = demand.job_type && !told && !young && !over;
         if row.state.is_terminal() {
             let look = match self.terminal_looks {
                 0 => true,
@@ -152,6 +173,7 @@ impl RunMemory {
                 checkpoints: look && demand.checkpoints,
                 checkpoint_config: look && !policy_known,
                 exceptions: (look && demand.failures && self.exceptions_of_end(row)).then_some(FEW),
+                job_type: look && job_type,
                 ..Calls::default()
             };
         }
@@ -160,6 +182,7 @@ impl RunMemory {
             && (self.checkpoints_at.is_none()
                 || self.checkpoints_due
                 || restarts > 0
+                || self.unread_start(now)
                 || grew(fresh, self.counters.as_ref(), |c| c.failed_checkpoints)
                 || (since(self.checkpoints_at) >= CLOSE && (frozen || self.overdue(fresh, now)))
                 || since(self.checkpoints_at) >= ROUTINE);
@@ -180,6 +203,7 @@ impl RunMemory {
             exceptions: (demand.failures && look).then_some(count.max(self.exceptions_due)),
             discover_lag,
             lag: lag && (discover_lag || !self.lag.paths.is_empty()),
+            job_type,
         }
     }
 
@@ -202,12 +226,20 @@ impl RunMemory {
         (sight_of(row), restarts)
     }
 
+    /// What a run was restored from is certain only once its tasks run and the caches are past it.
+    fn unread_start(&self, now: Ts) -> bool {
+        self.healthy_at.is_some_and(|at| {
+            now.since(at) >= CACHED && self.checkpoints_at.is_some_and(|read| read < at + CACHED)
+        })
+    }
+
     fn overdue(&self, fresh: Option<&Counters>, now: Ts) -> bool {
-        let Some(interval) = self.policy.and_then(|p| p.interval_ms) else { return false };
+        let Some(policy) = self.policy else { return false };
+        let Some(interval) = policy.interval_ms.max(policy.min_pause_ms) else { return false };
         let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0));
         let moved = grew(fresh, self.counters.as_ref(), |c| c.completed_checkpoints);
         let last = self.progress_at.unwrap_or(self.first_seen);
-        !moved && now.since(last) > interval.saturating_mul(2).saturating_add(OVERDUE_SLACK)
+        !moved && now.since(last) > interval.saturating_add(OVERDUE_SLACK)
     }
 
     /// Takes in what the calls brought. `looked`: whether each call that was made was answered.

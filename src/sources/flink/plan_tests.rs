@@ -23,7 +23,8 @@ fn row(state: JobState) -> Row {
         tasks: if state == JobState::Running { HEALTHY } else { TaskCounts::default() },
         end_time: None,
         last_modification: Some(5),
-        now: None,
+        now: Some(1_000_000),
+        batch: None,
     }
 }
 
@@ -138,7 +139,7 @@ fn an_overdue_checkpoint_is_looked_at_every_half_minute() {
             looks.push(at);
         }
     }
-    assert_eq!(looks, [140, 170, 200, 230]);
+    assert_eq!(looks, [90, 120, 150, 180, 210, 240]);
     assert!(!story.poll(260, &running, Some(numbers(0, 2, 0))).checkpoints);
 }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{JobState, Ts};
 
-use super::observe::{self, CheckpointPolicy};
+use super::observe;
 use super::wire;
 
 macro_rules! fixture {
@@ -87,14 +87,14 @@ fn checkpoints_are_read() {
     {
         let policy = observe::policy(&read(config));
         assert_eq!(policy.retained_on_cancel, Some(true));
-        let stats = observe::checkpoints(read(checkpoints), policy).unwrap();
+        let stats = observe::checkpoints(read(checkpoints), Some(policy)).unwrap();
         assert_eq!(stats.interval_ms, Some(3000));
         let latest = stats.latest_completed.unwrap();
         assert!(!latest.discarded && latest.ended_at > latest.triggered_at);
         assert!(stats.restored_from.is_some_and(|r| r.path.is_some() && r.ended_at.is_some()));
     }
     for json in both!("restart-loop.checkpoints") {
-        let stats = observe::checkpoints(read(json), CheckpointPolicy::default()).unwrap();
+        let stats = observe::checkpoints(read(json), None).unwrap();
         assert!(stats.latest_completed.is_none());
         let failed = stats.recent_failed.first().unwrap();
         assert_eq!(failed.failure.as_deref(), Some("Checkpoint Coordinator is suspending."));
@@ -106,11 +106,11 @@ fn a_job_without_periodic_checkpoints_has_none() {
     let off = observe::policy(&read(r#"{"interval":9223372036854775807}"#));
     assert_eq!((off.off, off.interval_ms), (true, None));
     let none = r#"{"counts":{"completed":0},"latest":{"completed":null,"savepoint":null}}"#;
-    assert_eq!(observe::checkpoints(read(none), off), None);
+    assert_eq!(observe::checkpoints(read(none), Some(off)), None);
     let savepoint =
         r#"{"latest":{"savepoint":{"id":3,"is_savepoint":true,"external_path":"s3://x"}}}"#;
-    assert!(observe::checkpoints(read(savepoint), off).is_some());
-    assert!(observe::checkpoints(read(none), CheckpointPolicy::default()).is_some());
+    assert!(observe::checkpoints(read(savepoint), Some(off)).is_some());
+    assert!(observe::checkpoints(read(none), None).is_some());
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn digest(json: &str) {
         observe::failures(answer);
     }
     if let Ok(answer) = serde_json::from_str(json) {
-        observe::checkpoints(answer, CheckpointPolicy::default());
+        observe::checkpoints(answer, None);
     }
     if let Ok(answer) = serde_json::from_str::<wire::CheckpointConfig>(json) {
         observe::policy(&answer);

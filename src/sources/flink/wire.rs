@@ -57,6 +57,9 @@ pub(super) struct JobRow {
     pub(super) state: Option<String>,
     #[serde(deserialize_with = "int")]
     pub(super) last_modification: Option<i64>,
+    /// From 2.3 on.
+    #[serde(rename = "jobType", deserialize_with = "text")]
+    pub(super) job_type: Option<String>,
     pub(super) tasks: Option<Tasks>,
 }
 
@@ -100,6 +103,9 @@ pub(super) struct Aggregate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct JobDetail {
+    /// From 1.20 on.
+    #[serde(rename = "job-type", deserialize_with = "text")]
+    pub(super) job_type: Option<String>,
     pub(super) vertices: Vec<Vertex>,
     pub(super) plan: Option<Plan>,
 }
@@ -114,6 +120,9 @@ pub(super) struct Vertex {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Plan {
+    /// The job type too, in every version there is.
+    #[serde(rename = "type", deserialize_with = "text")]
+    pub(super) kind: Option<String>,
     pub(super) nodes: Vec<PlanNode>,
 }
 
@@ -199,6 +208,12 @@ pub(super) struct Checkpoint {
     #[serde(deserialize_with = "text")]
     pub(super) status: Option<String>,
     pub(super) is_savepoint: Option<bool>,
+    #[serde(rename = "checkpoint_type", deserialize_with = "text")]
+    pub(super) kind: Option<String>,
+    #[serde(deserialize_with = "int")]
+    pub(super) num_subtasks: Option<i64>,
+    #[serde(deserialize_with = "int")]
+    pub(super) num_acknowledged_subtasks: Option<i64>,
     #[serde(deserialize_with = "int")]
     pub(super) trigger_timestamp: Option<i64>,
     #[serde(deserialize_with = "int")]
@@ -222,6 +237,8 @@ pub(super) struct CheckpointConfig {
     pub(super) interval: Option<i64>,
     #[serde(deserialize_with = "int")]
     pub(super) timeout: Option<i64>,
+    #[serde(deserialize_with = "int")]
+    pub(super) min_pause: Option<i64>,
     pub(super) externalization: Option<Externalization>,
 }
 
