@@ -32,8 +32,8 @@ pub(super) const CHANNEL: &str = "console";
 const START: &str = "2026-01-05T00:00:00Z";
 /// A story longer than this is a mistake.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
-/// Looks at jobs in one story: some seconds of an optimised build.
-const MAX_LOOKS: i64 = 1_000_000;
+/// Looks at jobs in one story: a month of one job, looked at every ten seconds.
+const MAX_LOOKS: i64 = 300_000;
 
 /// A test, ready to be played.
 #[derive(Debug, Clone)]
