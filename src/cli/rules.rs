@@ -24,7 +24,7 @@ enum What {
 /// Plays stories.
 #[derive(Debug, clap::Args)]
 struct Test {
-    /// Test files, such as rules/jobs_test.yaml.
+    /// Test files, such as `rules/jobs_test.yaml`.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only tests whose name contains this.

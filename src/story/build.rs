@@ -17,6 +17,7 @@ use crate::config::sections::route;
 use crate::engine::EngineSettings;
 use crate::model::{ChannelId, Demand, Labels};
 use crate::notify::{self, ChannelPlan, Language, ReceiverPlan, Route};
+use crate::rules::kinds::Span;
 use crate::rules::{LabelBook, RuleSet};
 use crate::yaml::findings::Findings;
 use crate::yaml::{At, Place, suggest};
@@ -31,8 +32,8 @@ pub(super) const CHANNEL: &str = "console";
 const START: &str = "2026-01-05T00:00:00Z";
 /// A story longer than this is a mistake.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
-/// Looks at jobs in one story: some seconds of an optimised build.
-const MAX_LOOKS: i64 = 1_000_000;
+/// Looks at jobs in one story: a month of one job, looked at every ten seconds.
+const MAX_LOOKS: i64 = 300_000;
 
 /// A test, ready to be played.
 #[derive(Debug, Clone)]
@@ -72,8 +73,8 @@ fn one(test: At<RawTest>, rules: &RuleSet, findings: &mut Findings) -> Story {
     let At { value: raw, place } = test;
     let rules = in_force(&raw, rules, findings);
     let demand = rules.demand();
-    let poll = raw.poll.map_or(10_000, |p| p.millis()).max(1);
-    let interval = raw.interval.map_or(60_000, |i| i.millis()).max(1);
+    let poll = raw.poll.map_or(10_000, Span::millis).max(1);
+    let interval = raw.interval.map_or(60_000, Span::millis).max(1);
     let epoch = epoch(raw.start.as_ref(), findings);
     let sources = sources(&raw, findings);
     let until = raw.until.map_or_else(|| last_named(&raw, interval), |m| m.0);
@@ -189,15 +190,16 @@ fn check_expectations(
 
 fn epoch(start: Option<&At<String>>, findings: &mut Findings) -> i64 {
     let text = start.map_or(START, |s| s.value.as_str());
-    match text.parse::<Timestamp>() {
-        Ok(at) => at.as_millisecond(),
-        Err(_) => {
-            let what = format!("`{}` is no time", crate::yaml::tree::excerpt(text));
-            let hint = format!("write it as {START}");
-            findings.error(start.map_or(Place::default(), |s| s.place), what, hint);
-            0
-        }
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return at.as_millisecond();
     }
+    let what = format!("`{}` is no time", crate::yaml::tree::excerpt(text));
+    findings.error(
+        start.map_or(Place::default(), |s| s.place),
+        what,
+        format!("write it as {START}"),
+    );
+    0
 }
 
 fn sources(raw: &RawTest, findings: &mut Findings) -> Vec<SimSource> {
@@ -231,8 +233,8 @@ pub(super) fn source_of(
 ) -> usize {
     let Some(named) = named else { return 0 };
     sources.iter().position(|s| s.name == named.value).unwrap_or_else(|| {
-        let names: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
-        let hint = format!("known: {}; add it to `more_sources`", names.join(", "));
+        let known: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
+        let hint = format!("known: {}; add it to `more_sources`", known.join(", "));
         findings.error(named.place, format!("unknown source `{}`", named.value), hint);
         0
     })

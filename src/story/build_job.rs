@@ -10,6 +10,7 @@ use super::timeline::{Line, Timeline};
 use super::times::Moment;
 use super::world::World;
 use crate::model::{Demand, Failure, JobState, Labels};
+use crate::rules::kinds::Span;
 use crate::yaml::findings::Findings;
 use crate::yaml::{At, Place, suggest};
 
@@ -78,8 +79,8 @@ pub(super) fn build(
         rescales: numbers(&raw.rescales, findings),
         checkpoints: Checkpoints {
             disabled: plan.disabled,
-            every: plan.every.map_or(60_000, |s| s.millis()).max(1),
-            timeout: plan.timeout.map_or(600_000, |s| s.millis()).max(1),
+            every: plan.every.map_or(60_000, Span::millis).max(1),
+            timeout: plan.timeout.map_or(600_000, Span::millis).max(1),
             retained: plan.retained.unwrap_or(true),
             folder: plan
                 .path
@@ -107,7 +108,7 @@ pub(super) fn build(
             first_id: first,
             starts,
             until,
-            takes: plan.takes.map_or(1_000, |s| s.millis()),
+            takes: plan.takes.map_or(1_000, Span::millis),
             fail: plan.fail,
             failure: plan.failure.as_deref().unwrap_or("Checkpoint was declined."),
             hang: plan.hang,
@@ -164,7 +165,7 @@ fn failures(raw: &RawJob, place: Place, findings: &mut Findings) -> Vec<Failed> 
             findings.error(place, what, "no rule counts so many".to_owned());
             return Vec::new();
         }
-        let every = every.map_or(0, |e| e.millis());
+        let every = every.map_or(0, Span::millis);
         for n in 0..times {
             let at = at.0.saturating_add(every.saturating_mul(i64::from(n)));
             found.push(failure(&written.value, at, n + 1 == times));
@@ -215,7 +216,7 @@ pub(super) fn last_named(raw: &RawJob, interval: i64) -> Moment {
     for failure in &raw.failures {
         let RawFailure { at, every, times, restarts_after, .. } = &failure.value;
         let more = i64::from(times.unwrap_or(1).saturating_sub(1));
-        let until = every.map_or(0, |e| e.millis()).saturating_mul(more);
+        let until = every.map_or(0, Span::millis).saturating_mul(more);
         let until = at.0.saturating_add(until).saturating_add(restarts_after.map_or(0, |m| m.0));
         last = last.max(Moment(until));
     }

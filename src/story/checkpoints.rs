@@ -97,7 +97,7 @@ impl Checkpoints {
         One { id, begun, ended, savepoint: false, failure: failure.map(str::to_owned) }
     }
 
-    fn ended<'a>(list: &'a [One], t: i64) -> &'a [One] {
+    fn ended(list: &[One], t: i64) -> &[One] {
         list.get(..list.partition_point(|one| one.ended <= t)).unwrap_or_default()
     }
 

@@ -1,5 +1,7 @@
 //! Holds what came of a story against what was expected of it.
 
+use std::fmt::Write as _;
+
 use super::build::Story;
 use super::play::Played;
 use super::raw::{RawAlert, RawAt, RawIncident, RawMessage};
@@ -282,10 +284,10 @@ fn shown(alert: &Alert) -> String {
     let Alert { rule, subject, labels, annotations, .. } = alert;
     let mut text = format!("{} {subject} {}", rule.alert, rule.severity.as_str());
     if let Some(team) = labels.0.get("team") {
-        text.push_str(&format!(" team={team}"));
+        write!(text, " team={team}").ok();
     }
     if let Some(summary) = annotations.get("summary") {
-        text.push_str(&format!(" \"{summary}\""));
+        write!(text, " \"{summary}\"").ok();
     }
     text
 }
@@ -296,14 +298,14 @@ fn wanted(alert: &RawAlert) -> String {
     for (name, value) in [("job", job), ("cluster", cluster), ("source", source), ("", severity)] {
         if let Some(value) = value {
             let colon = if name.is_empty() { "" } else { ":" };
-            text.push_str(&format!(" {name}{colon}{value}"));
+            write!(text, " {name}{colon}{value}").ok();
         }
     }
     for (name, value) in labels {
-        text.push_str(&format!(" {name}={value}"));
+        write!(text, " {name}={value}").ok();
     }
     if let Some(summary) = summary {
-        text.push_str(&format!(" \"{summary}\""));
+        write!(text, " \"{summary}\"").ok();
     }
     text
 }

@@ -108,7 +108,7 @@ fn composers(story: &build::Story) -> Composers {
     let mut composers = Composers::new();
     for name in story.settings.notify.receivers.keys() {
         let id = ChannelId { receiver: name.clone(), channel: build::CHANNEL.to_owned() };
-        let built = ChannelConfig::Console(Default::default()).build(&parts);
+        let built = ChannelConfig::terminal().build(&parts);
         if let Ok(channel) = built {
             composers.insert(id, Arc::new(Console(channel)));
         }

@@ -97,7 +97,8 @@ fn is_count(text: &str) -> bool {
 }
 
 fn is_word(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
+    // `x5` is a repetition of nothing.
+    text.starts_with(|c: char| c.is_ascii_alphabetic() && c != 'x')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
@@ -175,7 +176,7 @@ mod tests {
     fn sample() -> impl Strategy<Value = Sample> {
         prop_oneof![
             (-1e12f64..1e12).prop_map(Sample::Number),
-            "[A-WYZ]{1,12}".prop_map(Sample::Word),
+            "[A-Z]{1,12}".prop_map(Sample::Word),
             Just(Sample::Gap),
             Just(Sample::Stale),
         ]

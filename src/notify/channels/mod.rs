@@ -122,6 +122,11 @@ channels! {
 }
 
 impl ChannelConfig {
+    /// The console channel as it is without settings.
+    pub fn terminal() -> ChannelConfig {
+        ChannelConfig::Console(console::Config::default())
+    }
+
     /// Its name inside the receiver.
     pub fn name(&self) -> &str {
         self.settings().name().unwrap_or_else(|| self.kind())
