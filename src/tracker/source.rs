@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Numbers, Spans};
 use crate::model::{Change, ClusterObservation, Completeness, Snapshot, Time, Ts};
 
 /// A clock that moved by less is not written down again.
@@ -47,6 +48,9 @@ pub struct SourceTrack {
     /// Its Flink clusters.
     #[serde(skip)]
     pub clusters: Vec<ClusterObservation>,
+    /// Numbers of its Flink clusters that rules asked for by name.
+    #[serde(skip)]
+    pub numbers: BTreeMap<String, Numbers>,
     /// Flink clusters whose jobs are all gone, with how many.
     #[serde(skip)]
     pub emptied: BTreeMap<String, usize>,
@@ -87,13 +91,14 @@ impl SourceTrack {
             offset_ms: None,
             offset_written: None,
             clusters: Vec::new(),
+            numbers: BTreeMap::new(),
             emptied: BTreeMap::new(),
             polls: PollStats::default(),
         }
     }
 
     /// Takes in a look; true if it was the first successful one ever.
-    pub fn observe(&mut self, time: Time, snapshot: &Snapshot) -> bool {
+    pub fn observe(&mut self, time: Time, snapshot: &Snapshot, spans: &Spans) -> bool {
         self.polls.took_ms = snapshot.took_ms;
         self.polls.requests = snapshot.requests;
         self.polls.bytes = snapshot.bytes;
@@ -114,6 +119,14 @@ impl SourceTrack {
         }
         self.frozen = snapshot.metrics_frozen;
         self.clusters.clone_from(&snapshot.clusters);
+        for cluster in snapshot.clusters.iter().filter(|c| !c.metrics.is_empty()) {
+            let numbers = self.numbers.entry(cluster.flink_cluster.clone()).or_default();
+            numbers.hear(time.steady, &cluster.metrics, spans);
+        }
+        if snapshot.completeness == Completeness::Complete {
+            let there = |name: &String| snapshot.clusters.iter().any(|c| c.flink_cluster == *name);
+            self.numbers.retain(|name, _| there(name));
+        }
         if snapshot.version.is_some() {
             self.version.clone_from(&snapshot.version);
         }
@@ -126,6 +139,10 @@ impl SourceTrack {
         self.first_look = Some(time);
         self.first_look_source = Some(snapshot.clock.map_or(time.wall.0, |clock| clock.now));
         true
+    }
+
+    pub(super) fn fit_numbers(&mut self, spans: &Spans) {
+        self.numbers.values_mut().for_each(|numbers| numbers.fit(spans));
     }
 
     /// The source can be seen now.

@@ -64,7 +64,7 @@ impl<'a> Rows<'a> {
                     rows.attempts.insert((attempt.message, attempt.number), attempt);
                 }
                 Change::Meta { key, value } => {
-                    rows.meta.insert(key, Some(value));
+                    rows.meta.insert(key, Some(value.as_str()).filter(|v| !v.is_empty()));
                 }
             }
         }
