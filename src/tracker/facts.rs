@@ -177,14 +177,14 @@ pub struct ClusterFacts<'a> {
     pub time: Time,
 }
 
-impl ClusterFacts<'_> {
+impl<'a> ClusterFacts<'a> {
     /// All its jobs are gone: how many.
     pub fn emptied(&self) -> Option<usize> {
         self.source.emptied.get(self.flink_cluster).copied()
     }
 
     /// The numbers of this cluster that rules asked for by name.
-    pub fn numbers(&self) -> Option<&Numbers> {
+    pub fn numbers(&self) -> Option<&'a Numbers> {
         self.source.numbers.get(self.flink_cluster)
     }
 }

@@ -6,8 +6,18 @@ use serde::Deserialize;
 use crate::model::{Demand, Truth, Verdict, Why};
 use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
 
+mod amount;
+mod compare;
+mod named;
 mod span;
+#[cfg(test)]
+mod testing;
 
+pub use amount::Amount;
+pub use compare::CompareTo;
+pub use consumer_stuck::ConsumerState;
+pub use lag::LagUnit;
+pub use metric::OverWindow;
 pub use span::Span;
 
 /// What a condition is judged on, and whether somebody wants to know why.
@@ -140,6 +150,10 @@ rule_kinds! {
     checkpoint_age: CheckpointAge,
     checkpoint_failures: CheckpointFailures,
     lag: Lag,
+    consumer_stuck: ConsumerStuck,
+    throughput_drop: ThroughputDrop,
+    throughput_stalled: ThroughputStalled,
+    metric: Metric,
     source_unreachable: SourceUnreachable,
     duplicate_job: DuplicateJob,
     tasks_not_running: TasksNotRunning,
