@@ -16,6 +16,7 @@ mod flink_testbed;
 mod grafana;
 mod killed_fifty_times;
 mod main_road;
+mod named_metrics;
 mod readme;
 mod standins;
 mod storm;

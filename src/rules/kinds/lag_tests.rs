@@ -92,7 +92,6 @@ fn a_backlog_that_is_caught_up_soon_is_no_trouble() {
 fn mistakes_are_named() {
     for (yaml, what) in [
         ("above: -1", "from 0 up"),
-        ("above: .nan", "from 0 up"),
         ("above: 10m", "number of records"),
         ("unit: event_time\nabove: 10", "length of time"),
         ("above: 1\ngrowing_for: 2h", "30s"),

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod config;
+mod cost;
 mod fetch;
 mod freeze;
 mod lenient;
@@ -40,6 +41,7 @@ use plan::RunMemory;
 use wanted::Wanted;
 
 pub use config::FlinkConfig;
+pub use cost::{Cost, cost};
 
 /// A poll takes at most so many request timeouts.
 const POLL_TIMEOUTS: u32 = 4;

@@ -166,6 +166,11 @@ impl Wish {
         self.alternatives.iter().map(String::as_str).filter(|id| !id.contains('*'))
     }
 
+    /// Letters of its longest alternative.
+    pub(super) fn longest(&self) -> usize {
+        self.alternatives.iter().map(String::len).max().unwrap_or(0)
+    }
+
     /// It takes a list of ids to know what is meant.
     pub(super) fn has_pattern(&self) -> bool {
         self.alternatives.iter().any(|id| id.contains('*'))
