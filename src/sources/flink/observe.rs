@@ -139,9 +139,10 @@ pub(super) fn counters(metrics: &[wire::Metric]) -> Option<Counters> {
     any.then_some(c)
 }
 
-/// The `JobManager`'s CPU time, if it is there.
+/// The `JobManager`'s CPU time, if it is there. Flink answers in an order of its own.
 pub(super) fn cpu_time(metrics: &[wire::Metric]) -> Option<i64> {
-    metrics.iter().find_map(|m| m.value.as_deref()?.parse().ok())
+    let pulse = |m: &&wire::Metric| m.id.as_deref() == Some(super::wanted::CPU_TIME);
+    metrics.iter().find(pulse)?.value.as_deref()?.parse().ok()
 }
 
 fn path(text: Option<&str>) -> Option<String> {

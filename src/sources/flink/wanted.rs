@@ -26,7 +26,7 @@ const JOB_IDS: [&str; 7] = [
     "lastCheckpointCompletedTimestamp",
 ];
 /// The pulse of the metric store.
-const CPU_TIME: &str = "Status.JVM.CPU.Time";
+pub(super) const CPU_TIME: &str = "Status.JVM.CPU.Time";
 
 /// The demand, ready for asking.
 #[derive(Debug, Clone, Default)]

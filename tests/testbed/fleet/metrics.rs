@@ -140,7 +140,10 @@ pub(super) fn jobmanager(c: &Cluster, get: Option<&str>, now: i64) -> String {
         };
         Some(format!(r#"{{"id":"{id}","value":"{value}"}}"#))
     });
-    format!("[{}]", values.collect::<Vec<_>>().join(","))
+    // Flink's order is that of its own map, never that of the question.
+    let mut values: Vec<_> = values.collect();
+    values.reverse();
+    format!("[{}]", values.join(","))
 }
 
 /// `…/subtasks/metrics`: one unknown id and the whole answer is empty, as measured.
