@@ -90,6 +90,7 @@ impl Engine {
     ) -> Engine {
         let names: BTreeSet<String> = settings.sources.keys().cloned().collect();
         let mut tracker = Tracker::restore(loaded);
+        tracker.set_demand(&rules.demand());
         let mut leftover = tracker.retain_sources(&names);
         let (rules, changes) = Rules::restore(rules, settings.labels.clone(), loaded);
         leftover.extend(changes);

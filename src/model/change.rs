@@ -52,7 +52,7 @@ pub enum Change {
     Message(Box<Message>),
     /// A try to send.
     Attempt(Attempt),
-    /// A named value: the steady anchor, channel health.
+    /// A named value: the steady anchor, a job's long series. An empty one is forgotten.
     Meta {
         /// Name.
         key: String,

@@ -87,6 +87,7 @@ impl SimCluster {
             slots_total: count(&self.slots_total),
             slots_available: count(&self.slots_available),
             metrics: asked.map(|q| (q.key(), number(&self.metrics, &q.key(), t, frozen))).collect(),
+            ..ClusterObservation::default()
         }
     }
 }

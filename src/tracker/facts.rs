@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{JobTrack, Run, SourceTrack};
-use crate::model::{JobState, Time, Ts};
+use super::{JobTrack, Numbers, Run, SourceTrack};
+use crate::model::{JobState, MetricKey, Time, Ts};
 
 /// The last word on checkpoints or lag is good for this long.
-const GOOD_FOR_MS: u128 = 90_000;
+pub(super) const GOOD_FOR_MS: u128 = 90_000;
 
 /// Facts about one job.
 #[derive(Debug, Clone, Copy)]
@@ -159,6 +159,15 @@ impl<'a> JobFacts<'a> {
         }
     }
 
+    /// A number asked for by name; n/a once the run has ended.
+    pub fn number(&self, key: &MetricKey) -> Fact<f64> {
+        let Some(run) = self.run() else { return Fact::Unknown };
+        if run.state.is_terminal() {
+            return Fact::NotApplicable;
+        }
+        self.job.numbers.now(key, self.time.steady)
+    }
+
     pub(super) fn is_good(&self, heard: Option<Ts>) -> bool {
         heard.is_some_and(|at| self.time.steady.since(at).as_millis() <= GOOD_FOR_MS)
     }
@@ -186,9 +195,14 @@ pub struct ClusterFacts<'a> {
     pub time: Time,
 }
 
-impl ClusterFacts<'_> {
+impl<'a> ClusterFacts<'a> {
     /// All its jobs are gone: how many.
     pub fn emptied(&self) -> Option<usize> {
         self.source.emptied.get(self.flink_cluster).copied()
+    }
+
+    /// The numbers of this cluster that rules asked for by name.
+    pub fn numbers(&self) -> Option<&'a Numbers> {
+        self.source.numbers.get(self.flink_cluster)
     }
 }

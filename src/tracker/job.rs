@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Causes, Flaps, Run, Series, SourceTrack};
+use super::{Causes, Flaps, Numbers, Run, Series, SourceTrack, Spans};
 use crate::model::{
     Change, CheckpointRef, Completeness, JobKey, JobState, Labels, RootCause, RunId,
     RunObservation, Seen, Snapshot, Time, Ts,
@@ -85,6 +85,9 @@ pub struct JobTrack {
     /// At the last look a run of it had begun anew under its old id: another `JobManager` took over.
     #[serde(skip)]
     pub failed_over: bool,
+    /// Numbers rules asked for by name; long series are kept in a row of their own.
+    #[serde(skip)]
+    pub numbers: Numbers,
     #[serde(skip)]
     dirty: bool,
     #[serde(skip)]
@@ -127,6 +130,7 @@ impl JobTrack {
             lag_not_applicable: false,
             lag_heard: None,
             failed_over: false,
+            numbers: Numbers::default(),
             dirty: true,
             checkpoint_dirty: false,
             written: None,
@@ -310,6 +314,18 @@ impl JobTrack {
             }
             Seen::NotAsked | Seen::Unknown => {}
         }
+    }
+
+    /// Takes in the numbers of the run that counts; true if long series are worth writing down.
+    pub(super) fn hear_numbers(
+        &mut self,
+        now: Ts,
+        seen: &[&RunObservation],
+        spans: &Spans,
+    ) -> bool {
+        let Some(id) = self.current().map(|run| &run.id) else { return false };
+        let Some(seen) = seen.iter().find(|seen| seen.run == *id) else { return false };
+        self.numbers.hear(now, &seen.metrics, spans)
     }
 
     /// The job is not in a complete listing.

@@ -11,6 +11,7 @@ mod flap;
 mod job;
 mod jobmanager;
 mod life;
+mod numbers;
 mod run;
 mod series;
 mod source;
@@ -25,11 +26,12 @@ pub use job::JobTrack;
 pub use job::MAX_FAILURES;
 pub use jobmanager::JobManagerTrack;
 pub use life::{FromScratch, Waiting};
+pub use numbers::{Numbers, Spans};
 pub use run::Run;
-pub use series::Series;
+pub use series::{Sample, Series, Stretch};
 pub use source::SourceTrack;
 
-use crate::model::{Change, Completeness, JobKey, Loaded, Snapshot, Time};
+use crate::model::{Change, Completeness, Demand, JobKey, Loaded, Snapshot, Time};
 
 /// Everything that is known.
 #[derive(Debug, Default)]
@@ -38,6 +40,8 @@ pub struct Tracker {
     jobs: BTreeMap<JobKey, JobTrack>,
     /// Whose jobs are which: a look at one source must not cost a walk over the jobs of all.
     by_source: BTreeMap<String, BTreeSet<JobKey>>,
+    /// How far rules look back on numbers.
+    spans: Spans,
 }
 
 /// What one snapshot changed.
@@ -57,6 +61,8 @@ pub struct Folded {
 const FORGET_ENDED_AFTER_MS: i64 = 24 * 3_600_000;
 /// Jobs beyond this many are not taken in: a bound on what a broken source can make of us.
 const MAX_JOBS: usize = 100_000;
+/// Long series of a job are kept under this name, followed by the job's key.
+const SERIES: &str = "series/";
 
 impl Tracker {
     /// Goes on where a former process was. Rows that cannot be read are skipped: a job is then
@@ -73,7 +79,26 @@ impl Tracker {
                 tracker.insert(JobKey(key.clone()), job);
             }
         }
+        for (name, body) in &loaded.meta {
+            if let Some(key) = name.strip_prefix(SERIES)
+                && let Some(job) = tracker.jobs.get_mut(&JobKey(key.to_owned()))
+            {
+                job.numbers = Numbers::restore(body);
+            }
+        }
         tracker
+    }
+
+    /// What the rules look at from now on, and how far back. Numbers nobody demands any more are
+    /// dropped; of those whose look-back changed, what is known stays.
+    pub fn set_demand(&mut self, demand: &Demand) {
+        self.spans = Spans::of(demand);
+        for job in self.jobs.values_mut() {
+            job.numbers.fit(&self.spans);
+        }
+        for source in self.sources.values_mut() {
+            source.fit_numbers(&self.spans);
+        }
     }
 
     /// Takes in one look at one source.
@@ -82,7 +107,8 @@ impl Tracker {
             .sources
             .entry(snapshot.source.clone())
             .or_insert_with(|| SourceTrack::new(&snapshot.source));
-        let mut folded = Folded { first_look: source.observe(time, snapshot), ..Folded::default() };
+        let mut folded =
+            Folded { first_look: source.observe(time, snapshot, &self.spans), ..Folded::default() };
         let moved = source.moved_row();
         if folded.first_look {
             folded.changes.push(source.row());
@@ -116,6 +142,11 @@ impl Tracker {
                 folded.failures += job.observe(time, snapshot, source, runs, folded.first_look);
                 if job.failed_over {
                     failed_over.push(job.flink_cluster.clone());
+                }
+                if job.hear_numbers(time.steady, runs, &self.spans)
+                    && let Some(value) = job.numbers.kept()
+                {
+                    folded.changes.push(Change::Meta { key: series_key(key), value });
                 }
             }
         }
@@ -165,7 +196,7 @@ impl Tracker {
         for key in forget {
             self.jobs.remove(&key);
             keys.remove(&key);
-            folded.changes.push(Change::ForgetJob { key: key.0 });
+            folded.changes.extend(forgotten(key));
         }
         // All jobs of one Flink cluster gone at once is one incident of that cluster.
         let mut live: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -202,9 +233,9 @@ impl Tracker {
         }
         self.sources.retain(|name, _| names.contains(name));
         self.by_source.retain(|name, _| names.contains(name));
-        changes.extend(gone.into_iter().map(|key| {
+        changes.extend(gone.into_iter().flat_map(|key| {
             self.jobs.remove(&key);
-            Change::ForgetJob { key: key.0 }
+            forgotten(key)
         }));
         changes
     }
@@ -244,6 +275,16 @@ impl Tracker {
         let source = self.sources.get(&job.source)?;
         Some(JobFacts { job, source, time })
     }
+}
+
+fn series_key(key: &JobKey) -> String {
+    format!("{SERIES}{}", key.0)
+}
+
+/// A job leaves no row; an empty value deletes its series.
+fn forgotten(key: JobKey) -> [Change; 2] {
+    let series = Change::Meta { key: series_key(&key), value: String::new() };
+    [series, Change::ForgetJob { key: key.0 }]
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A bounded series of one number: at most 64 buckets whatever its span.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Ts;
@@ -7,86 +9,265 @@ use crate::model::Ts;
 /// Buckets kept.
 const BUCKETS: usize = 64;
 
-/// One bucket.
+/// Samples that fell into one stretch of time. Times count in tenths of a second from the first
+/// sample of the series, numbers are single precision: sources round them coarser than that.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Row", into = "Row")]
 struct Bucket {
-    from: Ts,
-    until: Ts,
-    first: f64,
-    min: f64,
-    max: f64,
-    last: f64,
+    from: u32,
+    until: u32,
+    first: f32,
+    min: f32,
+    max: f32,
+    last: f32,
+    sum: f32,
+    /// What was added since the sample before, as a counter counts: one that went back began anew.
+    gain: f32,
+    count: u16,
 }
 
-/// Samples of one number over the last `span_ms`, in buckets of `span_ms` / 64.
+/// A bucket as it is written down.
+type Row = (u32, u32, f32, f32, f32, f32, f32, f32, u16);
+
+impl From<Row> for Bucket {
+    fn from(row: Row) -> Bucket {
+        let (from, until, first, min, max, last, sum, gain, count) = row;
+        Bucket { from, until, first, min, max, last, sum, gain, count }
+    }
+}
+
+impl From<Bucket> for Row {
+    fn from(b: Bucket) -> Row {
+        (b.from, b.until, b.first, b.min, b.max, b.last, b.sum, b.gain, b.count)
+    }
+}
+
+/// Samples of one number over the last `span_ms`, in buckets of `span_ms` / 64. Whatever is asked
+/// about a stretch of time is as exact as one bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     span_ms: i64,
+    /// Time of the first sample, which all others count from.
+    base: Option<Ts>,
     buckets: Vec<Bucket>,
-    first: Option<Ts>,
+}
+
+/// A stretch of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stretch {
+    /// Oldest value.
+    pub first: f64,
+    /// Newest value.
+    pub last: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// All samples added up.
+    pub sum: f64,
+    /// Samples.
+    pub count: u64,
+    /// What a counter counted up; where it went back it began anew from zero.
+    pub gain: f64,
+    /// Time from the oldest to the newest sample.
+    pub length: Duration,
+}
+
+impl Stretch {
+    /// The mean of the samples.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.count.max(1) as f64
+    }
+
+    /// The newest value less the oldest one.
+    pub fn delta(&self) -> f64 {
+        self.last - self.first
+    }
+
+    /// What a counter counted per second; `None` from a single sample.
+    pub fn rate(&self) -> Option<f64> {
+        (!self.length.is_zero()).then(|| self.gain / self.length.as_secs_f64())
+    }
 }
 
 impl Series {
     /// Keeps `span_ms`.
     pub fn over(span_ms: i64) -> Series {
-        Series { span_ms: span_ms.max(BUCKETS as i64), buckets: Vec::new(), first: None }
+        Series { span_ms: span_ms.max(BUCKETS as i64 * 100), base: None, buckets: Vec::new() }
     }
 
-    /// Takes in a sample; samples are given in order of time.
-    pub fn push(&mut self, at: Ts, value: f64) {
+    /// What it keeps.
+    pub fn span_ms(&self) -> i64 {
+        self.span_ms
+    }
+
+    /// Takes in a sample; samples are given in order of time. True if a bucket was closed by it.
+    pub fn push(&mut self, at: Ts, value: f64) -> bool {
+        let value = value as f32;
         if !value.is_finite() {
-            return;
+            return false;
         }
-        self.first.get_or_insert(at);
-        let width = self.span_ms / BUCKETS as i64;
-        match self.buckets.last_mut() {
-            Some(b) if at.0 - b.from.0 < width => {
-                b.min = b.min.min(value);
-                b.max = b.max.max(value);
-                b.last = value;
-                b.until = at;
-            }
-            _ => self.buckets.push(Bucket {
-                from: at,
-                until: at,
-                first: value,
-                min: value,
-                max: value,
-                last: value,
-            }),
+        self.base.get_or_insert(at);
+        let at = self.tenths(at);
+        let width = (self.span_ms / BUCKETS as i64 / 100) as u32;
+        let before = self.buckets.last().map(|b| b.last);
+        let gain = match before {
+            Some(before) if value >= before => value - before,
+            Some(_) => value,
+            None => 0.0,
+        };
+        if let Some(b) = self.buckets.last_mut()
+            && at.saturating_sub(b.from) < width
+            && b.count < u16::MAX
+        {
+            b.min = b.min.min(value);
+            b.max = b.max.max(value);
+            b.last = value;
+            b.until = at.max(b.until);
+            b.sum += value;
+            b.gain += gain;
+            b.count += 1;
+            return false;
         }
-        let keep_from = at.shifted(-self.span_ms);
-        let drop = self.buckets.iter().take_while(|b| b.from < keep_from).count();
-        let over = self.buckets.len().saturating_sub(BUCKETS + 1);
-        self.buckets.drain(..drop.max(over));
+        self.make_room(at);
+        self.buckets.push(Bucket {
+            from: at,
+            until: at,
+            first: value,
+            min: value,
+            max: value,
+            last: value,
+            sum: value,
+            gain,
+            count: 1,
+        });
+        true
     }
 
-    /// Forgets everything: the counter behind it began anew.
+    fn make_room(&mut self, now: u32) {
+        let keep_from = now.saturating_sub((self.span_ms / 100) as u32);
+        // The bucket that holds the beginning of the span stays.
+        let old = self.buckets.iter().take_while(|b| b.until < keep_from).count();
+        let over = self.buckets.len().saturating_sub(BUCKETS);
+        self.buckets.drain(..old.saturating_sub(1).max(over));
+        if self.buckets.len() == self.buckets.capacity() {
+            let grown = (self.buckets.len() * 2).clamp(4, BUCKETS + 1);
+            self.buckets.reserve_exact(grown.saturating_sub(self.buckets.len()).max(1));
+        }
+    }
+
+    /// Forgets everything.
     pub fn clear(&mut self) {
         self.buckets.clear();
-        self.first = None;
+        self.base = None;
     }
 
     /// The newest value.
     pub fn last(&self) -> Option<f64> {
-        self.buckets.last().map(|b| b.last)
+        self.buckets.last().map(|b| f64::from(b.last))
     }
 
     /// A value known at `at` or before, at most one bucket older; never a later one, which would
     /// compare the present with itself.
     pub fn at(&self, at: Ts) -> Option<f64> {
+        let at = self.known_tenths(at)?;
         let bucket = self.buckets.iter().rev().find(|b| b.from <= at)?;
-        Some(if bucket.until <= at { bucket.last } else { bucket.first })
+        Some(f64::from(if bucket.until <= at { bucket.last } else { bucket.first }))
+    }
+
+    /// What is known of the time from `from` to `to`; `None` where nothing is.
+    pub fn between(&self, from: Ts, to: Ts) -> Option<Stretch> {
+        let (from, to) = (self.known_tenths(from).unwrap_or(0), self.known_tenths(to)?);
+        // Recent stretches are what is asked for most: the walk begins at the end.
+        let inside = self.buckets.iter().rev().skip_while(|b| b.from > to);
+        let mut oldest: Option<Bucket> = None;
+        let mut found: Option<(Stretch, u32)> = None;
+        for b in inside.take_while(|b| b.until >= from) {
+            let (stretch, _) = found.get_or_insert_with(|| (empty(b), b.until));
+            stretch.min = stretch.min.min(f64::from(b.min));
+            stretch.max = stretch.max.max(f64::from(b.max));
+            stretch.sum += f64::from(b.sum);
+            stretch.gain += f64::from(b.gain);
+            stretch.count += u64::from(b.count);
+            stretch.first = f64::from(b.first);
+            oldest = Some(*b);
+        }
+        let ((mut stretch, until), oldest) = (found?, oldest?);
+        // What the first bucket gained on the sample before it was counted outside.
+        let outside = self.buckets.iter().rev().find(|b| b.until < oldest.from);
+        if let Some(before) = outside {
+            let step = oldest.first - before.last;
+            stretch.gain -= f64::from(if step >= 0.0 { step } else { oldest.first });
+        }
+        stretch.gain = stretch.gain.max(0.0);
+        stretch.length = Duration::from_millis(u64::from(until - oldest.from) * 100);
+        Some(stretch)
     }
 
     /// Smallest value since `from`.
     pub fn min_since(&self, from: Ts) -> Option<f64> {
-        self.buckets.iter().filter(|b| b.from >= from).map(|b| b.min).reduce(f64::min)
+        let from = self.known_tenths(from).unwrap_or(0);
+        let since = self.buckets.iter().filter(|b| b.from >= from);
+        since.map(|b| f64::from(b.min)).reduce(f64::min)
     }
 
     /// Samples reach back to `from`.
     pub fn covers(&self, from: Ts) -> bool {
-        self.first.is_some_and(|first| first <= from)
+        let first = self.buckets.first().map(|b| b.from);
+        first.is_some() && self.known_tenths(from) >= first
+    }
+
+    /// Time of the oldest sample kept.
+    pub fn first_at(&self) -> Option<Ts> {
+        let first = self.buckets.first()?;
+        Some(self.base?.shifted(i64::from(first.from) * 100))
+    }
+
+    /// Every bucket in order: its smallest, largest and newest value, and when that was.
+    pub fn buckets_since(&self, from: Ts) -> impl Iterator<Item = Sample> {
+        let base = self.base.unwrap_or_default();
+        let from = self.known_tenths(from).unwrap_or(0);
+        let since = self.buckets.iter().filter(move |b| b.until >= from);
+        since.map(move |b| Sample {
+            at: base.shifted(i64::from(b.until) * 100),
+            min: f64::from(b.min),
+            last: f64::from(b.last),
+        })
+    }
+
+    fn tenths(&self, at: Ts) -> u32 {
+        let base = self.base.unwrap_or(at);
+        u32::try_from((at.0.saturating_sub(base.0).max(0)) / 100).unwrap_or(u32::MAX)
+    }
+
+    /// As [`Series::tenths`]; `None` for times before the first sample ever.
+    fn known_tenths(&self, at: Ts) -> Option<u32> {
+        let base = self.base?;
+        (at >= base).then(|| self.tenths(at))
+    }
+}
+
+/// One bucket as who walks the series sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Time of its newest sample.
+    pub at: Ts,
+    /// Its smallest value.
+    pub min: f64,
+    /// Its newest value.
+    pub last: f64,
+}
+
+fn empty(newest: &Bucket) -> Stretch {
+    Stretch {
+        first: f64::from(newest.first),
+        last: f64::from(newest.last),
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        sum: 0.0,
+        count: 0,
+        gain: 0.0,
+        length: Duration::ZERO,
     }
 }
 
@@ -100,9 +281,11 @@ mod tests {
         for i in 0..100_000_i64 {
             series.push(Ts(i * 1000), i as f64);
             assert!(series.buckets.len() <= BUCKETS + 1);
+            assert!(series.buckets.capacity() <= BUCKETS + 1);
         }
         assert_eq!(series.last(), Some(99_999.0));
-        assert!(series.covers(Ts(0)));
+        assert!(series.covers(Ts(99_999_000 - 640_000)));
+        assert!(!series.covers(Ts(0)), "what was dropped is not covered");
         let at = series.at(Ts(99_500_000)).unwrap();
         assert!((99_480.0..=99_510.0).contains(&at), "{at}");
         assert!(series.min_since(Ts(99_900_000)).unwrap() >= 99_900.0);
@@ -112,5 +295,53 @@ mod tests {
         series.push(Ts(99_999_900), 99_999.0);
         series.push(Ts(1_000_000_000), f64::NAN);
         assert_eq!(series.last(), Some(99_999.0));
+    }
+
+    #[test]
+    fn a_stretch_says_what_happened_in_it() {
+        // One sample every ten seconds, a bucket each.
+        let series = filled(640_000, 10_000, &[5.0, 7.0, 3.0, 4.0, 9.0]);
+        let all = series.between(Ts(0), Ts(40_000)).unwrap();
+        assert_eq!((all.first, all.last, all.min, all.max, all.sum), (5.0, 9.0, 3.0, 9.0, 28.0));
+        assert_eq!((all.count, all.mean(), all.delta()), (5, 5.6, 4.0));
+        let part = series.between(Ts(10_000), Ts(30_000)).unwrap();
+        assert_eq!((part.first, part.last, part.min, part.max), (7.0, 4.0, 3.0, 7.0));
+        assert_eq!(series.between(Ts(-50_000), Ts(-10_000)), None, "before all samples");
+        assert_eq!(series.between(Ts(50_000), Ts(90_000)), None, "after all samples");
+        assert_eq!(Series::over(1000).between(Ts(0), Ts(9)), None);
+    }
+
+    #[test]
+    fn a_counter_that_went_back_began_anew() {
+        let series = filled(640_000, 10_000, &[100.0, 150.0, 10.0, 40.0]);
+        let all = series.between(Ts(0), Ts(30_000)).unwrap();
+        assert_eq!(all.gain, 90.0, "50 before the restart, 10 and 30 after it");
+        assert_eq!(all.rate(), Some(3.0));
+        let part = series.between(Ts(20_000), Ts(30_000)).unwrap();
+        assert_eq!(part.gain, 30.0, "what was counted before the stretch is not in it");
+        assert_eq!(filled(640_000, 1, &[1.0]).between(Ts(0), Ts(9)).unwrap().rate(), None);
+    }
+
+    #[test]
+    fn wide_buckets_count_the_same() {
+        let values: Vec<f64> = (0..1000).map(f64::from).collect();
+        let series = filled(6_400_000, 10_000, &values);
+        let to = Ts(9_990_000);
+        let stretch = series.between(to - Duration::from_hours(1), to).unwrap();
+        let rate = stretch.rate().unwrap();
+        assert!((rate - 0.1).abs() < 0.005, "{rate}");
+        assert!((stretch.mean() - 819.0).abs() < 10.0, "{}", stretch.mean());
+        let written = serde_json::to_string(&series).unwrap();
+        assert!(written.len() < 5_000, "{}", written.len());
+        let read: Series = serde_json::from_str(&written).unwrap();
+        assert_eq!(read, series);
+    }
+
+    fn filled(span_ms: i64, step_ms: i64, values: &[f64]) -> Series {
+        let mut series = Series::over(span_ms);
+        for (i, value) in values.iter().enumerate() {
+            series.push(Ts(i as i64 * step_ms), *value);
+        }
+        series
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::jobmanager::JobManagerTrack;
+use super::{Numbers, Spans};
 use crate::model::{Change, ClusterObservation, Completeness, Snapshot, Time, Ts};
 
 /// A clock that moved by less is not written down again.
@@ -48,6 +49,9 @@ pub struct SourceTrack {
     /// Its Flink clusters.
     #[serde(skip)]
     pub clusters: Vec<ClusterObservation>,
+    /// Numbers of its Flink clusters that rules asked for by name.
+    #[serde(skip)]
+    pub numbers: BTreeMap<String, Numbers>,
     /// Flink clusters whose jobs are all gone, with how many.
     #[serde(skip)]
     pub emptied: BTreeMap<String, usize>,
@@ -93,6 +97,7 @@ impl SourceTrack {
             offset_ms: None,
             offset_written: None,
             clusters: Vec::new(),
+            numbers: BTreeMap::new(),
             emptied: BTreeMap::new(),
             jobmanagers: BTreeMap::new(),
             dirty: false,
@@ -101,7 +106,7 @@ impl SourceTrack {
     }
 
     /// Takes in a look; true if it was the first successful one ever.
-    pub fn observe(&mut self, time: Time, snapshot: &Snapshot) -> bool {
+    pub fn observe(&mut self, time: Time, snapshot: &Snapshot, spans: &Spans) -> bool {
         self.polls.took_ms = snapshot.took_ms;
         self.polls.requests = snapshot.requests;
         self.polls.bytes = snapshot.bytes;
@@ -125,11 +130,16 @@ impl SourceTrack {
         if snapshot.completeness == Completeness::Complete {
             let listed = |name: &String| self.clusters.iter().any(|c| c.flink_cluster == *name);
             self.jobmanagers.retain(|name, _| listed(name));
+            self.numbers.retain(|name, _| listed(name));
         }
         for cluster in &snapshot.clusters {
             if let Some(cpu) = cluster.jobmanager_cpu {
                 let known = self.jobmanagers.entry(cluster.flink_cluster.clone()).or_default();
                 self.dirty |= known.hear_cpu(time.steady, cpu);
+            }
+            if !cluster.metrics.is_empty() {
+                let numbers = self.numbers.entry(cluster.flink_cluster.clone()).or_default();
+                numbers.hear(time.steady, &cluster.metrics, spans);
             }
         }
         if snapshot.version.is_some() {
@@ -144,6 +154,10 @@ impl SourceTrack {
         self.first_look = Some(time);
         self.first_look_source = Some(snapshot.clock.map_or(time.wall.0, |clock| clock.now));
         true
+    }
+
+    pub(super) fn fit_numbers(&mut self, spans: &Spans) {
+        self.numbers.values_mut().for_each(|numbers| numbers.fit(spans));
     }
 
     /// The source can be seen now.

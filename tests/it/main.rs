@@ -18,6 +18,7 @@ mod grafana;
 mod job_lives;
 mod killed_fifty_times;
 mod main_road;
+mod named_metrics;
 mod readme;
 mod reload;
 mod replay;

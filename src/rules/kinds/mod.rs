@@ -6,15 +6,25 @@ use serde::Deserialize;
 use crate::model::{Demand, Labels, Truth, Verdict, Why};
 use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
 
+mod amount;
 mod cause;
+mod compare;
 mod job_type;
+mod named;
 mod span;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod watch;
 mod words;
 
+pub use amount::Amount;
 pub use cause::{ClassPattern, TextPattern};
+pub use compare::CompareTo;
+pub use consumer_stuck::ConsumerState;
 pub use job_type::JobType;
+pub use lag::LagUnit;
+pub use metric::OverWindow;
 pub use span::Span;
 
 /// What a condition is judged on, and whether somebody wants to know why.
@@ -181,6 +191,10 @@ rule_kinds! {
     checkpointing_disabled: CheckpointingDisabled,
     restored_from_scratch: RestoredFromScratch,
     lag: Lag,
+    consumer_stuck: ConsumerStuck,
+    throughput_drop: ThroughputDrop,
+    throughput_stalled: ThroughputStalled,
+    metric: Metric,
     source_unreachable: SourceUnreachable,
     duplicate_job: DuplicateJob,
     tasks_not_running: TasksNotRunning,

@@ -5,21 +5,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use serde::de::DeserializeOwned;
 
 use crate::http::{HttpClient, HttpError};
-use crate::model::{CheckpointStats, Counters, Demand, Failure, JobState, Lag, Seen, Ts};
+use crate::model::{CheckpointStats, Counters, Failure, JobState, Lag, Metrics, Seen, Ts};
 
+use super::named::{self, NamedLook, Node};
 use super::observe::{self, CheckpointPolicy, Row};
 use super::plan::{Look, MANY, RunMemory};
+use super::wanted::{self, Wanted};
 use super::wire;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 /// `web.exception-history-size`: more entries than this are never listed.
 const HISTORY: usize = 16;
-
-/// The one metrics call of a live job; ids a version does not know are left out of its answer.
-const METRICS: &str = "metrics?get=numRestarts,numRescales,numberOfCompletedCheckpoints,\
-    numberOfFailedCheckpoints,lastCompletedCheckpointId,lastCheckpointExternalPath,\
-    lastCheckpointCompletedTimestamp";
 
 /// What a poll cost.
 #[derive(Debug, Default)]
@@ -70,11 +67,15 @@ impl Api<'_> {
         self.get("config", 64 * KIB).await
     }
 
-    /// The `JobManager`'s CPU time; `Ok(None)`: not reported.
-    pub(super) async fn pulse(&self) -> Result<Option<i64>, HttpError> {
-        let path = "jobmanager/metrics?get=Status.JVM.CPU.Time";
+    /// The `JobManager`'s numbers, its CPU time among them.
+    pub(super) async fn pulse(&self, path: &str) -> Result<Pulse, HttpError> {
         let metrics: Vec<wire::Metric> = self.get(path, 64 * KIB).await?;
-        Ok(observe::cpu_time(&metrics))
+        Ok(Pulse { cpu: observe::cpu_time(&metrics), metrics })
+    }
+
+    /// Ids or numbers of the `JobManager` or of all `TaskManagers`.
+    pub(super) async fn aggregates(&self, path: &str) -> Result<Vec<wire::Aggregate>, HttpError> {
+        self.get(path, 4 * MIB).await
     }
 
     async fn job<T: DeserializeOwned>(
@@ -100,6 +101,14 @@ impl Api<'_> {
     }
 }
 
+/// The `JobManager`'s own numbers.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    /// Its CPU time, which never stands still; `None`: not reported.
+    pub(super) cpu: Option<i64>,
+    pub(super) metrics: Vec<wire::Metric>,
+}
+
 /// What one poll learned about one run.
 #[derive(Debug, Default)]
 pub(super) struct JobFacts {
@@ -108,10 +117,12 @@ pub(super) struct JobFacts {
     pub(super) failures: Seen<Vec<Failure>>,
     pub(super) failures_truncated: bool,
     pub(super) lag: Seen<Lag>,
+    /// Numbers rules ask for by name.
+    pub(super) metrics: Metrics,
     pub(super) policy: Option<CheckpointPolicy>,
-    pub(super) lag_paths: Option<Vec<String>>,
     /// What `/jobs/:id` says about the job's type.
     pub(super) job_type: Seen<bool>,
+    pub(super) named: NamedLook,
     pub(super) look: Look,
 }
 
@@ -132,15 +143,22 @@ pub(super) async fn look_at(
     api: Api<'_>,
     memory: &RunMemory,
     row: &Row,
-    demand: &Demand,
+    wanted: &Wanted,
     frozen: bool,
     now: Ts,
 ) -> JobFacts {
+    let demand = &wanted.demand;
     let mut facts = JobFacts::default();
-    if memory.wants_metrics(row, demand, frozen) {
-        facts.counters = match api.job::<Vec<wire::Metric>>(row, METRICS, MIB).await {
+    if !row.state.is_terminal() {
+        wanted::all_unknown(&wanted.job, &mut facts.metrics);
+    }
+    if memory.wants_metrics(row, wanted.asks_jobs(), frozen) {
+        facts.counters = match api.job::<Vec<wire::Metric>>(row, &wanted.job_path, MIB).await {
             Ok(metrics) => match observe::counters(&metrics) {
-                Some(fresh) if memory.believes(&fresh, now) => Seen::Fresh(fresh),
+                Some(fresh) if memory.believes(&fresh, now) => {
+                    facts.metrics = wanted::from_texts(&wanted.job, Some(&metrics));
+                    Seen::Fresh(fresh)
+                }
                 Some(_) => {
                     facts.look.held_back = true;
                     Seen::Unknown
@@ -174,13 +192,6 @@ pub(super) async fn look_at(
             look_at_exceptions(api, memory, row, max, &mut facts).await;
         }
     }
-    if calls.lag && facts.look.timed_out {
-        facts.lag = Seen::Unknown;
-    } else if calls.lag && !facts.look.gone {
-        look_at_lag(api, memory, row, &mut facts).await;
-    } else if demand.lag && !row.state.is_terminal() && (frozen || !row.is_healthy()) {
-        facts.lag = Seen::Unknown;
-    }
     if calls.job_type && !facts.look.timed_out && !facts.look.gone {
         match api.job::<wire::JobDetail>(row, "", 16 * MIB).await {
             Ok(detail) => {
@@ -193,6 +204,7 @@ pub(super) async fn look_at(
             }
         }
     }
+    look_at_named(api, memory, row, wanted, frozen, now, &mut facts).await;
     facts
 }
 
@@ -280,64 +292,111 @@ async fn read_exceptions(
     Ok((list, full))
 }
 
-async fn look_at_lag(api: Api<'_>, memory: &RunMemory, row: &Row, facts: &mut JobFacts) {
-    if facts.look.calls.discover_lag {
-        match discover_lag(api, row).await {
-            Ok(paths) => {
-                facts.look.lag_discovered = true;
-                facts.lag_paths = Some(paths);
-            }
-            Err(error) => {
-                facts.lag = Seen::Unknown;
-                debug_failed("lag", row, &error);
-                return;
-            }
-        }
-    }
-    let paths = facts.lag_paths.as_ref().unwrap_or(&memory.lag.paths);
-    if paths.is_empty() {
-        facts.lag = Seen::NotApplicable;
+/// Numbers of vertices and operators, lag among them.
+async fn look_at_named(
+    api: Api<'_>,
+    memory: &RunMemory,
+    row: &Row,
+    wanted: &Wanted,
+    frozen: bool,
+    now: Ts,
+    facts: &mut JobFacts,
+) {
+    if wanted.vertex.is_empty() || row.state.is_terminal() {
         return;
     }
-    let mut sum = 0.0;
-    for path in paths {
-        match api.job::<Vec<wire::Aggregate>>(row, path, MIB).await {
-            Ok(metrics) => {
-                let Some(records) = observe::pending(&metrics) else {
-                    facts.look.lag_lost = true;
-                    facts.lag = Seen::Unknown;
-                    return;
-                };
-                sum += records;
-            }
+    let restarts = facts.counters.fresh().and_then(|c| c.restarts);
+    let mut look = NamedLook::default();
+    if !frozen && !facts.look.timed_out && !facts.look.gone {
+        look.calls = memory.named.plan(row, restarts, wanted, now);
+    } else {
+        nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
+        return;
+    }
+    if !row.is_healthy() {
+        nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
+        return;
+    }
+    if look.calls.discover {
+        match discover(api, row, wanted).await {
+            Ok(nodes) => look.nodes = Some(nodes),
             Err(error) => {
-                facts.lag = Seen::Unknown;
-                debug_failed("lag", row, &error);
+                debug_failed("where its metrics are", row, &error);
+                look.failed = true;
+                nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
+                facts.named = look;
                 return;
             }
         }
     }
-    facts.lag = Seen::Fresh(Lag { records: Some(sum) });
-}
-
-/// Which paths tell the lag of a job's sources: those of every `pendingRecords` there is.
-async fn discover_lag(api: Api<'_>, row: &Row) -> Result<Vec<String>, HttpError> {
-    let detail: wire::JobDetail = api.job(row, "", 16 * MIB).await?;
-    let mut paths = Vec::new();
-    for vertex in observe::source_vertices(&detail) {
-        let list = format!("vertices/{vertex}/subtasks/metrics");
-        let metrics: Vec<wire::Aggregate> = api.job(row, &list, 4 * MIB).await?;
-        let ids = observe::lag_ids(&metrics);
-        if !ids.is_empty() {
-            let ids: Vec<String> = ids.iter().map(|id| encode(id)).collect();
-            paths.push(format!("{list}?get={}&agg=sum", ids.join(",")));
+    let nodes = look.nodes.as_deref().unwrap_or_else(|| memory.named.nodes());
+    let mut answers = Vec::with_capacity(nodes.len());
+    let (mut lost, mut failed) = (false, false);
+    for node in nodes {
+        let answer = read_node(api, row, node, wanted, look.calls.slow).await;
+        match answer {
+            Ok(Some(numbers)) => answers.push(Some(numbers)),
+            // One id that is gone empties the whole answer.
+            Ok(None) => {
+                lost = true;
+                answers.push(None);
+            }
+            Err(error) => {
+                debug_failed("metrics of a vertex", row, &error);
+                failed = true;
+                answers.push(None);
+            }
         }
     }
-    Ok(paths)
+    let (metrics, lag) = named::fold(wanted, nodes, &answers, look.calls);
+    facts.metrics.extend(metrics);
+    facts.lag = lag;
+    (look.lost, look.failed) = (lost, failed);
+    facts.named = look;
+}
+
+/// Nothing can be said about vertices and operators now.
+pub(super) fn nothing_named(wanted: &Wanted, metrics: &mut Metrics, lag: &mut Seen<Lag>) {
+    wanted::all_unknown(&wanted.vertex, metrics);
+    if wanted.lag.is_some() {
+        *lag = Seen::Unknown;
+    }
+}
+
+/// `None`: an answer without numbers, because an id is not there any more.
+async fn read_node(
+    api: Api<'_>,
+    row: &Row,
+    node: &Node,
+    wanted: &Wanted,
+    slow: bool,
+) -> Result<Option<Vec<wire::Aggregate>>, HttpError> {
+    let mut all = Vec::new();
+    let base = format!("vertices/{}/subtasks/metrics", node.id);
+    for path in node.paths(&base, &wanted.vertex, slow) {
+        let numbers: Vec<wire::Aggregate> = api.job(row, &path, MIB).await?;
+        if numbers.is_empty() {
+            return Ok(None);
+        }
+        all.extend(numbers);
+    }
+    Ok(Some(all))
+}
+
+/// The vertices something is wanted of, with the ids that are meant.
+async fn discover(api: Api<'_>, row: &Row, wanted: &Wanted) -> Result<Vec<Node>, HttpError> {
+    let detail: wire::JobDetail = api.job(row, "", 16 * MIB).await?;
+    let mut nodes = named::interesting(&detail, wanted);
+    for node in &mut nodes {
+        let path = format!("vertices/{}/subtasks/metrics", node.id);
+        let listed: Vec<wire::Aggregate> = api.job(row, &path, 4 * MIB).await?;
+        node.choose(&wanted.vertex, &listed);
+    }
+    Ok(nodes)
 }
 
 /// Percent-encodes a metric id; SQL puts brackets, plus signs and Chinese into them.
-fn encode(id: &str) -> String {
+pub(super) fn encode(id: &str) -> String {
     let mut out = String::with_capacity(id.len());
     for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -2,19 +2,24 @@
 //! only for a reason (`plan`). What the answers mean is decided by pure functions (`observe`,
 //! `root_cause`, `freeze`); this file only makes the calls and keeps what the next poll needs.
 
+mod cluster;
 mod config;
+mod cost;
 mod fetch;
 mod freeze;
 mod lenient;
+mod named;
 mod observe;
 mod plan;
 mod root_cause;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod wanted;
 mod wire;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -27,12 +32,15 @@ use crate::model::{
 };
 
 use super::Source;
-use fetch::{Api, JobFacts, Traffic};
+use cluster::ClusterMemory;
+use fetch::{Api, JobFacts, Pulse, Traffic};
 use freeze::FreezeDetector;
 use observe::Row;
 use plan::RunMemory;
+use wanted::Wanted;
 
 pub use config::FlinkConfig;
+pub use cost::{Cost, cost};
 
 /// A poll takes at most so many request timeouts.
 const POLL_TIMEOUTS: u32 = 4;
@@ -62,6 +70,9 @@ pub struct FlinkSource {
     /// It had a live job once.
     had_jobs: bool,
     memory: HashMap<RunId, RunMemory>,
+    cluster: ClusterMemory,
+    /// The last demand, compiled.
+    wanted: Arc<Wanted>,
     stopwatch: SystemClock,
 }
 
@@ -102,6 +113,8 @@ impl FlinkSource {
             warm_at: None,
             had_jobs: false,
             memory: HashMap::new(),
+            cluster: ClusterMemory::default(),
+            wanted: Arc::default(),
             stopwatch: SystemClock::anchored(None),
         })
     }
@@ -114,6 +127,7 @@ impl FlinkSource {
     async fn look(&mut self, demand: &Demand, now: Time) -> Snapshot {
         let started = self.stopwatch.now().steady;
         let traffic = Traffic::default();
+        let wanted = self.compiled(demand);
         let deadline = tokio::time::sleep(self.client.timeout() * POLL_TIMEOUTS);
         let mut deadline = std::pin::pin!(deadline);
         let listing = {
@@ -125,7 +139,7 @@ impl FlinkSource {
             }
         };
         let mut snapshot = match listing {
-            Ok(listing) => self.details(listing, demand, now, &traffic, deadline).await,
+            Ok(listing) => self.details(listing, &wanted, now, &traffic, deadline).await,
             Err((error, starting)) => {
                 self.version = None;
                 self.warm_at = None;
@@ -138,6 +152,14 @@ impl FlinkSource {
         snapshot.requests = traffic.requests();
         snapshot.bytes = traffic.bytes();
         snapshot
+    }
+
+    fn compiled(&mut self, demand: &Demand) -> Arc<Wanted> {
+        if self.wanted.demand != *demand {
+            let generation = self.wanted.generation + 1;
+            self.wanted = Arc::new(Wanted { generation, ..Wanted::of(demand) });
+        }
+        Arc::clone(&self.wanted)
     }
 
     /// Lists the jobs of the first `JobManager` that answers, the last good one first.
@@ -161,6 +183,7 @@ impl FlinkSource {
                         self.version = None;
                         self.warm_at = None;
                         self.freeze.reset();
+                        self.cluster.reset();
                     }
                     let total = answer.jobs.len();
                     let rows: Vec<Row> = answer.jobs.into_iter().filter_map(observe::row).collect();
@@ -192,7 +215,7 @@ impl FlinkSource {
     async fn details(
         &mut self,
         listing: Listing,
-        demand: &Demand,
+        wanted: &Wanted,
         now: Time,
         traffic: &Traffic,
         mut deadline: std::pin::Pin<&mut tokio::time::Sleep>,
@@ -203,16 +226,24 @@ impl FlinkSource {
         let any_live = rows.iter().any(|r| !r.state.is_terminal());
         // Where there were jobs, the pulse also tells a new JobManager that has lost them.
         self.had_jobs |= any_live;
-        let wants_pulse = self.had_jobs && (demand.counters || demand.lag || demand.checkpoints);
+        let wants_pulse =
+            (self.had_jobs && wanted.asks_metrics_of_jobs()) || wanted.asks_metrics_of_cluster();
+        self.cluster.prepare(api, wanted).await;
+        let known = self.cluster.jobmanager_ids.as_deref().unwrap_or_default();
+        let pulse_path = wanted.pulse_path(known);
         let (overview, config, pulse) = tokio::join!(
             api.overview(),
             async { if self.version.is_none() { api.config().await.ok() } else { None } },
-            async { if wants_pulse { api.pulse().await.ok().flatten() } else { None } },
+            async { if wants_pulse { api.pulse(&pulse_path).await.ok() } else { None } },
         );
+        let pulse = pulse.unwrap_or_default();
         let overview = overview.ok();
         let cold = self.warm_at.is_none_or(|at| now.steady.since(at) > COLD);
-        let (pulse, trusted) =
-            if wants_pulse && cold { warm_up(api, pulse).await } else { (pulse, true) };
+        let (pulse, trusted) = if wants_pulse && cold {
+            warm_up(api, &pulse_path, pulse).await
+        } else {
+            (pulse, true)
+        };
         self.warm_at = wants_pulse.then_some(now.steady);
         if let Some(config) = config {
             if config.features.and_then(|f| f.web_history) == Some(true) {
@@ -224,7 +255,7 @@ impl FlinkSource {
         }
         let version = self.version.clone().or_else(|| overview.as_ref()?.flink_version.clone());
         let frozen = if wants_pulse {
-            self.freeze.observe(pulse, now.steady)
+            self.freeze.observe(pulse.cpu, now.steady)
         } else {
             self.freeze.reset();
             false
@@ -234,15 +265,21 @@ impl FlinkSource {
 
         let source_now = clock.map_or(wall.0, |c| c.now);
         turns::remember(&mut self.memory, &rows, source_now, now.steady);
+        let in_doubt = frozen || !trusted;
+        let of_cluster = tokio::select! {
+            biased;
+            found = self.cluster.look(api, wanted, &pulse, !in_doubt, now.steady) => found,
+            () = deadline.as_mut() => cluster::unknown(wanted),
+        };
         let mut facts =
-            turns::gather(api, &self.memory, &rows, demand, frozen || !trusted, now, &mut deadline)
-                .await;
+            turns::gather(api, &self.memory, &rows, wanted, in_doubt, now, &mut deadline).await;
         let mut runs = Vec::with_capacity(rows.len());
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
-            runs.push(self.observation(row, facts, demand, now.steady));
+            runs.push(self.observation(row, facts, wanted, now.steady));
         }
         let mut cluster = observe::cluster(self.flink_cluster(), overview.as_ref());
-        cluster.jobmanager_cpu = pulse.filter(|_| trusted && !frozen);
+        cluster.metrics = of_cluster;
+        cluster.jobmanager_cpu = pulse.cpu.filter(|_| trusted && !frozen);
         Snapshot {
             source: self.config.name.clone(),
             poller: self.poller.clone(),
@@ -274,7 +311,7 @@ impl FlinkSource {
         &mut self,
         row: Row,
         facts: Option<JobFacts>,
-        demand: &Demand,
+        wanted: &Wanted,
         now: Ts,
     ) -> RunObservation {
         let mut batch = Seen::NotAsked;
@@ -288,14 +325,13 @@ impl FlinkSource {
                     memory.job_type = std::mem::take(&mut facts.job_type);
                 }
                 batch = memory.job_type.clone();
-                if let Some(paths) = facts.lag_paths.take().filter(|_| !facts.look.lag_lost) {
-                    memory.lag.paths = paths;
-                }
+                let restarts = facts.counters.fresh().and_then(|c| c.restarts);
+                memory.named.remember(&facts.named, restarts, &row.run.job_id, wanted, now);
                 facts
             }
             (None, Some(memory)) => {
                 memory.cut_off = true;
-                turns::cut_off(&row, demand)
+                turns::cut_off(&row, wanted)
             }
             (facts, None) => facts.unwrap_or_default(),
         };
@@ -320,7 +356,7 @@ impl FlinkSource {
             failures_truncated: facts.failures_truncated,
             lag: facts.lag,
             batch,
-            metrics: crate::model::Metrics::new(),
+            metrics: facts.metrics,
         }
     }
 }
@@ -328,12 +364,13 @@ impl FlinkSource {
 /// Flink refreshes its metrics because they are asked for, after it has answered: the first answer
 /// is as old as the last question anybody asked. Asks until the pulse moves; the numbers are to be
 /// trusted if it did.
-async fn warm_up(api: Api<'_>, first: Option<i64>) -> (Option<i64>, bool) {
+async fn warm_up(api: Api<'_>, path: &str, first: Pulse) -> (Pulse, bool) {
+    let asleep = first.cpu;
     let mut pulse = first;
     for _ in 0..2 {
         tokio::time::sleep(WARM_UP.min(api.client.timeout())).await;
-        pulse = api.pulse().await.ok().flatten().or(pulse);
-        if pulse != first {
+        pulse = api.pulse(path).await.ok().filter(|p| p.cpu.is_some()).unwrap_or(pulse);
+        if pulse.cpu != asleep {
             return (pulse, true);
         }
     }

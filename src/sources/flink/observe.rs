@@ -1,11 +1,14 @@
 //! From Flink's answers to facts: pure, so that a recorded answer gives the same facts again.
 
+use std::collections::BTreeSet;
+
 use crate::http::one_line;
 use crate::model::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Counters, Failure, JobState, RunId,
     SourceClock, TaskCounts, Ts,
 };
 
+use super::named::Node;
 use super::root_cause::{self, Cause};
 use super::wire;
 
@@ -161,9 +164,10 @@ pub(super) fn counters(metrics: &[wire::Metric]) -> Option<Counters> {
     any.then_some(c)
 }
 
-/// The `JobManager`'s CPU time, if it is there.
+/// The `JobManager`'s CPU time, if it is there. Flink answers in an order of its own.
 pub(super) fn cpu_time(metrics: &[wire::Metric]) -> Option<i64> {
-    metrics.iter().find_map(|m| m.value.as_deref()?.parse().ok())
+    let pulse = |m: &&wire::Metric| m.id.as_deref() == Some(super::wanted::CPU_TIME);
+    metrics.iter().find(pulse)?.value.as_deref()?.parse().ok()
 }
 
 fn path(text: Option<&str>) -> Option<String> {
@@ -309,29 +313,32 @@ fn assemble(at: i64, cause: Cause, place: &wire::Entry) -> Failure {
     }
 }
 
-/// Vertices that read from outside: those without inputs, or all where the plan is missing.
-pub(super) fn source_vertices(detail: &wire::JobDetail) -> Vec<String> {
-    let nodes = detail.plan.as_ref().map(|p| p.nodes.as_slice()).unwrap_or_default();
-    let sources = nodes.iter().filter(|n| n.inputs.as_ref().is_none_or(Vec::is_empty));
-    let mut ids: Vec<String> = sources.filter_map(|n| n.id.clone()).collect();
-    if nodes.is_empty() {
-        ids = detail.vertices.iter().filter_map(|v| v.id.clone()).collect();
+/// The vertices of a job, with their place in its graph; where the plan is missing, every one may
+/// read from outside and write there.
+pub(super) fn graph(detail: &wire::JobDetail) -> Vec<Node> {
+    let plan = detail.plan.as_ref().map(|p| p.nodes.as_slice()).unwrap_or_default();
+    let read: BTreeSet<&str> = plan
+        .iter()
+        .flat_map(|n| n.inputs.as_deref().unwrap_or_default())
+        .filter_map(|i| i.id.as_deref())
+        .collect();
+    let mut sources: BTreeSet<&str> = BTreeSet::new();
+    for node in plan.iter().filter(|n| n.inputs.as_ref().is_none_or(Vec::is_empty)) {
+        sources.extend(node.id.as_deref());
     }
-    ids.retain(|id| is_id(id));
-    ids.truncate(MAX_ENTRIES);
-    ids
-}
-
-/// The ids among a vertex' metrics that tell its lag.
-pub(super) fn lag_ids(metrics: &[wire::Aggregate]) -> Vec<String> {
-    let ids = metrics.iter().filter_map(|m| m.id.as_deref());
-    ids.filter(|id| *id == "pendingRecords" || id.ends_with(".pendingRecords"))
-        .take(MAX_ENTRIES)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The sum of what was asked for; `None` when the answer is empty because an id is gone.
-pub(super) fn pending(metrics: &[wire::Aggregate]) -> Option<f64> {
-    metrics.iter().filter_map(|m| m.sum).reduce(|a, b| a + b).map(|v| v.max(0.0))
+    let known =
+        |v: &wire::Vertex| v.id.clone().filter(|id| is_id(id)).map(|id| (id, v.parallelism));
+    let mut listed: Vec<(String, Option<i64>)> = detail.vertices.iter().filter_map(known).collect();
+    if listed.is_empty() {
+        let ids = plan.iter().filter_map(|n| n.id.clone()).filter(|id| is_id(id));
+        listed = ids.map(|id| (id, None)).collect();
+    }
+    let node = |(id, parallelism): (String, Option<i64>)| Node {
+        is_source: plan.is_empty() || sources.contains(id.as_str()),
+        is_sink: plan.is_empty() || !read.contains(id.as_str()),
+        parallelism: parallelism.and_then(|p| u32::try_from(p).ok()).unwrap_or(1),
+        id,
+        ..Node::default()
+    };
+    listed.into_iter().map(node).collect()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Counters, Demand, JobState, Seen, TaskCounts, Ts};
 
+use super::named::NamedMemory;
 use super::observe::{CheckpointPolicy, Row};
 
 /// What is asked for without a reason is asked for this often.
@@ -65,16 +66,7 @@ pub(super) struct RunMemory {
     gone: Option<(Ts, Sight)>,
     /// The last poll ended before its turn came.
     pub(super) cut_off: bool,
-    pub(super) lag: LagMemory,
-}
-
-/// Where a run's lag is read.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LagMemory {
-    /// Paths with the ids to ask for.
-    pub(super) paths: Vec<String>,
-    looked_at: Option<Ts>,
-    restarts: Option<u64>,
+    pub(super) named: NamedMemory,
 }
 
 /// The calls to make for a run after its metrics.
@@ -84,9 +76,6 @@ pub(super) struct Calls {
     pub(super) checkpoint_config: bool,
     /// `maxExceptions`, when they are asked for.
     pub(super) exceptions: Option<u32>,
-    /// Find out where lag is read.
-    pub(super) discover_lag: bool,
-    pub(super) lag: bool,
     /// Find out whether it is a batch job.
     pub(super) job_type: bool,
 }
@@ -124,8 +113,8 @@ impl RunMemory {
     }
 
     /// Whether to ask for metrics.
-    pub(super) fn wants_metrics(&self, row: &Row, demand: &Demand, frozen: bool) -> bool {
-        !row.state.is_terminal() && !self.is_settled() && !frozen && demand.counters
+    pub(super) fn wants_metrics(&self, row: &Row, asked: bool, frozen: bool) -> bool {
+        !row.state.is_terminal() && !self.is_settled() && !frozen && asked
     }
 
     /// Numbers that went back within one run come from an older answer of another `JobManager`; they
@@ -191,18 +180,10 @@ impl RunMemory {
         let troubled = frozen && !row.is_healthy();
         let count = if restarts > u64::from(FEW) || troubled { MANY } else { FEW };
         let look = changed || again || troubled || self.exceptions_due > 0;
-        // The numbers of tasks that do not run are those of their last breath.
-        let lag = demand.lag && !frozen && row.is_healthy();
-        let rediscover = since(self.lag.looked_at) >= ROUTINE && self.lag.paths.is_empty();
-        let restarts_now = fresh.and_then(|c| c.restarts);
-        let restarted = restarts_now.is_some() && restarts_now != self.lag.restarts;
-        let discover_lag = lag && (self.lag.looked_at.is_none() || rediscover || restarted);
         Calls {
             checkpoints,
             checkpoint_config: checkpoints && !policy_known,
             exceptions: (demand.failures && look).then_some(count.max(self.exceptions_due)),
-            discover_lag,
-            lag: lag && (discover_lag || !self.lag.paths.is_empty()),
             job_type,
         }
     }
@@ -273,13 +254,6 @@ impl RunMemory {
             Some(asked) => self.exceptions_due = self.exceptions_due.max(asked),
             None => self.shape = Some(self.shape_of(row, fresh)),
         }
-        if calls.discover_lag && look.lag_discovered {
-            self.lag.looked_at = Some(now);
-            self.lag.restarts = fresh.and_then(|c| c.restarts);
-        }
-        if look.lag_lost {
-            self.lag = LagMemory::default();
-        }
         self.cut_off = false;
         self.lower_since =
             if look.held_back { Some(self.lower_since.unwrap_or(now)) } else { None };
@@ -314,9 +288,6 @@ pub(super) struct Look {
     pub(super) checkpoints_answered: bool,
     pub(super) exceptions_answered: bool,
     pub(super) newest_failure: Option<i64>,
-    pub(super) lag_discovered: bool,
-    /// An id that was there is no more.
-    pub(super) lag_lost: bool,
     /// Numbers went back and were not believed.
     pub(super) held_back: bool,
     /// A call took too long; the run's other calls wait for the next poll.

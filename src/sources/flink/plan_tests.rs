@@ -62,7 +62,6 @@ impl Story {
             checkpoints_answered: calls.checkpoints,
             exceptions_answered: calls.exceptions.is_some(),
             newest_failure: self.newest,
-            lag_discovered: calls.discover_lag,
             ..Look::default()
         };
         self.memory.remember(row, fresh, &look, now);
@@ -149,7 +148,7 @@ fn frozen_metrics_are_made_up_for() {
     story.poll(0, &row(JobState::Running), Some(numbers(0, 1, 0)));
     story.frozen = true;
     let restarting = row(JobState::Restarting);
-    assert!(!story.memory.wants_metrics(&restarting, &ALL, true));
+    assert!(!story.memory.wants_metrics(&restarting, true, true));
     for at in [10, 20] {
         let calls = story.poll(at, &restarting, None);
         assert_eq!((calls.checkpoints, calls.exceptions), (false, Some(20)), "at {at}");
@@ -217,20 +216,4 @@ fn what_failed_is_asked_again() {
     story.memory.remember(&running, Some(&fresh), &Look { calls, ..Look::default() }, now);
     let calls = story.poll(20, &running, Some(fresh));
     assert!(calls.checkpoints && calls.exceptions == Some(5));
-}
-
-#[test]
-fn lag_is_found_out_once_and_again_after_a_restart() {
-    let mut story = Story::new();
-    story.demand = Demand { lag: true, ..Demand::default() };
-    let running = row(JobState::Running);
-    let first = story.poll(0, &running, Some(numbers(0, 0, 0)));
-    assert!(first.discover_lag && first.lag);
-    story.memory.lag.paths = vec!["x".to_owned()];
-    let second = story.poll(10, &running, Some(numbers(0, 0, 0)));
-    assert!(!second.discover_lag && second.lag);
-    assert!(story.poll(20, &running, Some(numbers(1, 0, 0))).discover_lag);
-    story.memory.lag.paths.clear();
-    assert!(!story.poll(30, &running, None).lag);
-    assert!(story.poll(330, &running, None).discover_lag);
 }

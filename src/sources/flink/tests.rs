@@ -152,25 +152,15 @@ fn old_fields_are_a_fallback() {
 #[test]
 fn sources_are_the_vertices_without_inputs() {
     for json in both!("ck-good.job") {
-        let sources = observe::source_vertices(&read(json));
-        assert_eq!(sources.len(), 1);
+        let graph = observe::graph(&read(json));
+        let place = |n: &super::named::Node| (n.is_source, n.is_sink, n.parallelism);
+        let mut places: Vec<_> = graph.iter().map(place).collect();
+        places.sort_unstable();
+        assert_eq!(places, [(false, false, 2), (false, true, 2), (true, false, 2)]);
     }
     let no_plan = r#"{"vertices":[{"id":"a"},{"id":"b/../c"},{}]}"#;
-    assert_eq!(observe::source_vertices(&read(no_plan)), ["a"]);
-}
-
-#[test]
-fn lag_is_the_sum_of_what_is_there() {
-    let ids = r#"[{"id":"Source__a.pendingRecords"},{"id":"x.pendingRecordsMax"},{"id":"pendingRecords"}]"#;
-    let ids: Vec<wire::Aggregate> = read(ids);
-    assert_eq!(observe::lag_ids(&ids), ["Source__a.pendingRecords", "pendingRecords"]);
-    for (json, sum) in [
-        (r#"[{"id":"a","sum":2.0},{"id":"b","sum":"3"}]"#, Some(5.0)),
-        ("[]", None),
-        (r#"[{"id":"a","sum":"NaN"}]"#, None),
-    ] {
-        assert_eq!(observe::pending(&read::<Vec<wire::Aggregate>>(json)), sum);
-    }
+    let graph = observe::graph(&read(no_plan));
+    assert!(graph.len() == 1 && graph[0].id == "a" && graph[0].is_source && graph[0].is_sink);
 }
 
 #[test]
@@ -234,15 +224,19 @@ fn digest(json: &str) {
         observe::cluster("x", Some(&answer));
     }
     if let Ok(answer) = serde_json::from_str::<wire::JobDetail>(json) {
-        observe::source_vertices(&answer);
+        observe::graph(&answer);
     }
     if let Ok(answer) = serde_json::from_str::<Vec<wire::Metric>>(json) {
         observe::counters(&answer);
         observe::cpu_time(&answer);
     }
     if let Ok(answer) = serde_json::from_str::<Vec<wire::Aggregate>>(json) {
-        observe::lag_ids(&answer);
-        observe::pending(&answer);
+        let demand = crate::model::Demand { lag: true, ..Default::default() };
+        let wanted = super::wanted::Wanted::of(&demand);
+        let mut node = super::named::Node { is_source: true, ..Default::default() };
+        node.choose(&wanted.vertex, &answer);
+        let calls = super::named::NamedCalls { discover: true, often: true, slow: true };
+        super::named::fold(&wanted, &[node], &[Some(answer)], calls);
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::model::{Demand, RunId, Seen, Time, Ts};
+use crate::model::{RunId, Seen, Time, Ts};
 
 use super::fetch::{self, Api, JobFacts};
 use super::observe::Row;
 use super::plan::RunMemory;
+use super::wanted::{self, Wanted};
 
 /// Calls to one cluster at the same time.
 const CONCURRENT: usize = 8;
@@ -55,7 +56,7 @@ pub(super) async fn gather(
     api: Api<'_>,
     memory: &HashMap<RunId, RunMemory>,
     rows: &[Row],
-    demand: &Demand,
+    wanted: &Wanted,
     frozen: bool,
     now: Time,
     deadline: &mut std::pin::Pin<&mut tokio::time::Sleep>,
@@ -68,7 +69,7 @@ pub(super) async fn gather(
             Some(memory) if !memory.is_settled() => turns.push((index, row, memory)),
             _ => {
                 if let Some(slot) = facts.get_mut(index) {
-                    *slot = Some(settled(row, demand));
+                    *slot = Some(settled(row, wanted));
                 }
             }
         }
@@ -83,7 +84,7 @@ pub(super) async fn gather(
         while flying.len() < CONCURRENT
             && let Some((index, row, memory)) = waiting.next()
         {
-            let look = fetch::look_at(api, memory, row, demand, frozen, now.steady);
+            let look = fetch::look_at(api, memory, row, wanted, frozen, now.steady);
             flying.push(async move { (index, look.await) });
         }
         tokio::select! {
@@ -104,19 +105,20 @@ pub(super) async fn gather(
 }
 
 /// Nothing was asked; for a live run that Flink says is not there, nothing is known.
-fn settled(row: &Row, demand: &Demand) -> JobFacts {
-    if row.state.is_terminal() { JobFacts::default() } else { cut_off(row, demand) }
+fn settled(row: &Row, wanted: &Wanted) -> JobFacts {
+    if row.state.is_terminal() { JobFacts::default() } else { cut_off(row, wanted) }
 }
 
 /// The poll ended before this run's turn did.
-pub(super) fn cut_off(row: &Row, demand: &Demand) -> JobFacts {
+pub(super) fn cut_off(row: &Row, wanted: &Wanted) -> JobFacts {
     let live = !row.state.is_terminal();
     let mut facts = JobFacts::default();
-    if live && demand.counters {
-        facts.counters = Seen::Unknown;
-    }
-    if live && demand.lag {
-        facts.lag = Seen::Unknown;
+    if live {
+        if wanted.demand.counters {
+            facts.counters = Seen::Unknown;
+        }
+        wanted::all_unknown(&wanted.job, &mut facts.metrics);
+        fetch::nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
     }
     facts
 }

@@ -89,12 +89,19 @@ pub(super) struct Metric {
     pub(super) value: Option<String>,
 }
 
-/// An element of `/jobs/:id/vertices/:vid/subtasks/metrics?get=…&agg=sum`, or of the id list.
-#[derive(Debug, Default, Deserialize)]
+/// An element of `…/subtasks/metrics?get=…&agg=…`, of `/taskmanagers/metrics?…`, or of their lists
+/// of ids.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Aggregate {
     #[serde(deserialize_with = "text")]
     pub(super) id: Option<String>,
+    #[serde(deserialize_with = "float")]
+    pub(super) min: Option<f64>,
+    #[serde(deserialize_with = "float")]
+    pub(super) max: Option<f64>,
+    #[serde(deserialize_with = "float")]
+    pub(super) avg: Option<f64>,
     #[serde(deserialize_with = "float")]
     pub(super) sum: Option<f64>,
 }
@@ -115,6 +122,8 @@ pub(super) struct JobDetail {
 pub(super) struct Vertex {
     #[serde(deserialize_with = "text")]
     pub(super) id: Option<String>,
+    #[serde(deserialize_with = "int")]
+    pub(super) parallelism: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,7 +140,14 @@ pub(super) struct Plan {
 pub(super) struct PlanNode {
     #[serde(deserialize_with = "text")]
     pub(super) id: Option<String>,
-    pub(super) inputs: Option<Vec<serde::de::IgnoredAny>>,
+    pub(super) inputs: Option<Vec<PlanInput>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PlanInput {
+    #[serde(deserialize_with = "text")]
+    pub(super) id: Option<String>,
 }
 
 /// `/jobs/:id/exceptions`.

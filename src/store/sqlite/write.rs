@@ -66,7 +66,7 @@ impl<'a> Rows<'a> {
                     rows.attempts.insert((attempt.message, attempt.number), attempt);
                 }
                 Change::Meta { key, value } => {
-                    rows.meta.insert(key, Some(value));
+                    rows.meta.insert(key, Some(value.as_str()).filter(|v| !v.is_empty()));
                 }
                 Change::History(chunk) => rows.history.push(chunk),
             }

@@ -1,5 +1,6 @@
 //! Metric answers: texts per job, numbers per vertex.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::state::{Cluster, Run};
@@ -53,8 +54,9 @@ fn ids<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub(super) fn job(version: Version, run: Option<&Run>, get: Option<&str>, now: i64) -> String {
     let Some(run) = run.filter(|r| r.is_live()) else { return "[]".to_owned() };
     let Some(get) = get else {
-        let names = JOB_METRICS.iter().map(|(name, _)| *name);
-        return ids(names.filter(|id| has(version, id)));
+        let names = JOB_METRICS.iter().map(|(name, _)| *name).filter(|id| has(version, id));
+        let further = run.texts.keys().map(String::as_str).filter(|id| !has(version, id));
+        return ids(names.chain(further));
     };
     let progress = run.checkpoints.at(now);
     let latest = progress.latest_completed();
@@ -62,8 +64,10 @@ pub(super) fn job(version: Version, run: Option<&Run>, get: Option<&str>, now: i
     let or_none = |value: Option<i64>| value.unwrap_or(-1).to_string();
     let mut out = String::with_capacity(1024);
     out.push('[');
-    for id in get.split(',').filter(|id| has(version, id)) {
+    let known = |id: &&str| has(version, id) || run.texts.contains_key(*id);
+    for id in get.split(',').filter(known) {
         let value = match id {
+            _ if run.texts.contains_key(id) => run.texts[id].clone(),
             "numberOfFailedCheckpoints" => progress.failed.to_string(),
             "numberOfCompletedCheckpoints" => progress.completed.to_string(),
             "numberOfInProgressCheckpoints" => progress.in_progress().to_string(),
@@ -113,10 +117,16 @@ pub(super) fn jobmanager(c: &Cluster, get: Option<&str>, now: i64) -> String {
         "taskSlotsAvailable",
         "taskSlotsTotal",
     ];
-    let Some(get) = get else { return ids(IDS.into_iter()) };
+    let Some(get) = get else {
+        let further = c.jobmanager_numbers.keys().map(String::as_str);
+        return ids(IDS.into_iter().chain(further.filter(|id| !IDS.contains(id))));
+    };
     let slots = c.taskmanagers as i64 * c.slots_per_taskmanager;
     let live = || c.known().filter(|r| r.is_live());
     let values = get.split(',').filter_map(|id| {
+        if let Some(value) = c.jobmanager_numbers.get(id) {
+            return Some(format!(r#"{{"id":"{id}","value":"{value}"}}"#));
+        }
         let value = match id {
             // Nanoseconds; a JobManager always burns some.
             "Status.JVM.CPU.Time" => (now - c.started) * 50_000,
@@ -130,7 +140,10 @@ pub(super) fn jobmanager(c: &Cluster, get: Option<&str>, now: i64) -> String {
         };
         Some(format!(r#"{{"id":"{id}","value":"{value}"}}"#))
     });
-    format!("[{}]", values.collect::<Vec<_>>().join(","))
+    // Flink's order is that of its own map, never that of the question.
+    let mut values: Vec<_> = values.collect();
+    values.reverse();
+    format!("[{}]", values.join(","))
 }
 
 /// `…/subtasks/metrics`: one unknown id and the whole answer is empty, as measured.
@@ -151,7 +164,9 @@ pub(super) fn subtasks(
         ("numRecordsOutPerSecond".to_owned(), 100.0),
     ];
     if is_source {
-        known.push((format!("{SOURCE_OPERATOR}.numRecordsInPerSecond"), 100.0));
+        // Not built on Flink's own reader: what it reads is not counted, what it hands on is.
+        known.push((format!("{SOURCE_OPERATOR}.numRecordsInPerSecond"), 0.0));
+        known.push((format!("{SOURCE_OPERATOR}.numRecordsOutPerSecond"), 100.0));
         known.push((format!("{SOURCE_OPERATOR}.sourceIdleTime"), 0.0));
         // Absent, not zero, until the source reports it.
         if let Some(backlog) = run.backlog {
@@ -159,6 +174,53 @@ pub(super) fn subtasks(
             known.push((format!("{SOURCE_OPERATOR}.pendingRecords"), per_subtask));
         }
     }
+    for ((index, id), value) in &run.numbers {
+        if VERTICES.get(*index).is_some_and(|(known, _)| *known == vertex) {
+            known.retain(|(name, _)| name != id);
+            known.extend(value.map(|value| (id.clone(), value)));
+        }
+    }
+    aggregated(version, &known, run.parallelism, get, agg)
+}
+
+/// `/taskmanagers/metrics`.
+pub(super) fn taskmanagers(c: &Cluster, get: Option<&str>, agg: Option<&str>) -> String {
+    if c.taskmanagers == 0 {
+        return "[]".to_owned();
+    }
+    let known: Vec<_> = c.taskmanager_numbers.iter().map(|(id, n)| (id.clone(), *n)).collect();
+    aggregated(c.version, &known, c.taskmanagers as i64, get, agg)
+}
+
+/// What a `TaskManager` reports by itself.
+pub(super) fn taskmanager_defaults(version: Version) -> BTreeMap<String, f64> {
+    let mut all = BTreeMap::from(
+        [
+            ("Status.JVM.CPU.Load", 0.03),
+            ("Status.JVM.Memory.Heap.Used", 39_681_616.0),
+            ("Status.JVM.Memory.Heap.Max", 314_572_800.0),
+            ("Status.JVM.Memory.Metaspace.Used", 42_000_000.0),
+            ("Status.JVM.Memory.Metaspace.Max", 134_217_728.0),
+            ("Status.JVM.GarbageCollector.G1_Young_Generation.Time", 120.0),
+            ("Status.Flink.Memory.Managed.Used", 0.0),
+        ]
+        .map(|(id, value)| (id.to_owned(), value)),
+    );
+    if version.at_least(1, 19) {
+        let id = "Status.JVM.GarbageCollector.All.TimeMsPerSecond";
+        all.insert(id.to_owned(), 1.0);
+    }
+    all
+}
+
+/// Aggregates of `count` subtasks or `TaskManagers` that all report the same.
+fn aggregated(
+    version: Version,
+    known: &[(String, f64)],
+    count: i64,
+    get: Option<&str>,
+    agg: Option<&str>,
+) -> String {
     let Some(get) = get else { return ids(known.iter().map(|(id, _)| id.as_str())) };
     let wants = |name: &str| agg.is_none_or(|a| a.split(',').any(|x| x.eq_ignore_ascii_case(name)));
     let mut items = Vec::new();
@@ -167,7 +229,7 @@ pub(super) fn subtasks(
             return "[]".to_owned();
         };
         let mut item = format!(r#"{{"id":"{id}""#);
-        let sum = value * run.parallelism as f64;
+        let sum = value * count as f64;
         for (name, value) in [("min", *value), ("max", *value), ("avg", *value), ("sum", sum)] {
             if wants(name) {
                 write!(item, r#","{name}":{value:?}"#).expect("a String takes any text");

@@ -109,6 +109,8 @@ pub enum Kind {
     JobManagerMetrics,
     /// `/taskmanagers`
     TaskManagers,
+    /// `/taskmanagers/metrics`
+    TaskManagerMetrics,
     /// Anything else, which the real thing would not know either.
     Other,
 }
@@ -252,12 +254,20 @@ fn answer(inner: &Inner, method: &Method, uri: &Uri) -> (Kind, Option<Fault>, St
     };
     let mut cluster = cluster.lock().expect("no panic while locked");
     let now = inner.now() + cluster.clock_offset;
-    let (kind, answer) = if method == Method::GET {
+    // Netty's limit for the first line: more is an unknown path, as measured.
+    let too_long = uri.path_and_query().is_some_and(|p| p.as_str().len() > 4_080);
+    let (kind, answer) = if method == Method::GET && !too_long {
         route(&mut cluster, path, uri.query().unwrap_or_default(), now)
     } else {
         (Kind::Other, Err((StatusCode::NOT_FOUND, not_a_file(path))))
     };
-    if matches!(kind, Kind::JobMetrics | Kind::SubtaskMetrics | Kind::JobManagerMetrics) {
+    if matches!(
+        kind,
+        Kind::JobMetrics
+            | Kind::SubtaskMetrics
+            | Kind::JobManagerMetrics
+            | Kind::TaskManagerMetrics
+    ) {
         refresh(&mut cluster, now);
     }
     let (status, body) = match answer {
@@ -283,6 +293,12 @@ fn route(c: &mut Cluster, path: &str, query: &str, now: i64) -> (Kind, Answer) {
             (Kind::JobsOverview, Ok(answers::jobs_overview(c, now)))
         }
         ["taskmanagers"] => (Kind::TaskManagers, Ok(answers::taskmanagers(c, now))),
+        ["taskmanagers", "metrics"] => {
+            measured_at(c, now);
+            let (get, agg) = (parameter(query, "get"), parameter(query, "agg"));
+            let answer = metrics::taskmanagers(c, get.as_deref(), agg.as_deref());
+            (Kind::TaskManagerMetrics, Ok(answer))
+        }
         ["jobmanager", "metrics"] => {
             let at = measured_at(c, now);
             let get = parameter(query, "get");

@@ -162,6 +162,40 @@ impl Fleet {
         })
     }
 
+    /// A metric of every subtask of a vertex (0 is the source), under the id that
+    /// `…/subtasks/metrics` has it; `None` takes it away.
+    pub fn set_vertex_metric(
+        &self,
+        cluster: usize,
+        job: usize,
+        (vertex, id): (usize, &str),
+        value: Option<f64>,
+    ) -> i64 {
+        self.with_job(cluster, job, |run, _| {
+            run.numbers.insert((vertex, id.to_owned()), value);
+        })
+    }
+
+    /// A metric of the job, as text.
+    pub fn set_job_metric(&self, cluster: usize, job: usize, id: &str, value: &str) -> i64 {
+        self.with_job(cluster, job, |run, _| {
+            run.texts.insert(id.to_owned(), value.to_owned());
+        })
+    }
+
+    /// A metric of every `TaskManager`; `None` takes it away.
+    pub fn set_taskmanager_metric(&self, cluster: usize, id: &str, value: Option<f64>) {
+        self.with(cluster, |c, _| match value {
+            Some(value) => drop(c.taskmanager_numbers.insert(id.to_owned(), value)),
+            None => drop(c.taskmanager_numbers.remove(id)),
+        });
+    }
+
+    /// A metric of the `JobManager`.
+    pub fn set_jobmanager_metric(&self, cluster: usize, id: &str, value: f64) {
+        self.with(cluster, |c, _| c.jobmanager_numbers.insert(id.to_owned(), value));
+    }
+
     /// RUNNING, but every task waits for a slot.
     pub fn starve_job(&self, cluster: usize, job: usize, starved: bool) -> i64 {
         self.with_job(cluster, job, |run, now| {

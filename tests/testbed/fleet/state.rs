@@ -1,6 +1,6 @@
 //! What a cluster is and what happens to it. Times are the cluster's own, in milliseconds.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::json;
 
@@ -83,6 +83,10 @@ pub(super) struct Run {
     pub(super) backlog: Option<u64>,
     pub(super) busy_ms: f64,
     pub(super) backpressured_ms: f64,
+    /// Further numbers by (vertex, id), of every subtask; `None` takes one away.
+    pub(super) numbers: BTreeMap<(usize, String), Option<f64>>,
+    /// Further metrics of the job by id.
+    pub(super) texts: BTreeMap<String, String>,
     pub(super) checkpoints: Checkpoints,
     /// Rendered entries of `exceptionHistory`, newest first.
     pub(super) failures: VecDeque<String>,
@@ -262,6 +266,10 @@ pub(super) struct Cluster {
     pub(super) store_interval: i64,
     pub(super) taskmanagers: usize,
     pub(super) slots_per_taskmanager: i64,
+    /// Metrics by id, of every `TaskManager`.
+    pub(super) taskmanager_numbers: BTreeMap<String, f64>,
+    /// Further metrics of the `JobManager`.
+    pub(super) jobmanager_numbers: BTreeMap<String, f64>,
     pub(super) started: i64,
     submitted: u64,
 }
@@ -298,6 +306,8 @@ impl Cluster {
             store_interval: shape.metrics_update_ms,
             taskmanagers: 1,
             slots_per_taskmanager: 0,
+            taskmanager_numbers: super::metrics::taskmanager_defaults(version),
+            jobmanager_numbers: BTreeMap::new(),
             started: now - shape.age_ms - 60_000,
             submitted: 0,
         };
@@ -340,6 +350,8 @@ impl Cluster {
             starved: false,
             parallelism,
             backlog: None,
+            numbers: BTreeMap::new(),
+            texts: BTreeMap::new(),
             busy_ms: 120.0,
             backpressured_ms: 0.0,
             checkpoints: Checkpoints::starting(interval, now, first_checkpoint),
