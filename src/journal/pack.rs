@@ -64,25 +64,23 @@ impl Unpacker {
         if head.get(1..) != Some(&crc.sum().to_le_bytes()[..]) {
             return Err(Damaged("its checksum is wrong"));
         }
-        let mut raw = Vec::with_capacity(packed.len().saturating_mul(8).clamp(64, 1 << 20));
+        let mut raw = Vec::new();
         let begun = self.0.total_in();
         loop {
-            let done = (self.0.total_in() - begun) as usize;
-            let rest = packed.get(done..).unwrap_or_default();
+            raw.reserve(packed.len().clamp(64, 1 << 20));
+            let before = (self.0.total_in(), raw.len());
+            let rest = packed.get((before.0 - begun) as usize..).unwrap_or_default();
             self.0
                 .decompress_vec(rest, &mut raw, FlushDecompress::Sync)
                 .map_err(|_| Damaged("it cannot be unpacked"))?;
-            let all = (self.0.total_in() - begun) as usize == packed.len();
-            if all && raw.len() < raw.capacity() {
-                return Ok(raw);
-            }
-            if raw.len() >= LARGEST {
+            if raw.len() > LARGEST {
                 return Err(Damaged("it is too large"));
             }
-            if raw.len() < raw.capacity() {
-                return Err(Damaged("it cannot be unpacked"));
+            // Output may be held back after all of the input is in: until nothing moves any more.
+            if (self.0.total_in(), raw.len()) == before {
+                let all = (before.0 - begun) as usize == packed.len();
+                return if all { Ok(raw) } else { Err(Damaged("it cannot be unpacked")) };
             }
-            raw.reserve(raw.len());
         }
     }
 }

@@ -416,3 +416,21 @@ fn pieces_are_written_in_time() {
     let long = Writer::new(1, u64::MAX, Time::at(0), &base(true));
     assert!(!long.is_full(Ts(86_399_999)) && long.is_full(Ts(86_400_000)));
 }
+
+/// Pieces far larger than any window of the compressor.
+#[test]
+fn large_pieces_come_back() {
+    let (mut packer, mut unpacker) = (super::pack::Packer::new(), super::pack::Unpacker::new());
+    let mut seed = 1_u64;
+    for size in [0, 1, 70, 40_000, 300_000, 3_000_000, 5] {
+        for noisy in [false, true] {
+            let byte = |n: usize| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                if noisy { (seed >> 33) as u8 } else { (n / 1_000) as u8 }
+            };
+            let raw: Vec<u8> = (0..size).map(byte).collect();
+            let body = packer.pack(&raw);
+            assert!(unpacker.unpack(&body).unwrap() == raw, "{size} bytes, noisy: {noisy}");
+        }
+    }
+}

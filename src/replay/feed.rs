@@ -25,9 +25,9 @@ pub fn run(
 ) -> Replayed {
     let mut player = Player::new(plan);
     std::thread::scope(|scope| {
-        let (feed, fed) = sync_channel(AHEAD);
+        let (feed, parts) = sync_channel(AHEAD);
         scope.spawn(move || decode(chunks, &feed));
-        for (n, part) in fed.into_iter().enumerate() {
+        for (n, part) in parts.into_iter().enumerate() {
             match part {
                 Fed::Events(events) => {
                     if n % 64 == 0

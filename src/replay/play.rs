@@ -83,9 +83,8 @@ impl Player {
         }
         let input = match event {
             Event::Snapshot(snapshot) => Input::Snapshot(snapshot),
-            Event::Deadline if afresh => return,
+            Event::Deadline | Event::Delivery { .. } if afresh => return,
             Event::Deadline => Input::Deadline,
-            Event::Delivery { .. } if afresh => return,
             Event::Delivery { message, outcome } => Input::Delivery { message, outcome },
             Event::Reload(demand) => {
                 self.coverage.demand(*demand);

@@ -107,6 +107,9 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
     let took = time::since(began).as_secs_f64();
     let lines = compare(&done.said, &done.live);
     let same = lines.iter().filter(|line| line.mark == Mark::Same).count();
+    for remark in &done.remarks {
+        println!("{remark}");
+    }
     let share = 7.0 / days as f64;
     let used = thread_cpu().zip(cpu).map_or_else(String::new, |(now, before)| {
         format!(", {:.1} s CPU of all threads", (now - before) * share)
