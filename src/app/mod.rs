@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use rulebook::{Rulebook, read_rules};
+pub use rulebook::{Rulebook, read_files, read_rules};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};

@@ -9,6 +9,7 @@ mod demo;
 mod once;
 mod output;
 mod report;
+mod rules;
 mod run;
 mod story;
 mod test_message;
@@ -49,6 +50,8 @@ enum Command {
     Demo(demo::Args),
     /// About the configuration file.
     Config(config::Args),
+    /// About rule files.
+    Rules(rules::Args),
 }
 
 /// The configuration file, for the commands that need one.
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
             Command::TestMessage(args) => test_message::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Rules(args) => rules::run(&args),
         }
     });
     match done {

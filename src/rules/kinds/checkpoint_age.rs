@@ -53,4 +53,8 @@ impl Kind for CheckpointAge {
     fn problem(&self) -> Option<String> {
         self.above.0.is_zero().then(|| "checkpoint_age.above must be more than 0s".to_owned())
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["age_seconds", "above_seconds", "failed_checkpoints"]
+    }
 }

@@ -27,4 +27,8 @@ impl Kind for DuplicateJob {
             Why::from(evidence! { "live_runs": runs }).words(format!("{runs} live runs; true from 2 on"))
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["live_runs"]
+    }
 }

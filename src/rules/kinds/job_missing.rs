@@ -40,4 +40,8 @@ impl Kind for JobMissing {
         let missing = job.time.steady.since(since).as_secs();
         facts.verdict(!job.cluster_emptied(), || evidence! { "missing_seconds": missing })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["jobs", "missing_seconds"]
+    }
 }

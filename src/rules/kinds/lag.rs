@@ -62,4 +62,12 @@ impl Kind for Lag {
             .is_some_and(|s| s.millis() > 3_600_000 || s.millis() < 30_000)
             .then(|| "lag.growing_for must be 30s … 1h".to_owned())
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["lag_records", "above_records", "lag_before", "growing_seconds"]
+    }
+
+    fn span(&self) -> Option<std::time::Duration> {
+        self.growing_for.map(|span| span.0)
+    }
 }

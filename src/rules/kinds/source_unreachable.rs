@@ -37,4 +37,8 @@ impl Kind for SourceUnreachable {
         };
         facts.verdict(source.failing_since.is_some(), evidence)
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["jobs", "down_seconds", "error"]
+    }
 }

@@ -30,4 +30,8 @@ impl Kind for TaskmanagersLost {
         let state = job.job.state().as_str();
         facts.verdict(lost > 0, || evidence! { "lost_taskmanagers": lost, "state": state })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["lost_taskmanagers", "state"]
+    }
 }

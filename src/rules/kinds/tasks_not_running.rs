@@ -34,4 +34,8 @@ impl Kind for TasksNotRunning {
         let waiting = run.tasks.total.saturating_sub(running);
         facts.verdict(true, || evidence! { "state": state, "tasks_waiting": waiting })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state", "tasks_waiting"]
+    }
 }
