@@ -75,7 +75,7 @@ pub struct RawTimes {
 pub type IntervalBook = BTreeMap<String, Arc<TimeIntervals>>;
 
 /// Adds what was written to `book`; mistakes are reported.
-pub fn build_intervals(
+pub(crate) fn build_intervals(
     written: Vec<RawTimeIntervals>,
     book: &mut IntervalBook,
     findings: &mut Findings,

@@ -177,7 +177,7 @@ pub(super) enum Meant {
 }
 
 /// Reads the overrides of a file whose tree this is; mistakes are reported.
-pub fn build_overrides(
+pub(crate) fn build_overrides(
     written: Vec<At<RawOverride>>,
     tree: &crate::yaml::tree::Node,
     file: &str,

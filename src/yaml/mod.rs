@@ -16,9 +16,11 @@ pub use at::At;
 pub use tree::Place;
 
 use findings::Findings;
+#[cfg(test)]
 use serde::de::DeserializeOwned;
 
 /// Reads a whole file. `None` when too little of it made sense; what is wrong is in `findings`.
+#[cfg(test)]
 pub(crate) fn read<T: DeserializeOwned>(text: &str, findings: &mut Findings) -> Option<T> {
     let tree = tree(text, findings)?;
     reader::read(&tree, findings)
