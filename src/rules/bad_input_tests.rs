@@ -1,6 +1,8 @@
 //! What is said of rule files with mistakes: `tests/fixtures/bad_rules`, one file per kind of
 //! mistake. To accept what is said now, delete the `.expected` file and run the test twice.
 
+#![expect(clippy::disallowed_methods, reason = "reading has to end in bounded time")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -90,7 +92,7 @@ fn files_of_ten_thousand_lines_are_read_in_bounded_time() {
     let text = many(5_000).replace("above", "abov");
     let said = parse(&[RuleSource { file: "many.yaml", text: &text }]).unwrap_err();
     assert!(said.len() <= 200, "{}", said.len());
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
 
 /// One change to a text.

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::{Labels, Problem};
 use crate::rules::kinds::Condition;
 
-const RULES: &str = r#"groups:
+const RULES: &str = r"groups:
   - name: g
     rules:
       - alert: Behind
@@ -18,7 +18,7 @@ const RULES: &str = r#"groups:
         when: { any: [ { lag: { above: 5 } }, { lag: { above: 6, growing_for: 1m } } ] }
       - alert: Missing
         when: { job_missing: {} }
-"#;
+";
 
 fn parse_both(overrides: &str) -> Result<RuleSet, Vec<Problem>> {
     let both = [
@@ -60,7 +60,9 @@ overrides:
     let behind = rule(&set, "Behind");
     let form = |labels: &[(&str, &str)]| {
         let mut all = Labels::default();
-        labels.iter().for_each(|(name, value)| all.set(name, *value));
+        for (name, value) in labels {
+            all.set(name, *value);
+        }
         behind.variants.of(&all).map(|r| (**r).clone())
     };
     assert_eq!(form(&[("team", "ads")]), None);
@@ -228,7 +230,9 @@ fn labels_of_a_job_change_its_rules() {
     let set = set("groups: []");
     let of = |pairs: &[(&str, &str)]| {
         let mut labels = Labels::default();
-        pairs.iter().for_each(|(name, value)| labels.set(name, *value));
+        for (name, value) in pairs {
+            labels.set(name, *value);
+        }
         let (wishes, mut problems) = by_label::wishes(&labels, &set.rules);
         let mut behind = rule(&set, "Behind").clone();
         for wish in &wishes {

@@ -318,7 +318,9 @@ fn set(node: &mut Node, kind: &str, name: &str, param: &Param) {
         } else if COMPOSED.contains(&key.as_str())
             && let Kind::List(items) = &mut value.kind
         {
-            items.iter_mut().for_each(|item| set(item, kind, name, param));
+            for item in items {
+                set(item, kind, name, param);
+            }
         }
     }
 }

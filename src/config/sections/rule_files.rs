@@ -126,11 +126,10 @@ pub(in crate::config) fn expand(
                     format!("`{}` is named twice, with different `enforce`", path.display()),
                     Some("name it once".to_owned()),
                 ),
-                Some(_) => {}
                 None if files.len() < MAX_FILES => {
                     files.push(RuleFile { path, enforce: enforce.clone() });
                 }
-                None => {}
+                _ => {}
             }
         }
     }

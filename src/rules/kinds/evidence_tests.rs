@@ -1,5 +1,7 @@
 //! Every kind declares the values its judgements carry: annotations are checked against them.
 
+#![expect(clippy::string_slice, reason = "our own source, cut where something was found")]
+
 use std::collections::BTreeSet;
 
 use regex::Regex;
