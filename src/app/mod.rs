@@ -23,7 +23,7 @@ use pollers::Pollers;
 pub use read::{Checked, read};
 pub use reload::ReloadHandle;
 use reload::{LastReload, Reloader, SideTasks};
-pub use rulebook::{Rulebook, read_rules};
+pub use rulebook::{Rulebook, read_files, read_rules, surroundings};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};

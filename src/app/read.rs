@@ -25,11 +25,12 @@ pub struct Checked {
 /// # Errors
 /// All that is wrong. What a file that cannot be read would have named is not looked at.
 pub fn read(path: &Path) -> Result<Checked, Vec<Problem>> {
-    let (config, warnings) = config::load(path, &config::process_env)?;
-    let rules = read_rules(&config.rule_files);
+    let (config, mut warnings) = config::load(path, &config::process_env)?;
+    let rules = read_rules(&config);
     let templates = Templates::load(config.templates.as_deref());
     match (rules, templates) {
         (Ok(rules), Ok(templates)) => {
+            warnings.extend(rules.set.warnings.iter().cloned());
             Ok(Checked { config, rules, templates: Arc::new(templates), warnings })
         }
         (rules, templates) => {

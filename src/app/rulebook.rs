@@ -1,11 +1,12 @@
 //! Reads the rule files a configuration names, or the shipped ones.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::Path;
 
-use crate::config;
+use crate::config::{self, Config, RuleFile};
 use crate::model::Problem;
-use crate::rules::{RuleSet, RuleSource, SHIPPED, parse};
+use crate::rules::{RuleSet, RuleSource, SHIPPED, Surroundings, parse_in};
 
 /// A rule file larger than this is a mistake.
 const MAX_BYTES: u64 = 8 << 20;
@@ -19,39 +20,62 @@ pub struct Rulebook {
     pub files: Vec<String>,
 }
 
-/// Reads and checks all of them.
+/// Reads and checks the rules of a configuration.
 ///
 /// # Errors
 /// Everything that is wrong with any of them.
-pub fn read_rules(files: &[PathBuf]) -> Result<Rulebook, Vec<Problem>> {
-    let default = [PathBuf::from(config::SHIPPED)];
+pub fn read_rules(config: &Config) -> Result<Rulebook, Vec<Problem>> {
+    read_files(&config.rule_files, surroundings(config))
+}
+
+/// What surrounds the rule files of a configuration.
+pub fn surroundings(config: &Config) -> Surroundings {
+    let standard = config.sources.iter().flat_map(|s| s.labels().keys().cloned());
+    let labels = standard.chain(config.job_labels.names().map(str::to_owned)).collect();
+    Surroundings {
+        poll: Some(config.poll.interval),
+        intervals: config.time_intervals.clone(),
+        overrides: config.overrides.clone(),
+        // Every kind of source there is shows no labels of its own.
+        labels: Some(labels),
+        sources: Some(config.sources.iter().map(|s| s.name().to_owned()).collect()),
+        ..Surroundings::default()
+    }
+}
+
+/// Reads and checks rule files, whatever surrounds them; none: the shipped rules.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn read_files(files: &[RuleFile], mut around: Surroundings) -> Result<Rulebook, Vec<Problem>> {
+    let default = [RuleFile::plain(config::SHIPPED)];
     let files = if files.is_empty() { &default[..] } else { files };
     let mut names = Vec::new();
     let mut texts: Vec<(String, Cow<'static, str>)> = Vec::new();
     let mut problems = Vec::new();
-    for file in files {
-        let name = file.display().to_string();
+    for RuleFile { path, enforce } in files {
+        let name = path.display().to_string();
         if name == config::SHIPPED {
-            texts.extend(SHIPPED.iter().map(|(f, t)| ((*f).to_owned(), Cow::Borrowed(*t))));
+            for (file, text) in SHIPPED {
+                around.enforce.insert((*file).to_owned(), enforce.clone());
+                texts.push(((*file).to_owned(), Cow::Borrowed(*text)));
+            }
             names.push("the shipped rules".to_owned());
             continue;
         }
         names.push(name.clone());
-        match read(file) {
+        around.enforce.insert(name.clone(), enforce.clone());
+        match read(path) {
             Ok(text) => texts.push((name, Cow::Owned(text))),
-            Err(what) => problems.push(Problem {
-                file: name,
-                line: 0,
-                column: 0,
-                what,
-                hint: Some("see `rule_files` in the configuration".to_owned()),
-                warning: false,
-            }),
+            Err((line, column, what, hint)) => {
+                let hint = Some(hint.to_owned());
+                problems.push(Problem { file: name, line, column, what, hint, warning: false });
+            }
         }
     }
     let sources: Vec<RuleSource<'_>> =
         texts.iter().map(|(file, text)| RuleSource { file, text }).collect();
-    match parse(&sources) {
+    match parse_in(&sources, &around) {
         Ok(set) if problems.is_empty() => Ok(Rulebook { set, files: names }),
         Ok(_) => Err(problems),
         Err(more) => {
@@ -61,17 +85,38 @@ pub fn read_rules(files: &[PathBuf]) -> Result<Rulebook, Vec<Problem>> {
     }
 }
 
-fn read(file: &PathBuf) -> Result<String, String> {
-    let size = std::fs::metadata(file).map_err(|e| format!("cannot be read: {e}"))?.len();
-    if size > MAX_BYTES {
-        return Err(format!("has {size} bytes, more than {MAX_BYTES}"));
+/// Where, what and the way out.
+type Unreadable = (u32, u32, String, &'static str);
+
+fn read(file: &Path) -> Result<String, Unreadable> {
+    let unreadable = |error: std::io::Error| {
+        (0, 0, format!("cannot be read: {error}"), "see `rule_files` in the configuration")
+    };
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    opened.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let what = format!("has more than {} MiB", MAX_BYTES >> 20);
+        return Err((0, 0, what, "split it, or use matchers instead of a rule per job"));
     }
-    std::fs::read_to_string(file).map_err(|e| format!("cannot be read: {e}"))
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..good).unwrap_or_default();
+        let line = before.split(|b| *b == b'\n').count();
+        let last = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+        let column = String::from_utf8_lossy(last).chars().count() + 1;
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        (narrow(line), narrow(column), "is not UTF-8".to_owned(), "save it as UTF-8")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rules(files: &[RuleFile]) -> Result<Rulebook, Vec<Problem>> {
+        read_files(files, Surroundings::default())
+    }
 
     #[test]
     fn own_rules_stand_beside_the_shipped_ones() {
@@ -79,12 +124,25 @@ mod tests {
         let own = dir.path().join("own.yaml");
         let text = "groups: [{ name: own, rules: [{ alert: A, when: { job_missing: {} } }] }]";
         std::fs::write(&own, text).unwrap();
-        let shipped = read_rules(&[]).unwrap().set.rules.len();
-        let both = read_rules(&[PathBuf::from(config::SHIPPED), own.clone()]).unwrap();
+        let own = RuleFile::plain(own);
+        let shipped = rules(&[]).unwrap().set.rules.len();
+        let both = rules(&[RuleFile::plain(config::SHIPPED), own.clone()]).unwrap();
         assert_eq!(both.set.rules.len(), shipped + 1);
         assert_eq!(both.files[0], "the shipped rules");
-        assert_eq!(read_rules(&[own]).unwrap().set.rules.len(), 1);
-        let missing = read_rules(&[dir.path().join("no.yaml")]).unwrap_err();
+        assert_eq!(rules(&[own]).unwrap().set.rules.len(), 1);
+        let missing = rules(&[RuleFile::plain(dir.path().join("no.yaml"))]).unwrap_err();
         assert!(missing[0].to_string().contains("cannot be read"), "{missing:?}");
+    }
+
+    #[test]
+    fn binary_garbage_is_told_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("r.yaml");
+        std::fs::write(&file, b"groups:\n  - n\xff\xfe").unwrap();
+        let said = rules(&[RuleFile::plain(&file)]).unwrap_err();
+        assert!(
+            said[0].to_string().ends_with("r.yaml:2:6: is not UTF-8 (save it as UTF-8)"),
+            "{said:?}"
+        );
     }
 }

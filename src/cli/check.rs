@@ -1,27 +1,40 @@
 //! `weir check`: everything that is wrong with what was written, at once; nothing is started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{ConfigFile, Failure, output};
-use crate::app::{self, Checked};
-use crate::model::Demand;
+use crate::app::{self, Checked, read_files};
+use crate::config::{self, RuleFile};
+use crate::model::Problem;
+use crate::rules::{RuleSet, Surroundings};
+use crate::sources::cost;
 
-/// Checks a configuration.
+/// Checks a configuration, or rule files alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
+    /// Check these rule files alone, without a configuration; `shipped` stands for the rules that
+    /// come with Weir.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "config")]
+    rules: Vec<PathBuf>,
 }
 
 /// Reads it all; problems are printed.
 pub(super) fn read(path: &Path) -> Result<Checked, Failure> {
-    app::read(path).map_err(|problems| {
-        output::problems(&problems);
-        Failure::Refused
-    })
+    app::read(path).map_err(|problems| refuse(&problems))
+}
+
+fn refuse(problems: &[Problem]) -> Failure {
+    output::problems(problems);
+    Failure::Refused
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if !args.rules.is_empty() {
+        return files(&args.rules);
+    }
     let checked = read(&args.file.config)?;
     output::problems(&checked.warnings);
     let config = &checked.config;
@@ -33,26 +46,47 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         config.receivers.len(),
         config.receivers.iter().map(|r| r.channels.len()).sum::<usize>(),
     ));
-    let demand = checked.rules.set.demand();
-    output::say(&format!("per job and poll: {}", cost(&demand)));
+    say_cost(&checked.rules.set, config.poll.interval);
     Ok(())
 }
 
-/// What the rules' demand costs a watched cluster, per job and poll (sizes as measured on Flink
-/// 1.20 and 2.2 with three vertices).
-fn cost(demand: &Demand) -> String {
-    let mut parts = vec!["state ≈ 0.35 KB".to_owned()];
-    if demand.counters {
-        parts.push("restart and checkpoint counters ≈ 0.3 KB".to_owned());
+/// Checks rule files without a configuration.
+pub(super) fn files(files: &[PathBuf]) -> Result<(), Failure> {
+    let files: Vec<RuleFile> = files.iter().map(RuleFile::plain).collect();
+    let poll = config::Poll::default().interval;
+    let around = Surroundings { poll: Some(poll), ..Surroundings::default() };
+    let book = read_files(&files, around).map_err(|problems| refuse(&problems))?;
+    output::problems(&book.set.warnings);
+    let (rules, files) = (book.set.rules.len(), book.files.join(", "));
+    output::say(&format!("ok: {rules} rules from {files}"));
+    say_cost(&book.set, poll);
+    Ok(())
+}
+
+/// What each rule's demand costs a watched cluster. Rules share what they demand: the total is
+/// less than the sum.
+fn say_cost(set: &RuleSet, poll: Duration) {
+    let mut rows =
+        vec![["rule".to_owned(), "requests".to_owned(), "bytes".to_owned(), "facts".to_owned()]];
+    let row = |name: String, cost: cost::Cost, facts: String| {
+        [name, format!("{:.2}", cost.requests), format!("{:.0}", cost.bytes), facts]
+    };
+    rows.push(row("(every job)".to_owned(), cost::base(), "state".to_owned()));
+    for rule in &set.rules {
+        let demand = rule.demand();
+        let name = format!("{}/{}", rule.id.alert, rule.id.severity.as_str());
+        rows.push(row(name, cost::cost(&demand, poll), cost::facts(&demand)));
     }
-    if demand.checkpoints {
-        parts.push("checkpoint history ≈ 5 KB, on change and every 5 min".to_owned());
+    let (all, base) = (cost::cost(&set.demand(), poll), cost::base());
+    let bytes = all.bytes + base.bytes;
+    rows.push(row("all together".to_owned(), cost::Cost { bytes, ..all }, String::new()));
+    let width = |column: usize| {
+        rows.iter().map(|r| r.get(column).map_or(0, |cell| cell.chars().count())).max().unwrap_or(0)
+    };
+    let (name, requests, bytes) = (width(0), width(1), width(2));
+    output::say(&format!("cost per job and poll (every {poll:?}):"));
+    for [rule, r, b, facts] in &rows {
+        let line = format!("  {rule:name$}  {r:>requests$}  {b:>bytes$}  {facts}");
+        output::say(line.trim_end());
     }
-    if demand.failures {
-        parts.push("exceptions ≈ 3 KB each, on change".to_owned());
-    }
-    if demand.lag {
-        parts.push("lag ≈ 0.1 KB per source vertex that reports it".to_owned());
-    }
-    parts.join("; ")
 }

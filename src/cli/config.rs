@@ -11,15 +11,42 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Print its JSON schema, for editors that complete.
-    Schema,
+    /// Print a JSON schema, for editors that complete: of the configuration, unless told otherwise.
+    Schema(Schema),
+}
+
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Schema {
+    /// Of the configuration.
+    #[arg(long)]
+    config: bool,
+    /// Of rule files.
+    #[arg(long)]
+    rules: bool,
+    /// Of test files.
+    #[arg(long)]
+    tests: bool,
+}
+
+/// The schema of test files: any mapping until there is a type for them.
+fn tests() -> serde_json::Value {
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "RuleTests",
+        "type": "object"
+    })
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    match args.what {
-        What::Schema => {
-            output::say(&serde_json::to_string_pretty(&crate::config::schema())?);
-            Ok(())
-        }
-    }
+    let What::Schema(of) = &args.what;
+    let schema = if of.rules {
+        crate::rules::schema()
+    } else if of.tests {
+        tests()
+    } else {
+        crate::config::schema()
+    };
+    output::say(&serde_json::to_string_pretty(&schema)?);
+    Ok(())
 }

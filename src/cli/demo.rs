@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         receiver.language = if args.language == "zh" { Language::Zh } else { Language::En };
         receiver.zone = TimeZone::UTC;
     }
-    let rules = read_rules(&[]).map_err(|problems| {
+    let rules = read_rules(&config).map_err(|problems| {
         output::problems(&problems);
         Failure::Refused
     })?;

@@ -10,6 +10,7 @@ use super::remote::Target;
 use super::{Failure, check, output};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
+use crate::config::RuleFile;
 use crate::journal::file;
 use crate::model::HistoryChunk;
 use crate::notify::channels::Parts;
@@ -51,7 +52,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let other = !args.rules.is_empty();
     let rules = if other {
         let files = rule_files(&args.rules)?;
-        app::read_rules(&files).map_err(|problems| {
+        let files: Vec<RuleFile> = files.into_iter().map(RuleFile::plain).collect();
+        app::read_files(&files, app::surroundings(&checked.config)).map_err(|problems| {
             output::problems(&problems);
             Failure::Refused
         })?

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, output};
-use crate::app::read_rules;
-use crate::config;
+use super::{Failure, check, output};
+use crate::app::read_files;
+use crate::config::{self, RuleFile};
 use crate::model::Problem;
+use crate::rules::Surroundings;
 use crate::story::{Report, TestFile};
 
 /// About rule files.
@@ -19,6 +20,12 @@ pub(super) struct Args {
 enum What {
     /// Play the stories of test files, and say what did not follow as expected.
     Test(Test),
+    /// Check rule files without a configuration.
+    Check {
+        /// Rule files; `shipped` stands for the rules that come with Weir.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// Plays stories.
@@ -41,6 +48,7 @@ struct Test {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.what {
         What::Test(args) => test(args),
+        What::Check { files } => check::files(files),
     }
 }
 
@@ -88,10 +96,11 @@ fn one(path: &Path, filter: &str) -> Result<Report, Vec<Problem>> {
     })?;
     let tests = TestFile::read(&name, &text)?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let files: Vec<PathBuf> = tests
+    let files: Vec<RuleFile> = tests
         .rule_files()
         .into_iter()
         .map(|file| if file == config::SHIPPED { PathBuf::from(file) } else { base.join(file) })
+        .map(RuleFile::plain)
         .collect();
-    tests.run(&read_rules(&files)?.set, filter)
+    tests.run(&read_files(&files, Surroundings::default())?.set, filter)
 }

@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let config = config::for_watch(&args.urls);
-    let rules = read_rules(&config.rule_files).map_err(|problems| {
+    let rules = read_rules(&config).map_err(|problems| {
         output::problems(&problems);
         Failure::Refused
     })?;

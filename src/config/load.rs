@@ -16,6 +16,7 @@ use super::sections::{job_labels, later, receivers, route, rule_files, sources};
 use super::{Config, checks};
 use crate::model::Problem;
 use crate::notify::{Route, Settings};
+use crate::rules::{IntervalBook, build_intervals, build_overrides};
 use crate::yaml::findings::Findings;
 use crate::yaml::reader;
 use crate::yaml::tree::{self, Node, Place};
@@ -67,7 +68,9 @@ pub(super) fn parse(
         }
         Err(error) => {
             let index = usize::try_from(error.place.line).unwrap_or(0).saturating_sub(1);
-            let hint = if text.lines().nth(index).is_some_and(|line| line.contains("${")) {
+            let hint = if let Some(hint) = error.hint {
+                hint
+            } else if text.lines().nth(index).is_some_and(|line| line.contains("${")) {
                 "inside `{ }` and `[ ]`, put `${…}` in quotes"
             } else {
                 "this is no YAML; further mistakes may follow"
@@ -84,7 +87,7 @@ pub(super) fn parse(
     let Some(raw) = reader::read::<RawConfig>(&tree, &mut findings) else {
         return findings.finish(None);
     };
-    let config = build(raw, &tree, base, &mut findings);
+    let config = build(raw, &tree, file, base, &mut findings);
     if findings.only_warnings() {
         for (what, hint) in super::warnings(&config) {
             findings.warn(Place::default(), what, hint);
@@ -93,7 +96,7 @@ pub(super) fn parse(
     findings.finish(Some(config))
 }
 
-fn build(raw: RawConfig, tree: &Node, base: &Path, findings: &mut Findings) -> Config {
+fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Findings) -> Config {
     let top = Place { line: 1, column: 1 };
     if tree.get("sources").is_none_or(Node::is_empty) {
         findings.error(
@@ -138,7 +141,11 @@ fn build(raw: RawConfig, tree: &Node, base: &Path, findings: &mut Findings) -> C
     };
     warn_unused(tree, &route, findings);
     let web = raw.web.build(findings);
+    let mut time_intervals = IntervalBook::new();
+    build_intervals(raw.time_intervals, &mut time_intervals, findings);
     Config {
+        overrides: build_overrides(raw.overrides, tree, file, &time_intervals, findings),
+        time_intervals,
         store: raw.store.build(findings),
         history: raw.history.build(),
         poll: raw.poll,

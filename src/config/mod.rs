@@ -33,12 +33,13 @@ pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::history::History;
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
-pub use sections::rule_files::SHIPPED;
+pub use sections::rule_files::{RuleFile, SHIPPED};
 pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;
 
 use crate::model::Problem;
+use crate::rules::{IntervalBook, Override};
 
 /// Everything Weir was told, checked.
 #[derive(Debug, Clone)]
@@ -60,7 +61,11 @@ pub struct Config {
     /// How owners are reached, by name.
     pub people: BTreeMap<String, Person>,
     /// Rule files, [`SHIPPED`] among them for the shipped rules; none: those only.
-    pub rule_files: Vec<PathBuf>,
+    pub rule_files: Vec<RuleFile>,
+    /// Changes to rules for some jobs.
+    pub overrides: Vec<Override>,
+    /// Hours by name.
+    pub time_intervals: IntervalBook,
     /// Folder of templates; none: the shipped templates.
     pub templates: Option<PathBuf>,
     /// Lifecycle of incidents.
@@ -95,7 +100,9 @@ pub fn parse(text: &str, file: &str, env: Env<'_>) -> Result<(Config, Vec<Proble
 
 /// The JSON schema of the file, for editors.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(RawConfig).to_value()
+    let mut schema = schemars::schema_for!(RawConfig).to_value();
+    crate::rules::polish(&mut schema);
+    schema
 }
 
 /// What a valid configuration lacks to be trusted, each with the way out.

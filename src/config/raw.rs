@@ -14,9 +14,11 @@ use super::sections::job_labels::JobLabelConfig;
 use super::sections::later::NotBuiltYet;
 use super::sections::receivers::ReceiverConfig;
 use super::sections::route::RouteConfig;
+use super::sections::rule_files::RuleFileConfig;
 use super::sections::store::StoreConfig;
 use super::sections::web::WebConfig;
 use crate::notify::Language;
+use crate::rules::{RawOverride, RawTimeIntervals};
 use crate::sources::SourceConfig;
 
 /// Weir's configuration file.
@@ -43,8 +45,11 @@ pub struct RawConfig {
     pub job_labels: Vec<At<JobLabelConfig>>,
     /// How owners are reached.
     pub people: BTreeMap<String, Person>,
-    /// Rule files, relative to this file, with `*`; none: the shipped rules.
-    pub rule_files: Vec<At<String>>,
+    /// Rule files, relative to this file, with `*`; `shipped` stands for the shipped rules, and so
+    /// does none at all.
+    pub rule_files: Vec<At<RuleFileConfig>>,
+    /// Changes to rules for some jobs.
+    pub overrides: Vec<At<RawOverride>>,
     /// Folder of templates, relative to this file; none: the shipped templates.
     pub templates: Option<At<String>>,
     /// Lifecycle of incidents.
@@ -59,8 +64,8 @@ pub struct RawConfig {
     pub heartbeat: Option<At<HeartbeatConfig>>,
     /// When Weir talks about itself.
     pub self_monitoring: SelfMonitoring,
-    /// Not built yet.
-    pub time_intervals: NotBuiltYet,
+    /// Alertmanager's: hours by name, for rules.
+    pub time_intervals: Vec<RawTimeIntervals>,
     /// Not built yet.
     pub inhibit_rules: NotBuiltYet,
     /// Not built yet.

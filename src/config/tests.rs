@@ -110,7 +110,7 @@ fn the_full_example_loads() {
     let (config, warnings) = load(&path, &env).unwrap();
     assert_eq!(warnings, []);
     let rules = |name| dir.path().join("rules").join(name);
-    assert_eq!(config.rule_files, [rules("a.yaml"), rules("b.yaml")]);
+    assert_eq!(config.rule_files, [rules("a.yaml"), rules("b.yaml")].map(RuleFile::plain));
     assert_eq!(config.notify.external_url.as_deref(), Some("https://weir.example.com"));
     assert_eq!(config.web.tokens[0].access, Access::Operate);
     assert_eq!(config.web.tokens[0].secret.read().unwrap().expose_secret().len(), 27);

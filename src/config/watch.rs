@@ -48,6 +48,8 @@ pub fn for_watch(urls: &[String]) -> Config {
         job_labels: JobLabels::default(),
         people: std::collections::BTreeMap::new(),
         rule_files: Vec::new(),
+        overrides: Vec::new(),
+        time_intervals: crate::rules::IntervalBook::new(),
         templates: None,
         incidents: incidents::IncidentsConfig::default().build(route.group_interval),
         notify: Settings {

@@ -175,7 +175,7 @@ impl Engine {
                 continue;
             };
             for (rule, counts) in rules.iter().zip(&mut counts) {
-                counts.add_truth(self.rules().truth_of(rule, &asked));
+                counts.add_truth(self.rules().truth_of(time, rule, &asked));
             }
         }
         for alert in self.rules().alerts() {

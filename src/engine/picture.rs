@@ -114,6 +114,10 @@ impl Picture {
                 view.jobs.insert(Arc::new(next));
             }
         }
+        let problems = || rules.set.label_problems().map(|(key, said)| format!("{key}: {said}"));
+        if !problems().eq(view.label_problems.iter().cloned()) {
+            view.label_problems = problems().collect();
+        }
         // Only a job that was forgotten leaves more here than there are.
         if view.jobs.len() > tracker.job_count() {
             view.jobs.retain(|job| job.source != name || tracker.job(&job.key).is_some());
@@ -193,7 +197,8 @@ fn rule_views(rules: &Rules) -> Vec<RuleView> {
         }
     }
     let view = |rule: &crate::rules::Rule| {
-        let (pending, firing) = counts.get(&rule.id).copied().unwrap_or_default();
+        let counted = rule.ids().filter_map(|id| counts.get(id));
+        let (pending, firing) = counted.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         RuleView {
             group: rule.id.group.clone(),
             alert: rule.id.alert.clone(),

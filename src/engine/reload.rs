@@ -45,6 +45,7 @@ impl Engine {
         self.gone.extend(left.iter().map(|name| (name.clone(), time.steady)));
         changes.extend(self.tracker.retain_sources(&names));
         changes.extend(self.rules.reload(rules, settings.labels.clone()));
+        self.tracker.set_demand(&self.rules.set.demand());
         self.incidents.reload(settings.incidents);
         changes.extend(self.pipeline.reload(time, settings.notify.clone(), composers));
         self.settings = settings;

@@ -220,7 +220,11 @@ impl Shell {
                 }
                 Effect::Send(message) => self.send(*message, time),
                 Effect::Publish(view) => {
-                    self.view.send_replace(view);
+                    let before = self.view.send_replace(Arc::clone(&view));
+                    let known = |said: &&String| before.label_problems.contains(said);
+                    for said in view.label_problems.iter().filter(|said| !known(said)) {
+                        warn!("the rule stays as it is for {said}");
+                    }
                 }
                 Effect::Deadline(at) => self.deadline = Some(at),
             }

@@ -30,6 +30,8 @@ pub struct View {
     pub failures_seen: u64,
     /// Rules: alert name, how many subjects are pending, firing, unknown, n/a.
     pub rules: Vec<RuleView>,
+    /// Jobs whose labels should change a rule and cannot: what, and the way out.
+    pub label_problems: Arc<[String]>,
     /// Times the wire guard behind the exact budget tripped: a bug if not 0.
     pub guard_trips: u64,
 }

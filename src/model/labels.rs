@@ -175,7 +175,7 @@ fn unquote(text: &str) -> Option<String> {
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().last().unwrap_or_default().trim().to_owned()
+    text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod problem;
 mod severity;
 mod subject;
 mod time;
+mod time_interval;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
@@ -34,3 +35,4 @@ pub use problem::Problem;
 pub use severity::Severity;
 pub use subject::{Aspect, Subject};
 pub use time::{Time, Ts};
+pub use time_interval::{Range, TimeInterval, TimeIntervals};

@@ -1,67 +1,162 @@
 //! Annotations: short templates of a rule, rendered with the subject's labels and the evidence.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
+use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+    Context, Handlebars, Helper, HelperResult, Output, Path, PathSeg, RenderContext,
+    RenderErrorReason, Renderable, Template,
 };
 use serde_json::{Map, Value};
 
 /// Rendered text longer than this is cut.
 const MAX_CHARS: usize = 600;
+/// A longer template is no annotation.
+const MAX_TEMPLATE_CHARS: usize = 4_000;
+/// Blocks and brackets inside each other: the compiler recurses on them.
+const MAX_DEPTH: usize = 16;
 
-/// The compiled templates of one rule.
-#[derive(Debug, Clone)]
-pub struct Annotations {
-    registry: Arc<Handlebars<'static>>,
-    keys: Vec<String>,
-    /// As written, in the order of the keys.
-    texts: Vec<String>,
+/// One for all rules: ten thousand rules are ten thousand templates, not as many registries.
+static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    // Escaped later, for where the text lands: nobody knows that here.
+    registry.register_escape_fn(handlebars::no_escape);
+    registry.register_helper("duration", Box::new(duration_en));
+    registry.register_helper("duration_zh", Box::new(duration_zh));
+    registry.register_helper("number", Box::new(number));
+    registry
+});
+
+/// The compiled templates of one rule, by key.
+#[derive(Debug, Clone, Default)]
+pub struct Annotations(BTreeMap<String, Arc<Annotation>>);
+
+#[derive(Debug)]
+struct Annotation {
+    text: String,
+    template: Template,
 }
 
 impl PartialEq for Annotations {
-    fn eq(&self, other: &Annotations) -> bool {
-        (&self.keys, &self.texts) == (&other.keys, &other.texts)
-    }
-}
-
-impl Default for Annotations {
-    fn default() -> Self {
-        let mut registry = Handlebars::new();
-        registry.set_strict_mode(true);
-        // Escaped later, for where the text lands: nobody knows that here.
-        registry.register_escape_fn(handlebars::no_escape);
-        registry.register_helper("duration", Box::new(duration_en));
-        registry.register_helper("duration_zh", Box::new(duration_zh));
-        registry.register_helper("number", Box::new(number));
-        Annotations { registry: Arc::new(registry), keys: Vec::new(), texts: Vec::new() }
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |a: &Self| -> Vec<(String, String)> {
+            a.0.iter().map(|(key, one)| (key.clone(), one.text.clone())).collect()
+        };
+        texts(self) == texts(other)
     }
 }
 
 impl Annotations {
-    /// Adds one.
+    /// Adds one, or puts it in the place of the one of that key.
     ///
     /// # Errors
     /// When the template does not compile.
     pub fn add(&mut self, key: &str, template: &str) -> Result<(), String> {
-        let registry = Arc::make_mut(&mut self.registry);
-        registry
-            .register_template_string(key, template)
-            .map_err(|e| e.reason().to_string().to_lowercase())?;
-        self.keys.push(key.to_owned());
-        self.texts.push(template.to_owned());
+        if template.chars().count() > MAX_TEMPLATE_CHARS {
+            return Err(format!("longer than {MAX_TEMPLATE_CHARS} characters"));
+        }
+        if template.matches("{{#").count().max(template.matches('(').count()) > MAX_DEPTH
+            && depth(template) > MAX_DEPTH
+        {
+            return Err(format!("nested deeper than {MAX_DEPTH}"));
+        }
+        let compiled = Template::compile(template).map_err(|e| {
+            e.reason().to_string().to_lowercase().chars().take(160).collect::<String>()
+        })?;
+        let one = Annotation { text: template.to_owned(), template: compiled };
+        self.0.insert(key.to_owned(), Arc::new(one));
         Ok(())
     }
 
     /// Renders all. One that names a value this subject does not have is left out: channels fall
     /// back to the alert's name.
     pub fn render(&self, values: &Map<String, Value>) -> BTreeMap<String, String> {
-        let rendered = |key: &String| {
-            let text = self.registry.render(key, values).ok()?;
+        if self.0.is_empty() {
+            return BTreeMap::new();
+        }
+        let Ok(context) = Context::wraps(values) else { return BTreeMap::new() };
+        let rendered = |(key, one): (&String, &Arc<Annotation>)| {
+            let mut render = RenderContext::new(None);
+            let text = one.template.renders(&REGISTRY, &context, &mut render).ok()?;
             Some((key.clone(), text.chars().take(MAX_CHARS).collect()))
         };
-        self.keys.iter().filter_map(rendered).collect()
+        self.0.iter().filter_map(rendered).collect()
+    }
+
+    /// The values each annotation names, by its key.
+    pub fn names(&self) -> impl Iterator<Item = (&str, BTreeSet<String>)> {
+        self.0.iter().map(|(key, one)| {
+            let mut names = BTreeSet::new();
+            collect(&one.template.elements, &mut names);
+            (key.as_str(), names)
+        })
+    }
+}
+
+/// How deep blocks or brackets stand inside each other, at most.
+fn depth(template: &str) -> usize {
+    let (mut blocks, mut brackets, mut most) = (0_usize, 0_usize, 0_usize);
+    let mut rest = template;
+    while let Some(c) = rest.chars().next() {
+        if rest.starts_with("{{#") || rest.starts_with("{{^") {
+            blocks += 1;
+        } else if rest.starts_with("{{/") {
+            blocks = blocks.saturating_sub(1);
+        } else if c == '(' {
+            brackets += 1;
+        } else if c == ')' {
+            brackets = brackets.saturating_sub(1);
+        }
+        most = most.max(blocks + brackets);
+        rest = rest.split_at(c.len_utf8()).1;
+    }
+    most
+}
+
+fn collect(elements: &[TemplateElement], names: &mut BTreeSet<String>) {
+    for element in elements {
+        match element {
+            TemplateElement::Expression(call) | TemplateElement::HtmlExpression(call) => {
+                of_call(call, names);
+            }
+            TemplateElement::HelperBlock(call) => {
+                of_call(call, names);
+                let inner = [&call.template, &call.inverse];
+                for template in inner.into_iter().flatten() {
+                    collect(&template.elements, names);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn of_call(call: &HelperTemplate, names: &mut BTreeSet<String>) {
+    // A name with parameters is a helper, one without is a value.
+    if call.params.is_empty() && call.hash.is_empty() && !call.block {
+        of_parameter(&call.name, names);
+    }
+    for parameter in call.params.iter().chain(call.hash.values()) {
+        of_parameter(parameter, names);
+    }
+}
+
+fn of_parameter(parameter: &Parameter, names: &mut BTreeSet<String>) {
+    match parameter {
+        Parameter::Name(name) => {
+            names.insert(name.clone());
+        }
+        Parameter::Path(Path::Relative((parts, _))) => {
+            if let Some(PathSeg::Named(name)) = parts.first() {
+                names.insert(name.clone());
+            }
+        }
+        Parameter::Subexpression(inner) => {
+            collect(std::slice::from_ref(inner.as_element()), names);
+        }
+        _ => {}
     }
 }
 
@@ -156,6 +251,27 @@ mod tests {
         assert_eq!(out["headline_zh"], "反复失败 · 30 分钟 4 次");
         assert_eq!(out["lag"], "1,234,567");
         assert!(!out.contains_key("summary"));
+    }
+
+    #[test]
+    fn names_are_found_wherever_they_stand() {
+        let mut annotations = Annotations::default();
+        let text = "{{a}} {{duration b}} {{#if c}}{{d}}{{else}}{{number (lookup e f)}}{{/if}} {{{g}}} {{h.i}}";
+        annotations.add("x", text).unwrap();
+        let (_, names) = annotations.names().next().unwrap();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(names, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    }
+
+    #[test]
+    fn templates_are_bounded() {
+        let mut annotations = Annotations::default();
+        let deep = format!("{}x{}", "{{#if a}}".repeat(200), "{{/if}}".repeat(200));
+        assert_eq!(annotations.add("x", &deep).unwrap_err(), "nested deeper than 16");
+        let deep = format!("{{{{number {}a{}}}}}", "(number ".repeat(300), ")".repeat(300));
+        assert_eq!(annotations.add("x", &deep).unwrap_err(), "nested deeper than 16");
+        assert!(annotations.add("x", &"y".repeat(5_000)).is_err());
+        assert!(annotations.add("x", &"{{#if a}}{{/if}}".repeat(40)).is_ok());
     }
 
     #[test]

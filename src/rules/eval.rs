@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::applies::{excluded_by, fits};
+use super::applies::fits;
 use super::kinds::{About, Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
+use super::picks::{Pick, of_labels};
 use super::{Rule, RuleSet};
 use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
 use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
@@ -105,7 +106,7 @@ impl Rules {
         // Until the next look, nobody knew whether they held.
         let stopped = loaded.steady();
         for alert in &loaded.alerts {
-            if rules.set.rules.iter().any(|r| r.id == alert.rule) {
+            if rules.knows(&alert.rule) {
                 let of_subject = rules.alerts.entry(alert.subject.clone()).or_default();
                 let unknown_since = alert.unknown_since.or(stopped);
                 of_subject.insert(alert.rule.clone(), Alert { unknown_since, ..alert.clone() });
@@ -147,7 +148,8 @@ impl Rules {
         let book = std::mem::take(&mut self.book);
         let labels = || book.of_source(source, None);
         let values = || named(source);
-        let turn = Turn { time, rules: &rules, first_look: false };
+        let picks = of_labels(&rules, &labels());
+        let turn = Turn { time, rules: &rules, picks: &picks, first_look: false };
         self.judge(
             turn,
             Scope::Sources,
@@ -167,6 +169,8 @@ impl Rules {
             let labels = || book.of_source(source, Some(cluster));
             let values = || named(cluster);
             let facts = Facts::of(About::Cluster(facts));
+            let picks = of_labels(&rules, &labels());
+            let turn = Turn { picks: &picks, ..turn };
             self.judge(turn, Scope::Clusters, subject, &facts, &labels, &values, &mut judged);
         }
 
@@ -174,7 +178,9 @@ impl Rules {
             let Some(facts) = tracker.job_facts(key, time) else { continue };
             let labels = || book.of_job(facts.job);
             let values = || job_values(&facts);
-            let turn = Turn { first_look: in_grace && facts.job.since_first_look, ..turn };
+            let picks = self.set.picks.of_job(key, facts.job, &book, &rules);
+            let first_look = in_grace && facts.job.since_first_look;
+            let turn = Turn { picks: &picks, first_look, ..turn };
             let subject = Subject::Job(key.clone());
             self.judge(
                 turn,
@@ -186,6 +192,7 @@ impl Rules {
                 &mut judged,
             );
         }
+        self.set.picks.keep(source, &folded.jobs);
         self.set.rules = rules;
         self.book = book;
         judged
@@ -204,20 +211,25 @@ impl Rules {
     ) {
         let mut known_labels: Option<Labels> = None;
         let mut of_subject = self.alerts.remove(&subject).unwrap_or_default();
-        for rule in turn.rules {
+        for (rule, pick) in turn.rules.iter().zip(turn.picks) {
             if !fits(rule, scope) {
                 continue;
             }
-            if !rule.matchers.is_empty() {
-                let labels = known_labels.get_or_insert_with(labels);
-                if excluded_by(rule, labels).is_some() {
-                    if of_subject.remove(&rule.id).is_some() {
-                        judged.changes.push(forget(&rule.id, &subject));
+            let form = match pick {
+                Pick::Own => Some(rule),
+                Pick::Form(form) => Some(&**form).filter(|form| form.enabled),
+                Pick::No => None,
+            };
+            // What it said in another form of it, for the labels the subject had before.
+            if !rule.variants.is_empty() || form.is_none() {
+                for id in rule.ids().filter(|id| form.is_none_or(|form| form.id != **id)) {
+                    if of_subject.remove(id).is_some() {
+                        judged.changes.push(forget(id, &subject));
                     }
-                    continue;
                 }
             }
-            let verdict = rule.when.judge(facts);
+            let Some(rule) = form else { continue };
+            let verdict = rule.judge(facts, turn.time.wall);
             // A long `for` is not waived: nobody knows that it has been so for that long.
             let first_look = turn.first_look
                 && !self.late.contains(&rule.id)
@@ -277,7 +289,7 @@ impl Rules {
 
     /// Whether a rule is still in force.
     pub fn knows(&self, rule: &RuleId) -> bool {
-        self.set.rules.iter().any(|r| r.id == *rule)
+        self.set.rules.iter().any(|r| r.ids().any(|id| id == rule))
     }
 
     /// Subjects with alerts.
@@ -301,6 +313,7 @@ impl Rules {
 struct Turn<'a> {
     time: Time,
     rules: &'a [Rule],
+    picks: &'a [Pick],
     first_look: bool,
 }
 

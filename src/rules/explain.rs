@@ -1,5 +1,6 @@
 //! Why a rule is what it is for a subject now. Looks, and changes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::applies::{excluded_by, fits};
@@ -49,6 +50,7 @@ pub struct Asked<'a> {
     facts: Facts<'a>,
     scope: Scope,
     labels: Labels,
+    subject: &'a Subject,
 }
 
 impl Rules {
@@ -78,7 +80,7 @@ impl Rules {
             }
             Subject::Channel(_) => return None,
         };
-        Some(Asked { facts: Facts { asks_why: true, ..Facts::of(about) }, scope, labels })
+        Some(Asked { facts: Facts { asks_why: true, ..Facts::of(about) }, scope, labels, subject })
     }
 
     /// Why a rule is what it is for a subject.
@@ -99,8 +101,13 @@ impl Rules {
             let words = format!("the rule's matcher {matcher} keeps it from this subject");
             return Reason { excluded_by: Some(matcher), ..silent(words) };
         }
+        let form = self.form(rule, asked);
+        let rule = form.as_deref().unwrap_or(rule);
+        if !rule.enabled {
+            return silent("an override switches the rule off for this subject".to_owned());
+        }
         let labels = || asked.labels.clone();
-        let verdict = rule.when.judge(&asked.facts.with_labels(&labels));
+        let verdict = rule.judge(&asked.facts.with_labels(&labels), time.wall);
         let mut why = verdict.why.map(|why| *why).unwrap_or_default();
         if why.evidence.is_empty() {
             why.evidence = verdict.evidence;
@@ -117,12 +124,26 @@ impl Rules {
         Reason { truth: verdict.truth, standing, excluded_by: None, other_scope: false, why }
     }
 
+    /// The form of a rule that counts for the subject; none: the rule's own.
+    fn form(&self, rule: &Rule, asked: &Asked<'_>) -> Option<Arc<Rule>> {
+        let picked = match (asked.subject, asked.facts.about) {
+            (Subject::Job(key), About::Job(facts)) => {
+                let index = self.set.rules.iter().position(|r| std::ptr::eq(r, rule))?;
+                self.set.picks.known(&facts.job.source, key, index)
+            }
+            _ => None,
+        };
+        picked.unwrap_or_else(|| rule.variants.of(&asked.labels).cloned())
+    }
+
     /// Whether a rule holds for a subject, without the reason; none where it is not about it.
-    pub fn truth_of(&self, rule: &Rule, asked: &Asked<'_>) -> Option<Truth> {
+    pub fn truth_of(&self, time: Time, rule: &Rule, asked: &Asked<'_>) -> Option<Truth> {
         let judged = fits(rule, asked.scope) && excluded_by(rule, &asked.labels).is_none();
         let labels = || asked.labels.clone();
         let facts = Facts::of(asked.facts.about).with_labels(&labels);
-        judged.then(|| rule.when.judge(&facts).truth)
+        let form = self.form(rule, asked);
+        let rule = form.as_deref().unwrap_or(rule);
+        (judged && rule.enabled).then(|| rule.judge(&facts, time.wall).truth)
     }
 }
 

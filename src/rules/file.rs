@@ -1,18 +1,25 @@
 //! Rule files: Prometheus' envelope with typed conditions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::kinds::{Condition, Span};
-use super::{Annotations, Rule, RuleSet};
-use crate::model::{Aspect, Labels, Matcher, Problem, RuleId, Severity};
+use super::build::Builder;
+use super::intervals::{IntervalBook, build_intervals};
+use super::lint;
+use super::overrides::{self, Meant, Override, build_overrides};
+use super::raw::RawFile;
+use super::{Rule, RuleSet, Variants};
+use crate::model::{Labels, Problem};
 use crate::yaml::findings::Findings;
-use crate::yaml::{self, At, Place};
+use crate::yaml::tree::{Node, Place, excerpt};
+use crate::yaml::{self, reader, suggest};
 
 /// Most rules in all files together: a bound on a mistake, not on people.
 const MAX_RULES: usize = 10_000;
+/// Most overrides in all files together.
+const MAX_OVERRIDES: usize = 1_000;
+/// Most problems of all files together that are told.
+const MAX_PROBLEMS: usize = 500;
 
 /// The text of a rule file and the name people know it by.
 #[derive(Debug, Clone, Copy)]
@@ -23,50 +30,22 @@ pub struct RuleSource<'a> {
     pub text: &'a str,
 }
 
-/// A rule file.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawFile {
-    /// Groups of rules.
-    pub groups: Vec<RawGroup>,
-}
-
-/// A group: a name that is part of its rules' identity.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawGroup {
-    /// Name.
-    pub name: String,
-    /// Rules.
-    pub rules: Vec<RawRule>,
-}
-
-/// One rule.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawRule {
-    /// Name of the alert, in `CamelCase` by custom.
-    pub alert: At<String>,
-    /// Exactly one kind of condition.
-    pub when: At<Condition>,
-    /// Only subjects whose labels match, in Alertmanager's syntax: `env="prod"`.
-    #[serde(default)]
-    pub matchers: Vec<At<String>>,
-    /// Must hold for so long before it fires.
-    #[serde(default, rename = "for")]
-    pub hold: Option<Span>,
-    /// Keeps firing for so long after it was last true.
-    #[serde(default)]
-    pub keep_firing_for: Option<Span>,
-    /// Aspect of its incidents, where it is not the kind's.
-    #[serde(default)]
-    pub aspect: Option<String>,
-    /// Labels added to the subject's; `severity` is `critical`, `warning` (default) or `info`.
-    #[serde(default)]
-    pub labels: BTreeMap<String, At<String>>,
-    /// Templates; a key ending in `_zh` is the Chinese of the key before it.
-    #[serde(default)]
-    pub annotations: BTreeMap<String, At<String>>,
+/// What surrounds the rule files: nothing of it is needed to read them.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// How often sources are looked at: rules that can never be true then are refused.
+    pub poll: Option<Duration>,
+    /// Time intervals of the configuration.
+    pub intervals: IntervalBook,
+    /// Overrides of the configuration: after those of the files.
+    pub overrides: Vec<Override>,
+    /// Files read for somebody's jobs only, by name: every rule gets these labels, and is about
+    /// subjects with them alone.
+    pub enforce: BTreeMap<String, Labels>,
+    /// Labels that jobs can have beside the standard ones, where all of them are known.
+    pub labels: Option<BTreeSet<String>>,
+    /// Names of the sources, where they are known.
+    pub sources: Option<BTreeSet<String>>,
 }
 
 /// Reads rule files; reports everything that is wrong with them at once.
@@ -74,90 +53,162 @@ pub struct RawRule {
 /// # Errors
 /// All problems, with their places.
 pub fn parse(sources: &[RuleSource<'_>]) -> Result<RuleSet, Vec<Problem>> {
+    parse_in(sources, &Surroundings::default())
+}
+
+/// Reads the rule files of a configuration.
+///
+/// # Errors
+/// All problems, with their places; warnings among them.
+pub fn parse_in(
+    sources: &[RuleSource<'_>],
+    around: &Surroundings,
+) -> Result<RuleSet, Vec<Problem>> {
     let mut set = RuleSet::default();
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
+    let mut changes: Vec<Override> = Vec::new();
+    // As written, so that a rule with a mistake is not unknown as well.
+    let mut written = BTreeSet::new();
+    let none = Labels::default();
     for source in sources {
         let mut findings = Findings::new(source.file);
-        let file: Option<RawFile> = yaml::read(source.text, &mut findings);
-        for group in file.map(|f| f.groups).unwrap_or_default() {
-            for rule in group.rules {
-                set.rules.extend(build(&group.name, rule, &mut seen, &mut findings));
+        let tree = yaml::tree(source.text, &mut findings);
+        let file = tree.as_ref().and_then(|t| reader::read::<RawFile>(t, &mut findings));
+        if let (Some(file), Some(tree)) = (file, &tree) {
+            written.extend(alerts(tree));
+            let has = |key: &str| tree.get(key).is_some();
+            if !has("groups") && !has("overrides") && !has("time_intervals") {
+                let hint = "write `groups: [{ name: …, rules: […] }]`".to_owned();
+                findings.error(Place { line: 1, column: 1 }, "`groups` is missing", hint);
             }
+            let mut intervals = IntervalBook::new();
+            build_intervals(file.time_intervals, &mut intervals, &mut findings);
+            for (name, interval) in &around.intervals {
+                intervals.entry(name.clone()).or_insert_with(|| interval.clone());
+            }
+            let enforce = around.enforce.get(source.file).unwrap_or(&none);
+            let mut builder = Builder {
+                file: source.file.into(),
+                around,
+                enforce,
+                intervals: &intervals,
+                conditions: conditions(tree),
+                seen: &mut seen,
+                findings: &mut findings,
+            };
+            for group in file.groups {
+                for rule in group.rules {
+                    set.rules.push(builder.build(&group.name, rule));
+                }
+            }
+            let mut own =
+                build_overrides(file.overrides, tree, source.file, &intervals, &mut findings);
+            overrides::enforce(&mut own, &overrides::as_matchers(enforce));
+            changes.extend(own);
         }
         if set.rules.len() > MAX_RULES {
             let what = format!("more than {MAX_RULES} rules in all files together");
             let hint = "use matchers and labels instead of a rule per job".to_owned();
             findings.error(Place::default(), what, hint);
         }
-        if let Err(found) = findings.finish(Some(())) {
-            problems.extend(found);
+        problems.extend(match findings.finish(Some(())) {
+            Ok(((), warnings)) => warnings,
+            Err(all) => all,
+        });
+    }
+    changes.extend(around.overrides.iter().cloned());
+    if set.rules.len() <= MAX_RULES {
+        problems.extend(vary(&mut set.rules, &changes, &written));
+        if problems.iter().all(|p| p.warning) {
+            problems.extend(lint::alike(&set.rules));
         }
     }
-    if problems.is_empty() { Ok(set) } else { Err(problems) }
+    problems.truncate(MAX_PROBLEMS);
+    if problems.iter().all(|p| p.warning) {
+        set.warnings = problems;
+        return Ok(set);
+    }
+    Err(problems)
 }
 
-fn build(
-    group: &str,
-    raw: RawRule,
-    seen: &mut BTreeSet<RuleId>,
-    findings: &mut Findings,
-) -> Option<Rule> {
-    let name = raw.alert.value;
-    let usable = |c: char| c.is_alphanumeric() || "_-".contains(c);
-    if name.is_empty() || !name.chars().all(usable) {
-        let hint = "letters, digits, _ and - only, such as JobFailed".to_owned();
-        findings.error(raw.alert.place, format!("`{name}` is not usable as a label"), hint);
+/// Gives every rule its forms.
+fn vary(rules: &mut [Rule], changes: &[Override], written: &BTreeSet<String>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(last) = changes.get(MAX_OVERRIDES) {
+        let what = format!("more than {MAX_OVERRIDES} overrides in all files together");
+        let hint = "use labels of the jobs: weir/<alert>.<parameter>".to_owned();
+        return vec![last.problem(what, Some(hint))];
     }
-    let mut labels = Labels::default();
-    let mut severity = Severity::default();
-    for (key, value) in raw.labels {
-        if key != "severity" {
-            labels.set(&key, value.value);
-            continue;
+    for one in changes {
+        for name in one.alerts.iter().filter(|name| !name.contains(['*', '?'])) {
+            if !written.contains(name) {
+                let hint = match suggest::nearest(name, written.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "name the `alert` of a rule that is read together with this".to_owned(),
+                };
+                problems
+                    .push(one.problem(format!("no rule is named `{}`", excerpt(name)), Some(hint)));
+            }
         }
-        match Severity::parse(&value.value) {
-            Some(known) => severity = known,
-            None => findings.error(
-                value.place,
-                format!("unknown severity `{}`", value.value),
-                "critical, warning or info".to_owned(),
-            ),
+        let meant: Vec<&Rule> = rules.iter().filter(|r| one.means(r).is_some()).collect();
+        let all_known = one.alerts.iter().all(|name| written.contains(name));
+        if meant.is_empty() && (all_known || one.alerts.iter().any(|n| n.contains(['*', '?']))) {
+            let hint = "look at `alert`, `group` and `severity`".to_owned();
+            problems.push(one.problem("this override means no rule".to_owned(), Some(hint)));
         }
-    }
-    if let Some(what) = raw.when.value.problem() {
-        findings.error(raw.when.place, what, None);
-    }
-    let mut matchers = Vec::new();
-    for matcher in raw.matchers {
-        match Matcher::parse(&matcher.value) {
-            Ok(matcher) => matchers.push(matcher),
-            Err(error) => findings.error(matcher.place, error.to_string(), None),
-        }
-    }
-    let mut annotations = Annotations::default();
-    for (key, template) in raw.annotations {
-        if let Err(error) = annotations.add(&key, &template.value) {
-            let hint = "handlebars, e.g. {{job_name}} or {{duration age_seconds}}".to_owned();
-            findings.error(template.place, format!("annotation {key}: {error}"), hint);
+        // By pattern, a rule without the kind is passed over: one at least must have it.
+        for ((kind, _), param) in &one.delta.params {
+            let has =
+                |r: &&&Rule| r.written.as_ref().is_some_and(|w| overrides::kinds(w).contains(kind));
+            let by_name = meant.iter().any(|r| one.means(r) == Some(Meant::ByName));
+            if !meant.is_empty() && !by_name && !meant.iter().any(|r| has(&r)) {
+                let Place { line, column } = param.place;
+                let what = format!("none of the rules it means has `{kind}`");
+                problems.push(Problem { line, column, ..one.problem(what, None) });
+            }
         }
     }
-    let id = RuleId { group: group.to_owned(), alert: name, severity };
-    if !seen.insert(id.clone()) {
-        let hint = "group, alert and severity together name a rule; change one of them".to_owned();
-        findings.error(raw.alert.place, format!("rule {id} exists twice"), hint);
+    let mut ids: BTreeMap<_, usize> =
+        rules.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect();
+    for (index, rule) in rules.iter_mut().enumerate() {
+        match Variants::build(rule, changes) {
+            Ok(variants) => {
+                for form in variants.rules().filter(|form| form.id != rule.id) {
+                    let other = *ids.entry(form.id.clone()).or_insert(index);
+                    if other != index {
+                        let what =
+                            format!("an override makes rule {} a second {}", rule.id, form.id);
+                        let hint = Some("use another severity".to_owned());
+                        let cause = changes.iter().find(|c| {
+                            c.means(rule).is_some() && c.delta.severity == Some(form.id.severity)
+                        });
+                        problems.extend(cause.map(|c| c.problem(what, hint)));
+                    }
+                }
+                rule.variants = variants;
+            }
+            Err(found) => problems.extend(found),
+        }
     }
-    let aspect = raw.aspect.unwrap_or_else(|| raw.when.value.aspect().to_owned());
-    findings.only_warnings().then(|| Rule {
-        id,
-        when: raw.when.value,
-        matchers,
-        hold: raw.hold.map_or_else(Default::default, |s| s.0),
-        keep_firing_for: raw.keep_firing_for.map_or_else(Default::default, |s| s.0),
-        labels,
-        annotations,
-        aspect: Aspect(aspect),
-    })
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+/// Names of all alerts as written.
+fn alerts(tree: &Node) -> impl Iterator<Item = String> {
+    rules(tree).filter_map(|rule| rule.get("alert")?.text().map(str::to_owned))
+}
+
+/// Conditions as written, by the place of their rule's name.
+fn conditions(tree: &Node) -> BTreeMap<Place, &Node> {
+    rules(tree).filter_map(|rule| Some((rule.get("alert")?.place, rule.get("when")?))).collect()
+}
+
+fn rules(tree: &Node) -> impl Iterator<Item = &Node> {
+    let groups = tree.get("groups").map_or(&[][..], Node::items);
+    groups.iter().flat_map(|g| g.get("rules").map_or(&[][..], Node::items))
 }
 
 #[cfg(test)]

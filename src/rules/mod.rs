@@ -4,57 +4,41 @@
 
 mod annotate;
 mod applies;
+#[cfg(test)]
+mod bad_input_tests;
+mod build;
+mod by_label;
 mod eval;
+#[cfg(test)]
+mod eval_tests;
 mod explain;
 mod file;
+mod intervals;
 pub mod kinds;
+mod labels;
 mod lifecycle;
+mod lint;
+#[cfg(test)]
+mod override_tests;
+mod overrides;
+mod picks;
+mod raw;
 mod reload;
+mod rule;
+mod schema;
 mod shipped;
+mod variants;
 
 pub use annotate::Annotations;
 pub use eval::{Judged, LabelBook, Rules};
 pub use explain::{Asked, Reason, Standing};
-pub use file::{RawFile, RuleSource, parse};
+pub use file::{RuleSource, Surroundings, parse, parse_in};
+pub(crate) use intervals::build_intervals;
+pub use intervals::{IntervalBook, RawTimeInterval, RawTimeIntervals, RawTimes};
+pub use overrides::Override;
+pub(crate) use overrides::build_overrides;
+pub use raw::{Names, Parameters, RawFile, RawGroup, RawOverride, RawRule, RawSet};
+pub use rule::{Rule, RuleSet};
+pub use schema::{polish, schema};
 pub use shipped::SHIPPED;
-
-use std::time::Duration;
-
-use crate::model::{Aspect, Demand, Labels, Matcher, RuleId};
-use kinds::Condition;
-
-/// One rule, ready to be judged.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// (group, alert, severity).
-    pub id: RuleId,
-    /// What must hold.
-    pub when: Condition,
-    /// Which subjects it is about.
-    pub matchers: Vec<Matcher>,
-    /// How long it must hold.
-    pub hold: Duration,
-    /// How long it stays firing after it was last true.
-    pub keep_firing_for: Duration,
-    /// Labels added to the subject's.
-    pub labels: Labels,
-    /// Templates of its annotations.
-    pub annotations: Annotations,
-    /// In which respect.
-    pub aspect: Aspect,
-}
-
-/// All rules.
-#[derive(Debug, Clone, Default)]
-pub struct RuleSet {
-    /// In order of files, groups and rules.
-    pub rules: Vec<Rule>,
-}
-
-impl RuleSet {
-    /// What all rules together need from the sources.
-    pub fn demand(&self) -> Demand {
-        let all = self.rules.iter().map(|r| r.when.demand());
-        all.fold(Demand::default(), |all, one| all.union(&one))
-    }
-}
+pub use variants::Variants;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::eval::forget;
 use super::{LabelBook, Rule, RuleSet, Rules};
-use crate::model::{AlertState, Aspect, Change, RuleId, Subject, matches_all};
+use crate::model::{AlertState, Aspect, Change, Labels, RuleId, Subject, matches_all};
 use crate::tracker::Tracker;
 
 impl Rule {
@@ -17,15 +17,34 @@ impl Rule {
             when,
             matchers,
             hold,
+            active,
             aspect,
+            enabled,
+            variants,
             // Takes effect at the next judgement; nothing has to start anew for it.
             keep_firing_for: _,
             labels: _,
             annotations: _,
+            written: _,
+            origin: _,
         } = self;
-        (id, when, matchers, hold, aspect)
-            == (&other.id, &other.when, &other.matchers, &other.hold, &other.aspect)
+        (id, when, matchers, hold, active, aspect, enabled)
+            == (
+                &other.id,
+                &other.when,
+                &other.matchers,
+                &other.hold,
+                &other.active,
+                &other.aspect,
+                &other.enabled,
+            )
+            && variants.judge_like(&other.variants)
     }
+}
+
+/// Rules by every identity one of their forms has.
+fn by_id(set: &RuleSet) -> BTreeMap<&RuleId, &Rule> {
+    set.rules.iter().flat_map(|rule| rule.ids().map(move |id| (id, rule))).collect()
 }
 
 impl Rules {
@@ -33,8 +52,8 @@ impl Rules {
     /// judgement changed, a pending alert starts anew, and a firing one keeps firing until the next
     /// look judges it. Alerts of rules that are gone are dropped.
     pub fn reload(&mut self, set: RuleSet, book: LabelBook) -> Vec<Change> {
-        let old: BTreeMap<&RuleId, &Rule> = self.set.rules.iter().map(|r| (&r.id, r)).collect();
-        let new: BTreeMap<&RuleId, &Rule> = set.rules.iter().map(|r| (&r.id, r)).collect();
+        let old = by_id(&self.set);
+        let new = by_id(&set);
         let mut changes = Vec::new();
         self.late.retain(|id| new.contains_key(id));
         let as_before = |id: &RuleId, rule: &Rule| old.get(id).is_some_and(|o| o.judges_like(rule));
@@ -75,12 +94,10 @@ impl Rules {
         aspect: &Aspect,
         tracker: &Tracker,
     ) -> bool {
-        let Some(rule) = self.set.rules.iter().find(|r| r.id == *rule) else { return false };
-        if rule.aspect != *aspect {
-            return false;
-        }
-        if rule.matchers.is_empty() {
-            return true;
+        let found = self.set.rules.iter().find(|r| r.ids().any(|id| id == rule));
+        let Some(found) = found.filter(|found| found.aspect == *aspect) else { return false };
+        if found.matchers.is_empty() && found.variants.is_empty() {
+            return found.enabled;
         }
         let labels = match subject {
             Subject::Job(key) => tracker.job(key).map(|job| self.book.of_job(job)),
@@ -88,6 +105,10 @@ impl Rules {
             Subject::Cluster(name, cluster) => Some(self.book.of_source(name, Some(cluster))),
             Subject::Channel(_) => None,
         };
-        labels.is_some_and(|labels| matches_all(&rule.matchers, &labels))
+        let form = |labels: Labels| {
+            let form = found.variants.of(&labels).map_or(found, |form| &**form);
+            matches_all(&found.matchers, &labels) && form.enabled && form.id == *rule
+        };
+        labels.is_some_and(form)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod findings;
 pub(crate) mod reader;
 pub(crate) mod suggest;
 pub(crate) mod tree;
+pub(crate) mod wild;
 
 pub use at::At;
 pub use tree::Place;
@@ -19,19 +20,24 @@ use serde::de::DeserializeOwned;
 
 /// Reads a whole file. `None` when too little of it made sense; what is wrong is in `findings`.
 pub(crate) fn read<T: DeserializeOwned>(text: &str, findings: &mut Findings) -> Option<T> {
-    let tree = match tree::read(text) {
+    let tree = tree(text, findings)?;
+    reader::read(&tree, findings)
+}
+
+/// The tree of a whole file.
+pub(crate) fn tree(text: &str, findings: &mut Findings) -> Option<tree::Node> {
+    match tree::read(text) {
         Ok((tree, twice)) => {
             for (place, key) in twice {
                 let what = format!("key `{}` is given twice", tree::excerpt(&key));
                 findings.error(place, what, "keep one of them".to_owned());
             }
-            tree
+            Some(tree)
         }
         Err(error) => {
-            let hint = "this is no YAML; further mistakes may follow".to_owned();
-            findings.error(error.place, error.what, hint);
-            return None;
+            let hint = error.hint.unwrap_or("this is no YAML; further mistakes may follow");
+            findings.error(error.place, error.what, hint.to_owned());
+            None
         }
-    };
-    reader::read(&tree, findings)
+    }
 }

@@ -24,7 +24,7 @@ impl From<Location> for Place {
 }
 
 /// A value and where it stands.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     /// Unique in its tree.
     pub(crate) id: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Scalar(Scalar),
     List(Vec<Node>),
@@ -40,13 +40,14 @@ pub(crate) enum Kind {
 }
 
 /// A key of a mapping and its value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) place: Place,
     pub(crate) value: Node,
 }
 
+#[derive(Clone)]
 pub(crate) struct Scalar {
     /// As written, without quotes; after expansion, with the values of the environment.
     pub(crate) text: String,
@@ -133,7 +134,19 @@ pub(crate) fn excerpt(text: &str) -> String {
 pub(crate) struct SyntaxError {
     pub(crate) place: Place,
     pub(crate) what: String,
+    /// The way out, where it is not to mend the YAML.
+    pub(crate) hint: Option<&'static str>,
 }
+
+/// What the reader says of a bound, what that means, and the way out.
+const BOUNDS: [(&str, &str, &str); 6] = [
+    ("budget breached: Depth", "nested too deeply", "at most 48 levels are read"),
+    ("recursion limit", "nested too deeply", "at most 48 levels are read"),
+    ("budget breached: Documents", "a second document in one file", "give it a file of its own"),
+    ("alias replay", "aliases that unfold to too much", "write out what is meant"),
+    ("recursive references", "an alias inside of what it stands for", "write out what is meant"),
+    ("budget breached", "more values than a file may have", "split the file"),
+];
 
 /// Reads one YAML document. Keys written twice come back as problems beside the tree.
 pub(crate) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxError> {
@@ -152,9 +165,17 @@ pub(crate) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxErr
         with_snippet: false,
     };
     let raw: Option<Spanned<Raw>> =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| SyntaxError {
-            place: error.location().map(Place::from).unwrap_or_default(),
-            what: syntax_message(&error),
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+            let place = error.location().map(Place::from).unwrap_or_default();
+            // Where nothing is known, it is the beginning.
+            let place = Place { line: place.line.max(1), column: place.column.max(1) };
+            let what = syntax_message(&error);
+            match BOUNDS.iter().find(|(sign, ..)| what.starts_with(sign)) {
+                Some((_, what, hint)) => {
+                    SyntaxError { place, what: (*what).to_owned(), hint: Some(hint) }
+                }
+                None => SyntaxError { place, what, hint: None },
+            }
         })?;
     let mut build = Build { text, next: 0, twice: Vec::new() };
     let root = match raw {

@@ -40,7 +40,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                 receivers: [{ name: team, channels: [{ webhook: { url: \"http://127.0.0.1:1/\" } }] }]\n";
     let parsed = weir::config::parse(text, "weir.yaml", &weir::config::process_env);
     let (config, _) = parsed.map_err(|problems| anyhow!("{problems:?}"))?;
-    let rules = app::read_rules(&config.rule_files).map_err(|p| anyhow!("{p:?}"))?.set;
+    let rules = app::read_rules(&config).map_err(|p| anyhow!("{p:?}"))?.set;
     let parts = Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
     let composers = app::writers(&config, &parts)?;
     let settings = app::engine_settings(&config);

@@ -33,7 +33,7 @@ pub(crate) async fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     std::fs::write(&file, plan.config(&urls, "http://127.0.0.1:1/hook"))?;
     let (config, _) = weir::config::load(&file, &weir::config::process_env)
         .map_err(|problems| anyhow!("{problems:?}"))?;
-    let rules = app::read_rules(&config.rule_files).map_err(|p| anyhow!("{p:?}"))?;
+    let rules = app::read_rules(&config).map_err(|p| anyhow!("{p:?}"))?;
     let rule_count = rules.set.rules.len();
     let parts = Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
     let composers: Composers = app::channels(&config, &parts)?

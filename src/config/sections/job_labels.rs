@@ -43,6 +43,11 @@ enum Part {
 }
 
 impl JobLabels {
+    /// Names of the labels it may set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|entry| entry.labels.iter().map(|(name, _)| name.as_str()))
+    }
+
     /// Adds what follows from `labels`; later entries see and overwrite what earlier ones set, and
     /// an empty value removes a label.
     pub fn apply(&self, labels: &mut Labels) {

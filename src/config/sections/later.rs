@@ -10,8 +10,7 @@ use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
 /// Sections of the whole file that are not built yet, and what that means.
-const SECTIONS: [(&str, &str); 5] = [
-    ("time_intervals", "nothing is muted by time"),
+const SECTIONS: [(&str, &str); 4] = [
     ("inhibit_rules", "only Flink's own causality inhibits"),
     ("restarts", "Weir restarts nothing"),
     ("maintenance", "nothing is silenced"),

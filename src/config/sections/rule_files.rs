@@ -1,10 +1,19 @@
 //! Which rule files and templates are read.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, de};
+
 use crate::config::de::At;
+use crate::model::Labels;
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::excerpt;
+use crate::yaml::wild;
 
 /// The word in `rule_files` that stands for the rules that come with Weir.
 pub const SHIPPED: &str = "shipped";
@@ -12,34 +21,142 @@ pub const SHIPPED: &str = "shipped";
 /// More files are no rule set, and a pattern on a large folder is a mistake.
 const MAX_FILES: usize = 1_000;
 
+/// A pattern, or one with the labels that its rules are about.
+#[derive(Debug, Clone)]
+pub enum RuleFileConfig {
+    /// `rules/*.yaml`.
+    Pattern(String),
+    /// Read for somebody's jobs only.
+    Enforced(Enforced),
+}
+
+/// Rule files that are read for somebody's jobs only.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enforced {
+    /// Files, relative to this file, with `*`.
+    pub path: At<String>,
+    /// Labels every rule in them gets; it is about jobs with these labels alone.
+    #[serde(default)]
+    pub enforce: BTreeMap<String, At<String>>,
+}
+
+impl<'de> Deserialize<'de> for RuleFileConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RuleFileVisitor)
+    }
+}
+
+struct RuleFileVisitor;
+
+impl<'de> Visitor<'de> for RuleFileVisitor {
+    type Value = RuleFileConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a path, or `{ path: …, enforce: { … } }`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<RuleFileConfig, E> {
+        Ok(RuleFileConfig::Pattern(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RuleFileConfig, A::Error> {
+        let map = de::value::MapAccessDeserializer::new(map);
+        Enforced::deserialize(map).map(RuleFileConfig::Enforced)
+    }
+}
+
+impl JsonSchema for RuleFileConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "RuleFile".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<Enforced>()] })
+    }
+}
+
+/// A rule file that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFile {
+    /// Where it is; [`SHIPPED`] for the rules that come with Weir.
+    pub path: PathBuf,
+    /// Labels its rules get, and are about.
+    pub enforce: Labels,
+}
+
+impl RuleFile {
+    /// A file read for all jobs.
+    pub fn plain(path: impl Into<PathBuf>) -> RuleFile {
+        RuleFile { path: path.into(), enforce: Labels::default() }
+    }
+}
+
 /// The files the patterns name, in their order and by name, each once.
 pub(in crate::config) fn expand(
-    patterns: &[At<String>],
+    patterns: &[At<RuleFileConfig>],
     base: &Path,
     findings: &mut Findings,
-) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    for pattern in patterns {
-        if pattern.value == SHIPPED {
-            files.push(PathBuf::from(SHIPPED));
+) -> Vec<RuleFile> {
+    let mut files: Vec<RuleFile> = Vec::new();
+    for At { value, place } in patterns {
+        let (pattern, place, enforce) = match value {
+            RuleFileConfig::Pattern(text) => (text, *place, Labels::default()),
+            RuleFileConfig::Enforced(entry) => {
+                (&entry.path.value, entry.path.place, enforced(entry, *place, findings))
+            }
+        };
+        if pattern == SHIPPED {
+            files.push(RuleFile { path: PathBuf::from(SHIPPED), enforce });
             continue;
         }
-        let mut found = matching(&base.join(&pattern.value));
+        let mut found = matching(&base.join(pattern));
         found.retain(|path| path.is_file());
         if found.is_empty() {
             findings.error(
-                pattern.place,
-                format!("no rule file matches `{}`", excerpt(&pattern.value)),
+                place,
+                format!("no rule file matches `{}`", excerpt(pattern)),
                 Some(format!("patterns are relative to `{}`", shown(base))),
             );
         }
         for path in found {
-            if !files.contains(&path) && files.len() < MAX_FILES {
-                files.push(path);
+            match files.iter().find(|f| f.path == path) {
+                Some(known) if known.enforce != enforce => findings.error(
+                    place,
+                    format!("`{}` is named twice, with different `enforce`", path.display()),
+                    Some("name it once".to_owned()),
+                ),
+                None if files.len() < MAX_FILES => {
+                    files.push(RuleFile { path, enforce: enforce.clone() });
+                }
+                _ => {}
             }
         }
     }
     files
+}
+
+fn enforced(entry: &Enforced, place: crate::yaml::Place, findings: &mut Findings) -> Labels {
+    let mut labels = Labels::default();
+    if entry.enforce.is_empty() {
+        let hint = "add `enforce: { team: … }`, or write the path alone".to_owned();
+        findings.error(place, "`enforce` is empty", hint);
+    }
+    for (name, value) in &entry.enforce {
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(fine) {
+            let what = format!("`{}` cannot be the name of a label", excerpt(name));
+            findings.error(value.place, what, "use letters, digits and `_`".to_owned());
+        } else if matches!(name.as_str(), "alertname" | "severity") {
+            let hint = "enforce a label of jobs, such as `team`".to_owned();
+            findings.error(value.place, format!("label `{name}` belongs to the rule"), hint);
+        } else if value.value.is_empty() {
+            let hint = "without a value it would be about jobs without the label".to_owned();
+            findings.error(value.place, format!("`{name}` has no value"), hint);
+        }
+        labels.set(name, value.value.as_str());
+    }
+    labels
 }
 
 /// The folder of the user's own templates.
@@ -82,7 +199,7 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
             for entry in entries.flatten().take(10 * MAX_FILES) {
                 let name = entry.file_name();
                 let name_text = name.to_string_lossy();
-                if !name_text.starts_with('.') && wild(text.as_bytes(), name_text.as_bytes()) {
+                if !name_text.starts_with('.') && wild::matches(&text, &name_text) {
                     next.push(folder.join(&name));
                 }
             }
@@ -91,50 +208,4 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
         found = next;
     }
     found
-}
-
-/// Whether `name` matches a pattern of `*` and `?`, in linear space and at most quadratic time.
-fn wild(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_stay_inside_a_name() {
-        for (pattern, name, expected) in [
-            ("*.yaml", "a.yaml", true),
-            ("*.yaml", "a.yml", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(wild(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
-        }
-    }
 }

@@ -31,6 +31,14 @@ impl Kind for All {
     fn problem(&self) -> Option<String> {
         problem(&self.0, "all")
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        self.0.iter().flat_map(Condition::evidence).collect()
+    }
+
+    fn members(&self) -> Vec<&Condition> {
+        self.0.iter().collect()
+    }
 }
 
 /// Scope of the members; a rule that mixes scopes is refused by `problem`.

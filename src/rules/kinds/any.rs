@@ -31,4 +31,12 @@ impl Kind for Any {
     fn problem(&self) -> Option<String> {
         all::problem(&self.0, "any")
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        self.0.iter().flat_map(Condition::evidence).collect()
+    }
+
+    fn members(&self) -> Vec<&Condition> {
+        self.0.iter().collect()
+    }
 }

@@ -32,6 +32,10 @@ impl Kind for CheckpointAge {
         Demand { counters: true, checkpoints: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["age_seconds", "above_seconds", "failed_checkpoints"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let age = known!(facts, job.checkpoint_age(), "checkpointing");

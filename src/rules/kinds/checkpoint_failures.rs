@@ -54,4 +54,8 @@ impl Kind for CheckpointFailures {
             format!("checkpoint_failures.count must be 1 … 10, is {}", self.count)
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["failed_checkpoints", "checkpoint_failure"]
+    }
 }

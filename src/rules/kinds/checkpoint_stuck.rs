@@ -33,6 +33,10 @@ impl Kind for CheckpointStuck {
         Demand { counters: true, checkpoints: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["checkpoint_id", "in_progress_seconds", "limit_seconds", "savepoint", "acknowledged", "subtasks"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let Some((way, age)) = known!(facts, job.in_progress(), "checkpointing") else {

@@ -24,6 +24,10 @@ impl Kind for CheckpointingDisabled {
         Demand { counters: true, checkpoints: true, job_type: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let Some(run) = job.run().filter(|run| run.state.is_live()) else {

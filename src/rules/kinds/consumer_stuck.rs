@@ -121,6 +121,10 @@ impl Kind for ConsumerStuck {
         lag.union(&Demand::of_metric(source_rate(), self.window.0))
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["consumer_state", "lag_records", "records_per_second", "window_seconds"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let records = known!(facts, job.lag(), "sources that report a backlog");

@@ -58,6 +58,10 @@ impl Kind for CrashLoop {
         Demand { counters: true, failures: true, checkpoints: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["flap_percent", "failing_parts", "window_seconds", "failures_total"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         if job.job.ended_on_purpose() {

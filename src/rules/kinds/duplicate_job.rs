@@ -31,4 +31,8 @@ impl Kind for DuplicateJob {
             })
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["live_runs"]
+    }
 }

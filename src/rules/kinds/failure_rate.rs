@@ -183,6 +183,31 @@ impl Kind for FailureRate {
         (self.window.0 < LEAST_QUIET)
             .then(|| "failure_rate.window must be at least 1m".to_owned())
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        let mut names = vec!["count", "window_seconds", "failures_total"];
+        if self.is_choosy() {
+            names.push("matched_cause");
+        }
+        names
+    }
+
+    fn span(&self) -> Option<Duration> {
+        Some(self.window.0)
+    }
+
+    fn impossible(&self, poll: Duration) -> Option<String> {
+        let looks = self.window.0.as_millis() / poll.as_millis().max(1) + 1;
+        if looks < 3 {
+            let window = self.window.0;
+            return Some(format!("a window of {window:?} is shorter than two polls of {poll:?}"));
+        }
+        // Flink lists so many failures at a time.
+        let most = looks.saturating_mul(16);
+        (self.count as u128 > most).then(|| {
+            format!("{} failures cannot be seen in {looks} looks of at most 16 each", self.count)
+        })
+    }
 }
 
 #[cfg(test)]

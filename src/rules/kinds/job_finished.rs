@@ -32,6 +32,10 @@ impl Kind for JobFinished {
         Demand { counters: true, checkpoints: true, job_type: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state", "ran_seconds"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let (Some(state), Some(run)) = (job.state(), job.run()) else {

@@ -59,4 +59,8 @@ impl Kind for JobMissing {
             })
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["jobs", "missing_seconds"]
+    }
 }

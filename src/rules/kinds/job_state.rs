@@ -41,4 +41,8 @@ impl Kind for JobState {
     fn problem(&self) -> Option<String> {
         self.any_of.is_empty().then(|| "job_state.any_of is empty (name a state)".to_owned())
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state"]
+    }
 }

@@ -38,6 +38,10 @@ impl Kind for JobmanagerRestarted {
         Demand { counters: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["seconds_ago", "within_seconds", "jobs_begun_anew", "jobs_gone"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let About::Cluster(cluster) = facts.about else {
             return facts.not_applicable(|| "this condition is about Flink clusters".to_owned());

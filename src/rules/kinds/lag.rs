@@ -226,6 +226,24 @@ impl Kind for Lag {
         (!(Duration::from_mins(1)..=LONGEST).contains(&pace))
             .then(|| "lag.catch_up_over must be 1m … 1h".to_owned())
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        let mut names = match self.unit {
+            LagUnit::Records => vec!["lag_records", "above_records"],
+            LagUnit::EventTime => vec!["lag_seconds", "above_seconds"],
+        };
+        if self.growing_for.is_some() {
+            names.extend(["lag_before", "growing_seconds"]);
+        }
+        if self.catch_up_above.is_some() {
+            names.extend(["catch_up_above_seconds", "catch_up_seconds"]);
+        }
+        names
+    }
+
+    fn span(&self) -> Option<std::time::Duration> {
+        self.growing_for.map(|span| span.0)
+    }
 }
 
 /// How long it takes at the pace of the time looked back on; `None`: never.

@@ -197,6 +197,15 @@ impl Kind for Metric {
         }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        let mut names = vec!["value", "id"];
+        names.extend(self.of.as_ref().map(|_| "of"));
+        names.extend(self.window.map(|_| "window_seconds"));
+        names.extend(self.above.map(|_| "above"));
+        names.extend(self.below.map(|_| "below"));
+        names
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let value = match self.number(facts) {
             Ok(value) => value,

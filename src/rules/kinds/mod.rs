@@ -1,5 +1,7 @@
 //! The kinds of conditions. Each is one file; adding one is that file and one line below.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -9,6 +11,8 @@ use crate::tracker::{ClusterFacts, JobFacts, SourceFacts};
 mod amount;
 mod cause;
 mod compare;
+#[cfg(test)]
+mod evidence_tests;
 mod job_type;
 mod named;
 mod span;
@@ -147,6 +151,23 @@ pub trait Kind {
     fn problem(&self) -> Option<String> {
         None
     }
+    /// Names of the values a true judgement may carry: what annotations can say.
+    fn evidence(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+    /// The time it looks back over, where it is judged by what happened within one.
+    fn span(&self) -> Option<Duration> {
+        None
+    }
+    /// Why it can never be true where sources are looked at this often, if so.
+    fn impossible(&self, poll: Duration) -> Option<String> {
+        let span = self.span().filter(|span| *span < poll * 2)?;
+        Some(format!("a window of {span:?} is shorter than two polls of {poll:?}"))
+    }
+    /// The conditions it is made of.
+    fn members(&self) -> Vec<&Condition> {
+        Vec::new()
+    }
 }
 
 /// Declares the kinds: a module, an externally tagged variant and the dispatch for each.
@@ -223,7 +244,35 @@ impl Condition {
 
     /// Whether it holds.
     pub fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        self.kind().judge(facts)
+        let verdict = self.kind().judge(facts);
+        debug_assert!(
+            verdict.truth != Truth::True || facts.asks_why || self.declares(&verdict),
+            "`{}` does not declare all of its values: {:?}",
+            self.name(),
+            verdict.evidence
+        );
+        verdict
+    }
+
+    fn declares(&self, verdict: &Verdict) -> bool {
+        let names = self.evidence();
+        verdict.evidence.keys().all(|name| names.contains(&name.as_str()))
+    }
+
+    /// Names of the values a true judgement may carry.
+    pub fn evidence(&self) -> Vec<&'static str> {
+        self.kind().evidence()
+    }
+
+    /// Why it can never be true where sources are looked at this often, if so.
+    pub fn impossible(&self, poll: Duration) -> Option<String> {
+        let own = self.kind().impossible(poll).map(|why| format!("{}: {why}", self.name()));
+        own.or_else(|| self.members().into_iter().find_map(|member| member.impossible(poll)))
+    }
+
+    /// The conditions it is made of: none for most kinds.
+    pub fn members(&self) -> Vec<&Condition> {
+        self.kind().members()
     }
 
     /// What is wrong with its parameters.

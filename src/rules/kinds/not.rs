@@ -41,4 +41,8 @@ impl Kind for Not {
     fn problem(&self) -> Option<String> {
         self.0.problem()
     }
+
+    fn members(&self) -> Vec<&Condition> {
+        vec![&*self.0]
+    }
 }

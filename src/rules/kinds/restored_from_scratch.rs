@@ -39,6 +39,10 @@ impl Kind for RestoredFromScratch {
         Demand { counters: true, checkpoints: true, job_type: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["left_checkpoint", "started_seconds_ago", "within_seconds"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let Some(scratch) = known!(facts, job.from_scratch(), "checkpointing") else {

@@ -50,4 +50,8 @@ impl Kind for SourceUnreachable {
             })
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["jobs", "down_seconds", "error"]
+    }
 }

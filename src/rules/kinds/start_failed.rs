@@ -28,6 +28,10 @@ impl Kind for StartFailed {
         Demand { counters: true, checkpoints: true, failures: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state", "start_error", "lasted_seconds"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let (Some(state), Some(run)) = (job.state(), job.run()) else {

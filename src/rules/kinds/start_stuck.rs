@@ -36,6 +36,10 @@ impl Kind for StartStuck {
         Demand { counters: true, checkpoints: true, failures: true, ..Demand::default() }
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state", "reason", "waiting_seconds", "after_seconds", "tasks_waiting", "slots_available"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
         let Some(state) = job.state() else {

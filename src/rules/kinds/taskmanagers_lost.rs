@@ -38,4 +38,8 @@ impl Kind for TaskmanagersLost {
             Why::from(evidence! { "lost_taskmanagers": lost, "state": state }).words(words)
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["lost_taskmanagers", "state"]
+    }
 }

@@ -43,4 +43,8 @@ impl Kind for TasksNotRunning {
             Why::from(evidence! { "state": state, "tasks_waiting": waiting }).words(words)
         })
     }
+
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["state", "tasks_waiting"]
+    }
 }

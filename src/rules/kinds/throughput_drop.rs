@@ -52,6 +52,10 @@ impl Kind for ThroughputDrop {
         compare::demand(self.compare_to, self.window)
     }
 
+    fn evidence(&self) -> Vec<&'static str> {
+        vec!["records_per_second", "records_per_second_before", "compared_to", "window_seconds", "lost_share"]
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let rates = match compare::rates(facts, &self.key, self.compare_to, self.window) {
             Ok(rates) => rates,
