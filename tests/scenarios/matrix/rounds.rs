@@ -1,0 +1,146 @@
+//! Plays scenarios on one release of Flink and judges them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use futures_util::future;
+
+use super::list::{self, Play, Scenario};
+use super::stage::{Setting, Stage};
+use super::verdict::{Act, Cell, judge};
+use crate::testbed::{time, tools};
+
+/// Longest one scenario may take; what is not done then has failed.
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// How much later than two polls an alert is still waited for: a late one says more than a missed
+/// one.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Polls that must bring no further alert.
+const SETTLE: u64 = 3;
+
+/// Plays these scenarios: the sociable ones together, then the others one by one. Cells by name.
+///
+/// # Errors
+/// When the shared cluster does not come up. What goes wrong in a scenario is its cell.
+pub(crate) async fn play(
+    setting: &Setting,
+    scenarios: &[&'static Scenario],
+) -> Result<BTreeMap<&'static str, Cell>> {
+    let mut cells = BTreeMap::new();
+    let mut playable = Vec::new();
+    for scenario in scenarios {
+        let row = setting.expected.row(scenario.name)?;
+        match row.not_applicable(&setting.version) {
+            Some(why) => {
+                cells.insert(scenario.name, Cell::NotApplicable(why.to_owned()));
+            }
+            None => playable.push(*scenario),
+        }
+    }
+    let sociable: Vec<_> =
+        playable.iter().copied().filter(|s| matches!(s.play, Play::Together(_))).collect();
+    if !sociable.is_empty() {
+        cells.extend(together(setting, &sociable).await?);
+    }
+    for scenario in playable {
+        if let Play::Alone(..) = scenario.play {
+            let played = alone(setting, scenario).await;
+            let cell = played.unwrap_or_else(|error| Cell::Broken(format!("{error:#}")));
+            told(setting, scenario.name, &cell);
+            cells.insert(scenario.name, cell);
+        }
+    }
+    Ok(cells)
+}
+
+async fn together(
+    setting: &Setting,
+    scenarios: &[&'static Scenario],
+) -> Result<BTreeMap<&'static str, Cell>> {
+    let stage = Stage::open(setting, &list::shared(scenarios.len())).await?;
+    tools::note(&format!("{}: {} scenarios at once", setting.version, scenarios.len()));
+    let on = &stage;
+    let playing = scenarios.iter().copied().map(|scenario| async move {
+        let Play::Together(play) = &scenario.play else { unreachable!("filtered") };
+        let played = tokio::time::timeout(LIMIT, async {
+            let act = play(on).await?;
+            follow(setting, on, scenario.name, &act).await?;
+            on.cancel(&act.jobs).await?;
+            Ok(act)
+        });
+        let played = played.await.context("its time is over").and_then(|played| played);
+        let seen = on.seen();
+        match &played {
+            Ok(act) => told(setting, scenario.name, &verdict(setting, scenario, act, &seen)),
+            Err(error) => tools::note(&format!("{}: {error:#}", scenario.name)),
+        }
+        (scenario, played)
+    });
+    let played = future::join_all(playing).await;
+    stage.polls(SETTLE).await?;
+    let seen = stage.close().await?;
+    let cells = played.into_iter().map(|(scenario, played)| {
+        let cell = match played {
+            // Judged at the very end: what came later counts too.
+            Ok(act) => verdict(setting, scenario, &act, &seen),
+            Err(error) => Cell::Broken(format!("{error:#}")),
+        };
+        (scenario.name, cell)
+    });
+    let mut cells: BTreeMap<_, _> = cells.collect();
+    let cluster = seen.of_cluster();
+    if !cluster.is_empty() {
+        let why = format!("alerts of the shared cluster: {cluster:?}");
+        cells.insert("shared-cluster", Cell::Broken(why));
+    }
+    Ok(cells)
+}
+
+async fn alone(setting: &Setting, scenario: &Scenario) -> Result<Cell> {
+    let Play::Alone(wish, play) = &scenario.play else { unreachable!("filtered") };
+    let mut stage = Stage::open(setting, &wish()).await?;
+    let played = tokio::time::timeout(LIMIT, async {
+        let act = play(&mut stage).await?;
+        follow(setting, &stage, scenario.name, &act).await?;
+        Ok(act)
+    });
+    let played = played.await.context("its time is over").and_then(|played| played);
+    let seen = stage.close().await;
+    Ok(verdict(setting, scenario, &played?, &seen?))
+}
+
+/// Waits until what must fire has fired, and then for what must not.
+async fn follow(setting: &Setting, stage: &Stage, name: &str, act: &Act) -> Result<()> {
+    let row = setting.expected.row(name)?;
+    let must = row.must(&setting.version);
+    let wait = must.iter().map(|alert| setting.expected.wait(alert)).max().unwrap_or_default();
+    if must.is_empty() {
+        // Long enough for every rule to make up its mind.
+        let polls = setting.expected.longest_wait().as_millis() / setting.poll.as_millis();
+        return stage.polls(u64::try_from(polls).unwrap_or(u64::MAX) + SETTLE).await;
+    }
+    let limit = wait + 2 * setting.poll + PATIENCE;
+    let fired = time::wait_for("alerts", limit, || async {
+        Ok(stage.seen().has(act, &setting.expected, must).then_some(()))
+    });
+    // A missed alert is the cell's business.
+    fired.await.ok();
+    stage.polls(SETTLE).await
+}
+
+fn verdict(setting: &Setting, scenario: &Scenario, act: &Act, seen: &super::verdict::Seen) -> Cell {
+    match setting.expected.row(scenario.name) {
+        Ok(row) => {
+            let must = row.must(&setting.version);
+            Cell::Played(judge(row, must, act, seen, &setting.expected, setting.poll))
+        }
+        Err(error) => Cell::Broken(format!("{error:#}")),
+    }
+}
+
+fn told(setting: &Setting, name: &str, cell: &Cell) {
+    tools::note(&format!("{} {name}: {cell}", setting.version));
+}
