@@ -5,6 +5,10 @@
 #[expect(dead_code, unreachable_pub, reason = "each binary uses a part of the test bed")]
 mod testbed;
 
+#[path = "../scenarios/matrix/mod.rs"]
+#[expect(dead_code, reason = "the table is written by `make scenarios`")]
+mod matrix;
+
 mod architecture;
 mod bad_channels;
 mod bad_cli;
@@ -17,6 +21,7 @@ mod grafana;
 mod killed_fifty_times;
 mod main_road;
 mod readme;
+mod scenarios;
 mod standins;
 mod storm;
 mod story;

@@ -2,6 +2,7 @@
 //! weir said and when. Leaves nothing behind but the table.
 
 mod args;
+#[expect(dead_code, reason = "the smoke among the integration tests uses the rest")]
 mod matrix;
 
 #[path = "../testbed/mod.rs"]

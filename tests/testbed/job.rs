@@ -18,9 +18,20 @@ pub(crate) enum RestartStrategy {
     /// What this release of Flink does when nothing is said.
     Flinks,
     None,
-    FixedDelay { attempts: u32, delay: Duration },
-    FailureRate { max: u32, interval: Duration, delay: Duration },
-    ExponentialDelay { initial: Duration, max: Duration, reset_after: Duration },
+    FixedDelay {
+        attempts: u32,
+        delay: Duration,
+    },
+    FailureRate {
+        max: u32,
+        interval: Duration,
+        delay: Duration,
+    },
+    ExponentialDelay {
+        initial: Duration,
+        max: Duration,
+        reset_after: Duration,
+    },
 }
 
 impl RestartStrategy {

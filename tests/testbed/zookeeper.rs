@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use super::process::Leashed;
 use super::{cache, download, http, time};
 
-const MAIN: &str = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain";
+const MAIN: &str =
+    "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain";
 const UP_WITHIN: Duration = Duration::from_mins(1);
 
 /// One server on loopback. Dropping it ends it.

@@ -40,10 +40,10 @@ pub(crate) struct Shortened {
 pub(crate) struct Row {
     pub(crate) scenario: String,
     pub(crate) title: String,
-    must: Vec<String>,
-    must_on: BTreeMap<String, Vec<String>>,
+    pub(super) must: Vec<String>,
+    pub(super) must_on: BTreeMap<String, Vec<String>>,
     pub(crate) may: Vec<String>,
-    na: BTreeMap<String, String>,
+    pub(super) na: BTreeMap<String, String>,
 }
 
 impl Row {
@@ -77,7 +77,8 @@ impl Expected {
         for short in expected.shortened.values() {
             duration(&short.wait)?;
         }
-        let names: BTreeSet<&str> = expected.scenarios.iter().map(|r| r.scenario.as_str()).collect();
+        let names: BTreeSet<&str> =
+            expected.scenarios.iter().map(|r| r.scenario.as_str()).collect();
         ensure!(names.len() == expected.scenarios.len(), "expected.yaml has a scenario twice");
         Ok(expected)
     }
@@ -168,8 +169,10 @@ mod tests {
         let expected = Expected::read().unwrap();
         let files = shortened_rules(&expected).unwrap();
         let changed = |(name, text): &(String, String)| {
-            let (_, shipped) =
-                weir::rules::SHIPPED.iter().find(|(file, _)| file.ends_with(name.as_str())).unwrap();
+            let (_, shipped) = weir::rules::SHIPPED
+                .iter()
+                .find(|(file, _)| file.ends_with(name.as_str()))
+                .unwrap();
             shipped.lines().zip(text.lines()).filter(|(a, b)| a != b).count()
         };
         let changed: usize = files.iter().map(changed).sum();

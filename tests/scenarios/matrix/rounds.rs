@@ -67,7 +67,7 @@ async fn together(
         let Play::Together(play) = &scenario.play else { unreachable!("filtered") };
         let played = tokio::time::timeout(LIMIT, async {
             let act = play(on).await?;
-            follow(setting, on, scenario.name, &act).await?;
+            follow(setting, on, scenario, &act).await?;
             on.cancel(&act.jobs).await?;
             Ok(act)
         });
@@ -104,7 +104,7 @@ async fn alone(setting: &Setting, scenario: &Scenario) -> Result<Cell> {
     let mut stage = Stage::open(setting, &wish()).await?;
     let played = tokio::time::timeout(LIMIT, async {
         let act = play(&mut stage).await?;
-        follow(setting, &stage, scenario.name, &act).await?;
+        follow(setting, &stage, scenario, &act).await?;
         Ok(act)
     });
     let played = played.await.context("its time is over").and_then(|played| played);
@@ -113,22 +113,22 @@ async fn alone(setting: &Setting, scenario: &Scenario) -> Result<Cell> {
 }
 
 /// Waits until what must fire has fired, and then for what must not.
-async fn follow(setting: &Setting, stage: &Stage, name: &str, act: &Act) -> Result<()> {
-    let row = setting.expected.row(name)?;
+async fn follow(setting: &Setting, stage: &Stage, scenario: &Scenario, act: &Act) -> Result<()> {
+    let row = setting.expected.row(scenario.name)?;
     let must = row.must(&setting.version);
     let wait = must.iter().map(|alert| setting.expected.wait(alert)).max().unwrap_or_default();
-    if must.is_empty() {
-        // Long enough for every rule to make up its mind.
-        let polls = setting.expected.longest_wait().as_millis() / setting.poll.as_millis();
-        return stage.polls(u64::try_from(polls).unwrap_or(u64::MAX) + SETTLE).await;
-    }
     let limit = wait + 2 * setting.poll + PATIENCE;
     let fired = time::wait_for("alerts", limit, || async {
         Ok(stage.seen().has(act, &setting.expected, must).then_some(()))
     });
     // A missed alert is the cell's business.
     fired.await.ok();
-    stage.polls(SETTLE).await
+    // Where nothing must fire, and where others are waited for anyway, every rule gets the time to
+    // make up its mind.
+    let patient = must.is_empty() || matches!(scenario.play, Play::Together(_));
+    let longest = if patient { setting.expected.longest_wait() } else { Duration::ZERO };
+    let polls = longest.as_millis() / setting.poll.as_millis().max(1);
+    stage.polls(u64::try_from(polls).unwrap_or(u64::MAX).saturating_add(SETTLE)).await
 }
 
 fn verdict(setting: &Setting, scenario: &Scenario, act: &Act, seen: &super::verdict::Seen) -> Cell {

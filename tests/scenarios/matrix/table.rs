@@ -91,7 +91,10 @@ fn legend(text: &mut String, expected: &Expected, poll: Duration) -> Result<()> 
          as it should be.",
         poll.as_secs_f64()
     )?;
-    writeln!(text, "\nRules with long waits are judged with shorter ones; nothing else differs:\n")?;
+    writeln!(
+        text,
+        "\nRules with long waits are judged with shorter ones; nothing else differs:\n"
+    )?;
     writeln!(text, "| alert | wait as shipped | here |\n| --- | --- | --- |")?;
     for (alert, short) in &expected.shortened {
         writeln!(text, "| {alert} | {} | {} |", short.shipped, short.wait)?;

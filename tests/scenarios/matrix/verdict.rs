@@ -66,7 +66,8 @@ pub(crate) struct Seen {
 impl Seen {
     /// Alerts about what this act is about, each by the Weir that judges it.
     fn of<'a>(&'a self, act: &'a Act, expected: &'a Expected) -> BTreeMap<&'a str, &'a Sighting> {
-        let short = self.short.iter().filter(|((_, alert), _)| expected.shortened.contains_key(alert));
+        let short =
+            self.short.iter().filter(|((_, alert), _)| expected.shortened.contains_key(alert));
         let all = self.shipped.iter().chain(short);
         let mut found: BTreeMap<&str, &Sighting> = BTreeMap::new();
         for ((job, alert), sighting) in all {
@@ -174,6 +175,12 @@ impl Fired {
 }
 
 impl Cell {
+    /// Played, and everything that must has fired, however late, and nothing else.
+    pub(crate) fn nothing_missed_or_false(&self) -> bool {
+        matches!(self, Cell::Played(o) if
+            o.missed.is_empty() && o.no_rule.is_empty() && o.false_alarms.is_empty())
+    }
+
     /// As it should be, or not played.
     pub(crate) fn good(&self) -> bool {
         match self {

@@ -91,8 +91,13 @@ receivers:
 
     /// Everything that fired so far.
     pub(crate) fn sightings(&self) -> Sightings {
-        let told: BTreeSet<u64> =
-            self.hook.accepted().iter().flat_map(story::told).map(|(incident, ..)| incident).collect();
+        let told: BTreeSet<u64> = self
+            .hook
+            .accepted()
+            .iter()
+            .flat_map(story::told)
+            .map(|(incident, ..)| incident)
+            .collect();
         let mut all = self.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
         for sighting in all.values_mut() {
             sighting.told = told.contains(&sighting.incident);

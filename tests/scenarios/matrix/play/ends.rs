@@ -39,8 +39,7 @@ pub(super) async fn cancel_and_keep(stage: &Stage, id: &str) -> Result<String> {
         let last = &checkpoints["latest"]["completed"];
         let path = last["external_path"].as_str().filter(|_| last["discarded"] == false);
         // The answer may be a cached one from before the end; the file system is not.
-        let exists =
-            |path: &&str| std::path::Path::new(path.trim_start_matches("file:")).exists();
+        let exists = |path: &&str| std::path::Path::new(path.trim_start_matches("file:")).exists();
         Ok(path.filter(exists).map(str::to_owned))
     })
     .await

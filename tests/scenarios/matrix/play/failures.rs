@@ -79,7 +79,10 @@ pub(crate) async fn class_missing(stage: &Stage) -> Result<Act> {
     let name = "class-missing";
     let control = stage.control(name)?;
     control.miss_connector()?;
-    stage.flink.submit(&JobSpec { restart: RestartStrategy::Flinks, ..spec(name, &control) }).await?;
+    stage
+        .flink
+        .submit(&JobSpec { restart: RestartStrategy::Flinks, ..spec(name, &control) })
+        .await?;
     Ok(Act::on(name).began(stage.failure(&control, LOOP).await?))
 }
 

@@ -33,9 +33,8 @@ pub(crate) fn adaptive() -> Wish {
 async fn vertices(stage: &Stage, id: &str) -> Result<Vec<(String, u64)>> {
     let job = stage.flink.rest().get(&format!("/jobs/{id}")).await?;
     let vertices = job["vertices"].as_array().context("a job without vertices")?;
-    let of = |vertex: &Value| {
-        Some((vertex["id"].as_str()?.to_owned(), vertex["parallelism"].as_u64()?))
-    };
+    let of =
+        |vertex: &Value| Some((vertex["id"].as_str()?.to_owned(), vertex["parallelism"].as_u64()?));
     Ok(vertices.iter().filter_map(of).collect())
 }
 
