@@ -196,7 +196,14 @@ impl Flink {
         let index = self.taskmanagers.len();
         let name = format!("taskmanager-{index}");
         let own = conf::taskmanager(&name, self.options.slots);
-        let process = self.spawn(&name, conf::TASKMANAGER, &own, TASKMANAGER_HEAP_MB, None).await?;
+        // An application's processes all have its jar, as their image would.
+        let jar = match &self.options.application {
+            Some(_) => Some(job::jar(&self.options.version).await?),
+            None => None,
+        };
+        let application = jar.as_deref().map(|jar| (jar, [].as_slice()));
+        let heap = TASKMANAGER_HEAP_MB;
+        let process = self.spawn(&name, conf::TASKMANAGER, &own, heap, application).await?;
         self.taskmanagers.push(Some(process));
         Ok(index)
     }

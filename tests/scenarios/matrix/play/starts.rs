@@ -7,9 +7,6 @@ use super::super::verdict::Act;
 use crate::testbed::job::JobSpec;
 use crate::testbed::time;
 
-/// Flink's own name for what it shows in place of a job that the program never made.
-const DRIVER_ERROR: &str = "(application driver error)";
-
 const APPLICATION: &str = "application-throws";
 
 /// Flink refuses the submission and keeps nothing: there is nothing to be seen.
@@ -58,12 +55,14 @@ pub(crate) async fn application_throws(stage: &mut Stage) -> Result<Act> {
     let anew = zookeeper.conf("second")?;
     stage.flink.options_mut().conf.extend(anew);
     stage.flink.restart_jobmanager().await?;
-    time::wait_for("failed application", SOON, || async {
+    // Flink has a name of its own for what it shows in place of a job that was never made.
+    let shown = time::wait_for("failed application", SOON, || async {
         let overview = rest.get("/jobs/overview").await?;
-        Ok((overview["jobs"][0]["state"] == "FAILED").then_some(()))
+        let job = &overview["jobs"][0];
+        Ok(job["name"].as_str().filter(|_| job["state"] == "FAILED").map(str::to_owned))
     })
     .await?;
     let mut act = Act::on(APPLICATION).of_cluster().began(time::now_ms());
-    act.jobs.push(DRIVER_ERROR.to_owned());
+    act.jobs.push(shown);
     Ok(act)
 }
