@@ -169,8 +169,13 @@ impl Fired {
         ms.div_ceil(poll.as_millis().max(1))
     }
 
+    /// Said before it was true. Clocks tick in milliseconds, and two processes read them.
+    fn early(&self) -> bool {
+        self.after_ms < -100
+    }
+
     fn good(&self, poll: Duration) -> bool {
-        self.told && self.polls(poll) <= 2
+        self.told && !self.early() && self.polls(poll) <= 2
     }
 }
 
@@ -178,7 +183,10 @@ impl Cell {
     /// Played, and everything that must has fired, however late, and nothing else.
     pub(crate) fn nothing_missed_or_false(&self) -> bool {
         matches!(self, Cell::Played(o) if
-            o.missed.is_empty() && o.no_rule.is_empty() && o.false_alarms.is_empty())
+            o.missed.is_empty()
+                && o.no_rule.is_empty()
+                && o.false_alarms.is_empty()
+                && o.fired.iter().all(|f| f.told && !f.early()))
     }
 
     /// As it should be, or not played.
@@ -222,6 +230,8 @@ impl fmt::Display for Outcome {
             );
             if !fired.told {
                 text = format!("**{text}, nobody told**");
+            } else if fired.early() {
+                text = format!("**too early: {} {seconds:.1} s**", fired.alert);
             } else if !fired.good(self.poll) {
                 text = format!("**late: {text}**");
             }
@@ -272,6 +282,8 @@ mod tests {
         assert_eq!(cell(&["JobFailed"], &late), "**late: JobFailed 4.1 s (3 polls + 0 s)**");
         let waits = seen(&[("a", "DuplicateJob", 41_900, true)]);
         assert_eq!(cell(&["DuplicateJob"], &waits), "DuplicateJob 31.9 s (1 poll + 30 s)");
+        let early = seen(&[("a", "JobFailed", 8_000, true)]);
+        assert_eq!(cell(&["JobFailed"], &early), "**too early: JobFailed -2.0 s**");
         let wrong = seen(&[("a", "JobMissing", 11_000, true)]);
         assert_eq!(cell(&[], &wrong), "**false alarm: JobMissing at 1.0 s**");
         let unheard = seen(&[("a", "JobFailed", 11_000, false)]);
