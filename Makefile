@@ -29,11 +29,12 @@ test: ## Everything: unit tests, and tests against a real Flink, mail server and
 	@$(CARGO) test --quiet --locked --no-run
 	@$(CARGO) test --quiet --locked
 
-e2e: scenarios ## The main road again on further releases of Flink, and the scenarios
+e2e: ## The main road again on further releases of Flink, and the scenarios
 	@set -e; for version in $(E2E_FLINKS); do \
 		echo "the main road on Flink $$version"; \
 		WEIR_TESTBED_FLINK=$$version $(CARGO) test --quiet --locked --test it main_road; \
 	done
+	@$(MAKE) --no-print-directory scenarios
 
 scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS.md
 	@echo "building Weir and the scenarios (the first time takes some minutes) …"

@@ -1,4 +1,4 @@
-//! The ZooKeeper that Flink carries inside: what high availability needs.
+//! The `ZooKeeper` that Flink carries inside: what high availability needs.
 
 use std::path::Path;
 use std::time::Duration;

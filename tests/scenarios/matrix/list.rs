@@ -60,6 +60,7 @@ pub(crate) const ALL: &[Scenario] = &[
     together!("checkpoint-timeout", checkpoints::timeout),
     together!("checkpoint-failures", checkpoints::failures),
     together!("checkpoint-stuck", checkpoints::stuck),
+    together!("no-checkpoints", checkpoints::none),
     together!("stuck-source", data::stuck_source),
     together!("backpressure", data::backpressure),
     together!("bad-savepoint", starts::bad_savepoint),
@@ -71,6 +72,7 @@ pub(crate) const ALL: &[Scenario] = &[
     together!("cancel", ends::cancel),
     together!("stop-with-savepoint", ends::stop_with_savepoint),
     together!("resubmitted", ends::resubmitted),
+    together!("resubmitted-empty", ends::resubmitted_empty),
     alone!("out-of-memory", small, failures::out_of_memory),
     alone!(
         "out-of-memory-exit",

@@ -8,7 +8,7 @@ use futures_util::future;
 
 use super::list::{self, Play, Scenario};
 use super::stage::{Setting, Stage};
-use super::verdict::{Act, Cell, judge};
+use super::verdict::{Act, Cell, Seen, judge};
 use crate::testbed::{time, tools};
 
 /// Longest one scenario may take; what is not done then has failed.
@@ -24,7 +24,7 @@ const SETTLE: u64 = 3;
 /// Plays these scenarios: the sociable ones together, then the others one by one. Cells by name.
 ///
 /// # Errors
-/// When the shared cluster does not come up. What goes wrong in a scenario is its cell.
+/// When a scenario has no row. What goes wrong with Flink is in the cells.
 pub(crate) async fn play(
     setting: &Setting,
     scenarios: &[&'static Scenario],
@@ -43,7 +43,14 @@ pub(crate) async fn play(
     let sociable: Vec<_> =
         playable.iter().copied().filter(|s| matches!(s.play, Play::Together(_))).collect();
     if !sociable.is_empty() {
-        cells.extend(together(setting, &sociable).await?);
+        match together(setting, &sociable).await {
+            Ok(played) => cells.extend(played),
+            Err(error) => {
+                let broken = Cell::Broken(format!("{error:#}"));
+                told(setting, "shared cluster", &broken);
+                cells.extend(sociable.iter().map(|s| (s.name, broken.clone())));
+            }
+        }
     }
     for scenario in playable {
         if let Play::Alone(..) = scenario.play {
@@ -131,14 +138,17 @@ async fn follow(setting: &Setting, stage: &Stage, scenario: &Scenario, act: &Act
     stage.polls(u64::try_from(polls).unwrap_or(u64::MAX).saturating_add(SETTLE)).await
 }
 
-fn verdict(setting: &Setting, scenario: &Scenario, act: &Act, seen: &super::verdict::Seen) -> Cell {
-    match setting.expected.row(scenario.name) {
-        Ok(row) => {
-            let must = row.must(&setting.version);
-            Cell::Played(judge(row, must, act, seen, &setting.expected, setting.poll))
-        }
-        Err(error) => Cell::Broken(format!("{error:#}")),
+fn verdict(setting: &Setting, scenario: &Scenario, act: &Act, seen: &Seen) -> Cell {
+    let row = match setting.expected.row(scenario.name) {
+        Ok(row) => row,
+        Err(error) => return Cell::Broken(format!("{error:#}")),
+    };
+    let must = row.must(&setting.version);
+    let cell = Cell::Played(judge(row, must, act, seen, &setting.expected, setting.poll));
+    if !cell.good() {
+        tools::note(&format!("{}: {act:?}: {}", scenario.name, seen.about(act)));
     }
+    cell
 }
 
 fn told(setting: &Setting, name: &str, cell: &Cell) {

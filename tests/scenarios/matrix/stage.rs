@@ -34,7 +34,7 @@ pub(crate) struct Wish {
     pub(crate) taskmanagers: usize,
     pub(crate) slots: u32,
     pub(crate) conf: Vec<(String, String)>,
-    /// High availability by a ZooKeeper of its own.
+    /// High availability by a `ZooKeeper` of its own.
     pub(crate) ha: bool,
     /// An application cluster with the job of this name.
     pub(crate) application: Option<&'static str>,
@@ -173,9 +173,9 @@ impl Stage {
             let jobs = overview["jobs"].as_array().cloned().unwrap_or_default();
             let mut live = 0;
             for job in &jobs {
-                let named = names.iter().any(|name| job["name"] == *name);
+                let ours = names.iter().any(|name| job["name"] == *name);
                 let state = job["state"].as_str().unwrap_or_default();
-                if named && !["FAILED", "FINISHED", "CANCELED"].contains(&state) {
+                if ours && !["FAILED", "FINISHED", "CANCELED"].contains(&state) {
                     live += 1;
                     if state != "CANCELLING" {
                         rest.cancel(job["jid"].as_str().context("job without an id")?).await?;

@@ -87,6 +87,18 @@ impl Seen {
         must.iter().all(|alert| found.contains_key(alert.as_str()))
     }
 
+    /// All that fired about it, for who looks into a bad cell.
+    pub(crate) fn about(&self, act: &Act) -> String {
+        let both = [("shipped", &self.shipped), ("short", &self.short)];
+        let lines = both.into_iter().flat_map(|(weir, sightings)| {
+            let ours = sightings.iter().filter(|((job, _), _)| act.is_about(job));
+            ours.map(move |((job, alert), sighting)| {
+                format!("{weir}: {alert} of {job:?} since {}", sighting.since_ms)
+            })
+        });
+        lines.collect::<Vec<_>>().join("; ")
+    }
+
     /// Told alerts of the cluster.
     pub(crate) fn of_cluster(&self) -> BTreeSet<String> {
         let all = self.shipped.iter().chain(&self.short);

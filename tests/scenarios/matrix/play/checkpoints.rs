@@ -68,3 +68,12 @@ pub(crate) async fn stuck(stage: &Stage) -> Result<Act> {
     stage.polls(2).await?;
     Ok(Act::on(name).began(last_completed(stage, &id).await?))
 }
+
+/// A streaming job that nobody told to checkpoint.
+pub(crate) async fn none(stage: &Stage) -> Result<Act> {
+    let name = "no-checkpoints";
+    let control = stage.control(name)?;
+    let spec = JobSpec { checkpoint_interval: None, ..spec(name, &control) };
+    stage.flink.submit(&spec).await?;
+    Ok(Act::on(name).began(time::now_ms()))
+}

@@ -73,6 +73,17 @@ pub(crate) async fn resubmitted(stage: &Stage) -> Result<Act> {
     Ok(Act::on(name).began(began))
 }
 
+/// On purpose or not: what it had worked out is gone.
+pub(crate) async fn resubmitted_empty(stage: &Stage) -> Result<Act> {
+    let name = "resubmitted-empty";
+    let control = stage.control(name)?;
+    let spec = spec(name, &control);
+    let id = stage.run(&spec).await?;
+    cancel_and_keep(stage, &id).await?;
+    stage.flink.submit(&spec).await?;
+    Ok(Act::on(name).began(time::now_ms()))
+}
+
 pub(crate) async fn two_live_runs(stage: &Stage) -> Result<Act> {
     let name = "two-live-runs";
     let control = stage.control(name)?;

@@ -1,4 +1,4 @@
-//! What the jobs stand on, taken away: TaskManagers, slots, the JobManager.
+//! What the jobs stand on, taken away: `TaskManagers`, slots, the `JobManager`.
 
 use anyhow::Result;
 
@@ -7,16 +7,16 @@ use super::super::verdict::Act;
 use crate::testbed::job::JobSpec;
 use crate::testbed::time;
 
-/// Polls for which the JobManager stays away.
+/// Polls for which the `JobManager` stays away.
 const AWAY: u64 = 2;
 
 /// Waits until Flink itself shows that the job's `TaskManager` is gone; when that was.
 pub(super) async fn taskmanager_gone(stage: &Stage, id: &str) -> Result<i64> {
     time::wait_for("lost TaskManager in Flink's answer", SOON, || async {
-        let state = stage.flink.job_state(id).await?;
+        let word = stage.flink.job_state(id).await?;
         let left = stage.flink.rest().get("/taskmanagers").await?;
         let none = left["taskmanagers"].as_array().is_some_and(Vec::is_empty);
-        Ok((state != "RUNNING" || none).then(time::now_ms))
+        Ok((word != "RUNNING" || none).then(time::now_ms))
     })
     .await
 }
