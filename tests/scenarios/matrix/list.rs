@@ -52,6 +52,7 @@ fn small() -> Wish {
 /// In the order in which they are played.
 pub(crate) const ALL: &[Scenario] = &[
     together!("clean-failure", failures::clean),
+    together!("two-failures", failures::two_failures),
     together!("slow-loop", failures::slow_loop),
     together!("fast-loop", failures::fast_loop),
     together!("failure-rate", failures::failure_rate),

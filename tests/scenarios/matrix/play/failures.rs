@@ -34,6 +34,18 @@ pub(crate) async fn clean(stage: &Stage) -> Result<Act> {
     Ok(Act::on(name).began(stage.failure(&control, 1).await?))
 }
 
+/// It recovers by itself, and that is no news.
+pub(crate) async fn two_failures(stage: &Stage) -> Result<Act> {
+    let name = "two-failures";
+    let control = stage.control(name)?;
+    let spec = restarting(name, &control, stage.poll.mul_f32(1.5));
+    let id = stage.run(&spec).await?;
+    control.crash_times(LOOP - 1, stage.poll.mul_f32(2.5))?;
+    let began = stage.failure(&control, LOOP - 1).await?;
+    stage.flink.rest().wait_until_healthy(&id, SOON).await?;
+    Ok(Act::on(name).began(began))
+}
+
 pub(crate) async fn slow_loop(stage: &Stage) -> Result<Act> {
     let name = "slow-loop";
     let control = stage.control(name)?;
