@@ -4,11 +4,13 @@
 CARGO ?= cargo
 # Further releases of Flink for `make e2e`.
 E2E_FLINKS ?= 1.17.2 2.3.0
+# For `make scenarios`; without releases: those of the table.
+SCENARIOS ?= --table rules/SCENARIOS.md
 # For the demo, such as ARGS="--flink 2.2.1 --language zh --for 3m".
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test e2e bench lint fmt clean-cache
+.PHONY: help build demo test e2e scenarios bench lint fmt clean-cache
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,11 +29,17 @@ test: ## Everything: unit tests, and tests against a real Flink, mail server and
 	@$(CARGO) test --quiet --locked --no-run
 	@$(CARGO) test --quiet --locked
 
-e2e: ## The main road again on further releases of Flink
+e2e: ## The main road again on further releases of Flink, and the scenarios
 	@set -e; for version in $(E2E_FLINKS); do \
 		echo "the main road on Flink $$version"; \
 		WEIR_TESTBED_FLINK=$$version $(CARGO) test --quiet --locked --test it main_road; \
 	done
+	@$(MAKE) --no-print-directory scenarios
+
+scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS.md
+	@echo "building Weir and the scenarios (the first time takes some minutes) …"
+	@$(CARGO) build --quiet --locked --bin weir --example scenarios
+	@$(CARGO) run --quiet --locked --example scenarios -- $(SCENARIOS)
 
 bench: ## What Weir costs and how fast it tells; prints a table
 	@$(CARGO) bench --quiet --locked --bench fleet

@@ -5,6 +5,10 @@
 #[expect(dead_code, unreachable_pub, reason = "each binary uses a part of the test bed")]
 mod testbed;
 
+#[path = "../scenarios/matrix/mod.rs"]
+#[expect(dead_code, reason = "the table is written by `make scenarios`")]
+mod matrix;
+
 mod architecture;
 mod bad_channels;
 mod bad_cli;
@@ -23,6 +27,7 @@ mod readme;
 mod reload;
 mod replay;
 mod rules_test;
+mod scenarios;
 mod standins;
 mod storm;
 mod story;

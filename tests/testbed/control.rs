@@ -113,12 +113,61 @@ impl Control {
         self.write("backlog", &records.to_string())
     }
 
+    /// From now on so many more records wait every second.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn grow_backlog(&self, per_second: u64) -> Result<()> {
+        self.write("backlog.since_ms", &super::time::epoch_ms().to_string())?;
+        self.write("backlog.per_second", &per_second.to_string())
+    }
+
     /// The stream ends, and with it the job: `FINISHED`.
     ///
     /// # Errors
     /// When the order cannot be written.
     pub(crate) fn finish(&self) -> Result<()> {
         self.write("finish", "")
+    }
+
+    /// The sources read nothing any more.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn get_stuck(&self) -> Result<()> {
+        self.write("stuck", "")
+    }
+
+    /// How long the sink takes over each record.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn slow_sink(&self, delay: Duration) -> Result<()> {
+        self.write("sink.delay_ms", &delay.as_millis().to_string())
+    }
+
+    /// The next record uses up the heap of its `TaskManager`, in this attempt and in later ones.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn use_up_heap(&self) -> Result<()> {
+        self.write("oom", "")
+    }
+
+    /// From now on every attempt misses a class before its first record.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn miss_connector(&self) -> Result<()> {
+        self.write("connector.missing", "")
+    }
+
+    /// The program throws before it has a job.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn fail_main(&self) -> Result<()> {
+        self.write("main.fail", "")
     }
 
     /// Takes back [`Control::finish`].

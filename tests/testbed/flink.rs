@@ -34,6 +34,8 @@ pub(crate) struct FlinkOptions {
     pub(crate) slots: u32,
     /// Further cluster options, which win.
     pub(crate) conf: Vec<(String, String)>,
+    /// The one job of an application cluster; none: a session cluster.
+    pub(crate) application: Option<JobSpec>,
     /// Where everything the cluster writes is kept. None: a folder that goes with the cluster.
     pub(crate) dir: Option<PathBuf>,
 }
@@ -54,7 +56,7 @@ impl FlinkOptions {
     /// One `TaskManager` with eight slots of this release.
     pub(crate) fn version(version: &str) -> Self {
         let version = version.to_owned();
-        Self { version, taskmanagers: 1, slots: 8, conf: Vec::new(), dir: None }
+        Self { version, taskmanagers: 1, slots: 8, conf: Vec::new(), application: None, dir: None }
     }
 }
 
@@ -131,7 +133,7 @@ impl Flink {
 
     async fn start_jobmanager(&mut self) -> Result<()> {
         self.jar_id = OnceCell::new();
-        let process = self.spawn("jobmanager", conf::JOBMANAGER, &[], JOBMANAGER_HEAP_MB).await?;
+        let process = self.spawn_jobmanager().await?;
         let process = self.jobmanager.insert(process);
         let rest = &self.rest;
         let own_folder = conf::tmp_dir(&self.root);
@@ -157,12 +159,25 @@ impl Flink {
         bail!("the JobManager did not come up: {}", process.log_tail(60))
     }
 
+    async fn spawn_jobmanager(&self) -> Result<Leashed> {
+        let Some(job) = &self.options.application else {
+            return self.spawn("jobmanager", conf::JOBMANAGER, &[], JOBMANAGER_HEAP_MB, None).await;
+        };
+        let own = job.conf(self.version);
+        let mut args = vec!["--job-classname".to_owned(), job::ENTRY_CLASS.to_owned()];
+        args.extend(job.args());
+        let jar = job::jar(&self.options.version).await?;
+        let application = Some((jar.as_path(), args.as_slice()));
+        self.spawn("jobmanager", conf::APPLICATION, &own, JOBMANAGER_HEAP_MB, application).await
+    }
+
     async fn spawn(
         &self,
         name: &str,
         main_class: &str,
         own: &[(String, String)],
         heap_mb: u32,
+        application: Option<(&Path, &[String])>,
     ) -> Result<Leashed> {
         let (rest_port, rpc_port) = self.ports;
         let mut all = conf::cluster(self.version, &self.root, rest_port, rpc_port);
@@ -170,7 +185,9 @@ impl Flink {
         all.extend_from_slice(&self.options.conf);
         let folder = self.root.join("conf").join(name);
         conf::write(&folder, self.version, &all)?;
-        let argv = conf::command(&self.lib, &folder, main_class, heap_mb);
+        let jar = application.map(|(jar, _)| jar);
+        let mut argv = conf::command(&self.lib, &folder, main_class, heap_mb, jar);
+        argv.extend(application.into_iter().flat_map(|(_, args)| args.iter().cloned()));
         let log = self.root.join("logs").join(format!("{name}.log"));
         Leashed::spawn(name, &argv, &[], &log).await
     }
@@ -179,7 +196,14 @@ impl Flink {
         let index = self.taskmanagers.len();
         let name = format!("taskmanager-{index}");
         let own = conf::taskmanager(&name, self.options.slots);
-        let process = self.spawn(&name, conf::TASKMANAGER, &own, TASKMANAGER_HEAP_MB).await?;
+        // An application's processes all have its jar, as their image would.
+        let jar = match &self.options.application {
+            Some(_) => Some(job::jar(&self.options.version).await?),
+            None => None,
+        };
+        let application = jar.as_deref().map(|jar| (jar, [].as_slice()));
+        let heap = TASKMANAGER_HEAP_MB;
+        let process = self.spawn(&name, conf::TASKMANAGER, &own, heap, application).await?;
         self.taskmanagers.push(Some(process));
         Ok(index)
     }
@@ -200,6 +224,16 @@ impl Flink {
     /// Flink's version.
     pub(crate) fn version(&self) -> &str {
         &self.options.version
+    }
+
+    /// What the next process of the cluster is started with.
+    pub(crate) const fn options_mut(&mut self) -> &mut FlinkOptions {
+        &mut self.options
+    }
+
+    /// Major and minor.
+    pub(crate) const fn release(&self) -> Version {
+        self.version
     }
 
     /// The folder with all the cluster writes: `logs`, `checkpoints`, `savepoints`, `conf`.

@@ -50,6 +50,8 @@ appender.console.layout.pattern = %d{ISO8601} %-5p %c{1} - %m%n
 
 pub(crate) const JOBMANAGER: &str =
     "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
+pub(crate) const APPLICATION: &str =
+    "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint";
 pub(crate) const TASKMANAGER: &str = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner";
 
 /// The value of `io.tmp.dirs`, by which a cluster can be told from another.
@@ -145,7 +147,15 @@ pub(crate) fn write(folder: &Path, version: Version, conf: &[(String, String)]) 
 }
 
 /// The command line of a Flink process.
-pub(crate) fn command(lib: &Path, folder: &Path, main_class: &str, heap_mb: u32) -> Vec<String> {
+///
+/// `user_jar` is what an application cluster has on its class path.
+pub(crate) fn command(
+    lib: &Path,
+    folder: &Path,
+    main_class: &str,
+    heap_mb: u32,
+    user_jar: Option<&Path>,
+) -> Vec<String> {
     let folder = folder.display();
     let mut argv = vec![
         "java".to_owned(),
@@ -157,7 +167,8 @@ pub(crate) fn command(lib: &Path, folder: &Path, main_class: &str, heap_mb: u32)
     ];
     argv.extend(OPENS.iter().map(|open| format!("--add-opens=java.base/{open}=ALL-UNNAMED")));
     argv.push(format!("-Dlog4j.configurationFile={folder}/log4j.properties"));
-    argv.extend(["-cp".to_owned(), format!("{}/*", lib.display()), main_class.to_owned()]);
+    let user = user_jar.map(|jar| format!(":{}", jar.display())).unwrap_or_default();
+    argv.extend(["-cp".to_owned(), format!("{}/*{user}", lib.display()), main_class.to_owned()]);
     argv.extend(["--configDir".to_owned(), folder.to_string()]);
     argv
 }

@@ -10,15 +10,28 @@ use super::control::Control;
 use super::flink_conf::Version;
 use super::{cache, download, python, tools};
 
-const ENTRY_CLASS: &str = "com.example.orders.TestJob";
+pub(crate) const ENTRY_CLASS: &str = "com.example.orders.TestJob";
 
 /// What Flink does when the job fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RestartStrategy {
+    /// What this release of Flink does when nothing is said.
+    Flinks,
     None,
-    FixedDelay { attempts: u32, delay: Duration },
-    FailureRate { max: u32, interval: Duration, delay: Duration },
-    ExponentialDelay { initial: Duration, max: Duration, reset_after: Duration },
+    FixedDelay {
+        attempts: u32,
+        delay: Duration,
+    },
+    FailureRate {
+        max: u32,
+        interval: Duration,
+        delay: Duration,
+    },
+    ExponentialDelay {
+        initial: Duration,
+        max: Duration,
+        reset_after: Duration,
+    },
 }
 
 impl RestartStrategy {
@@ -26,6 +39,7 @@ impl RestartStrategy {
         let type_key =
             if version >= Version(1, 17) { "restart-strategy.type" } else { "restart-strategy" };
         let (name, options) = match self {
+            Self::Flinks => return Vec::new(),
             Self::None => ("none", Vec::new()),
             Self::FixedDelay { attempts, delay } => {
                 ("fixed-delay", vec![("attempts", attempts.to_string()), ("delay", ms(delay))])
@@ -69,6 +83,8 @@ pub(crate) struct JobSpec {
     pub(crate) savepoint_path: Option<String>,
     /// A job id of the caller's choice, 32 hex digits; Flink refuses one it has seen.
     pub(crate) job_id: Option<String>,
+    /// The source says that it is bounded; it still ends only on command.
+    pub(crate) bounded: bool,
     /// Further Flink options, which win.
     pub(crate) conf: Vec<(String, String)>,
 }
@@ -85,11 +101,29 @@ impl JobSpec {
             checkpoint_interval: Some(Duration::from_secs(1)),
             savepoint_path: None,
             job_id: None,
+            bounded: false,
             conf: Vec::new(),
         }
     }
 
-    fn conf(&self, version: Version) -> Vec<(String, String)> {
+    /// The program's arguments.
+    pub(crate) fn args(&self) -> Vec<String> {
+        let mut args = vec![
+            "--name".to_owned(),
+            self.name.clone(),
+            "--control".to_owned(),
+            self.control.folder().display().to_string(),
+            "--rate".to_owned(),
+            self.records_per_second.to_string(),
+        ];
+        if self.bounded {
+            args.extend(["--bounded".to_owned(), "true".to_owned()]);
+        }
+        args
+    }
+
+    /// Its Flink options.
+    pub(crate) fn conf(&self, version: Version) -> Vec<(String, String)> {
         let mut conf = self.restart.conf(version);
         if let Some(interval) = self.checkpoint_interval {
             let prefix = "execution.checkpointing";
@@ -105,14 +139,7 @@ impl JobSpec {
 
     /// The body of `POST /jars/:id/run`.
     pub(crate) fn run_request(&self, version: Version) -> Value {
-        let mut args = vec![
-            "--name".to_owned(),
-            self.name.clone(),
-            "--control".to_owned(),
-            self.control.folder().display().to_string(),
-            "--rate".to_owned(),
-            self.records_per_second.to_string(),
-        ];
+        let mut args = self.args();
         let mut request = json!({ "entryClass": ENTRY_CLASS, "parallelism": self.parallelism });
         let conf = self.conf(version);
         if version >= Version(1, 17) {
@@ -167,6 +194,10 @@ pub(crate) async fn jar(version: &str) -> Result<PathBuf> {
     let classes = building.join("classes");
     cache::create_dir(&classes)?;
     compile(&lib, &sources, &classes).await?;
+    // The job is compiled against this class and has to do without it.
+    let missing = classes.join("com/example/orders/MissingConnector.class");
+    std::fs::remove_file(&missing)
+        .with_context(|| format!("cannot remove {}", missing.display()))?;
     let classes_arg = classes.display().to_string();
     let made = building.join("orders.jar").display().to_string();
     tools::run("jar", &["cfe", &made, ENTRY_CLASS, "-C", &classes_arg, "."]).await?;

@@ -25,3 +25,4 @@ pub(crate) mod time;
 pub(crate) mod tools;
 pub(crate) mod webhook;
 pub(crate) mod weir;
+pub(crate) mod zookeeper;

@@ -40,6 +40,14 @@ impl FlinkRest {
         self.send(path, self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// PUT a JSON body.
+    ///
+    /// # Errors
+    /// When there is no answer, or not a good one.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(path, self.client.put(format!("{}{path}", self.base)).json(body)).await
+    }
+
     async fn send(&self, path: &str, request: reqwest::RequestBuilder) -> Result<Value> {
         let response = request.send().await.with_context(|| format!("no answer for {path}"))?;
         let status = response.status();

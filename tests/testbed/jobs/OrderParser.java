@@ -1,6 +1,8 @@
 package com.example.orders;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -14,7 +16,8 @@ import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
  * <p>{@code crash}: fail {@code crash.after_ms} after the start of the attempt, at most {@code
  * crash.limit} times, with the text of {@code crash.message}. Every failure is one line in {@code
  * failures.log} before it is thrown; only the first subtask fails, so that a line is a failure.
- * {@code checkpoint.delay_ms}: how long a snapshot blocks.
+ * {@code checkpoint.delay_ms}: how long a snapshot blocks. {@code oom}: use up the heap. {@code
+ * connector.missing}: need a class that the jar does not have, before the first record.
  */
 public final class OrderParser implements MapFunction<String, Long>, CheckpointedFunction {
 
@@ -36,8 +39,19 @@ public final class OrderParser implements MapFunction<String, Long>, Checkpointe
         if (fields[0].equals("0") && control.has("crash")) {
             failWhenDue();
         }
+        if (fields[0].equals("0") && control.has("oom")) {
+            useUpTheHeap();
+        }
         parsed++;
         return Long.parseLong(fields[1]);
+    }
+
+    private void useUpTheHeap() throws IOException {
+        List<byte[]> kept = new ArrayList<>();
+        control.append("failures.log", Long.toString(System.currentTimeMillis()));
+        while (true) {
+            kept.add(new byte[1 << 20]);
+        }
     }
 
     private void failWhenDue() throws IOException {
@@ -62,6 +76,10 @@ public final class OrderParser implements MapFunction<String, Long>, Checkpointe
     @Override
     public void initializeState(FunctionInitializationContext context) throws Exception {
         startedAt = System.currentTimeMillis();
+        if (control.has("connector.missing")) {
+            control.append("failures.log", Long.toString(startedAt));
+            MissingConnector.connect();
+        }
         state =
                 context.getOperatorStateStore()
                         .getListState(new ListStateDescriptor<>("parsed", OrderCount.class));

@@ -14,8 +14,9 @@ import org.apache.flink.core.io.InputStatus;
 /**
  * Makes the orders of one subtask, named {@code SUBTASK-NUMBER}.
  *
- * <p>{@code backlog}: the records reported as pending, over all subtasks. {@code finish}: the stream
- * ends.
+ * <p>{@code backlog}: the records reported as pending, over all subtasks; {@code
+ * backlog.per_second} more every second since {@code backlog.since_ms}. {@code finish}: the stream
+ * ends. {@code stuck}: nothing is read any more, whatever waits.
  */
 final class OrdersReader implements SourceReader<String, OrdersSource.NoSplit> {
 
@@ -35,7 +36,10 @@ final class OrdersReader implements SourceReader<String, OrdersSource.NoSplit> {
     }
 
     private long pending(int parallelism) {
-        long all = control.number("backlog", 0);
+        long now = System.currentTimeMillis();
+        long grownForMs = now - control.number("backlog.since_ms", now);
+        long grown = control.number("backlog.per_second", 0) * grownForMs / 1000;
+        long all = control.number("backlog", 0) + grown;
         return all / parallelism + (subtask < all % parallelism ? 1 : 0);
     }
 
@@ -71,7 +75,9 @@ final class OrdersReader implements SourceReader<String, OrdersSource.NoSplit> {
             if (control.has("finish")) {
                 return InputStatus.END_OF_INPUT;
             }
-            output.collect(subtask + "-" + next++);
+            if (!control.has("stuck")) {
+                output.collect(subtask + "-" + next++);
+            }
         }
         return InputStatus.NOTHING_AVAILABLE;
     }

@@ -12,7 +12,8 @@ import org.apache.flink.api.connector.source.SplitEnumeratorContext;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 
 /**
- * A slow, endless stream of orders that reports how many more are waiting.
+ * A slow stream of orders that reports how many more are waiting, endless or, as the caller says,
+ * bounded: that is for Flink's sake, it ends on command in both cases.
  *
  * <p>There is nothing to distribute: each reader makes its own orders, so no split is ever given.
  */
@@ -23,16 +24,19 @@ public final class OrdersSource implements Source<String, OrdersSource.NoSplit, 
     private final Control control;
     private final int recordsPerSecond;
     private final int parallelism;
+    private final boolean bounded;
 
-    public OrdersSource(Control control, int recordsPerSecond, int parallelism) {
+    public OrdersSource(
+            Control control, int recordsPerSecond, int parallelism, boolean bounded) {
         this.control = control;
         this.recordsPerSecond = recordsPerSecond;
         this.parallelism = parallelism;
+        this.bounded = bounded;
     }
 
     @Override
     public Boundedness getBoundedness() {
-        return Boundedness.CONTINUOUS_UNBOUNDED;
+        return bounded ? Boundedness.BOUNDED : Boundedness.CONTINUOUS_UNBOUNDED;
     }
 
     @Override

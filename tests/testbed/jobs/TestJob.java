@@ -10,7 +10,8 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 /**
  * A small order pipeline whose health is decided, while it runs, by files in a control folder.
  *
- * <p>Arguments: {@code --name NAME --control FOLDER --rate RECORDS_PER_SECOND [--conf KEY=VALUE]...}.
+ * <p>Arguments: {@code --name NAME --control FOLDER --rate RECORDS_PER_SECOND [--bounded true]
+ * [--conf KEY=VALUE]...}. While {@code main.fail} exists it does not get as far as a job.
  * It uses only what every Flink from 1.15 to 2.x has, so there is one source for all of them.
  */
 public final class TestJob {
@@ -33,7 +34,11 @@ public final class TestJob {
 
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(Configuration.fromMap(conf));
-        OrdersSource source = new OrdersSource(control, rate, env.getParallelism());
+        if (control.has("main.fail")) {
+            throw new IllegalStateException("no table orders_v2 in the catalog");
+        }
+        boolean bounded = Boolean.parseBoolean(options.getOrDefault("--bounded", "false"));
+        OrdersSource source = new OrdersSource(control, rate, env.getParallelism(), bounded);
         env.fromSource(source, WatermarkStrategy.noWatermarks(), "orders-source", Types.STRING)
                 .uid("orders-source")
                 .map(new OrderParser(control))
@@ -41,7 +46,7 @@ public final class TestJob {
                 .name("parse-orders")
                 .uid("parse-orders")
                 .keyBy(amount -> amount % 8, Types.LONG)
-                .map(amount -> amount)
+                .map(new OrdersSink(control))
                 .returns(Types.LONG)
                 .name("orders-sink")
                 .uid("orders-sink");
