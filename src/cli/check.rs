@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ConfigFile, Failure, output};
+use super::{ConfigFile, Failure, cost, output};
 use crate::app::{self, Checked, read_files};
 use crate::config::{self, RuleFile};
 use crate::model::Problem;
 use crate::rules::{RuleSet, Surroundings};
-use crate::sources::cost;
 
 /// Checks a configuration, or rule files alone.
 #[derive(Debug, clap::Args)]
@@ -63,30 +62,8 @@ pub(super) fn files(files: &[PathBuf]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What each rule's demand costs a watched cluster. Rules share what they demand: the total is
-/// less than the sum.
 fn say_cost(set: &RuleSet, poll: Duration) {
-    let mut rows =
-        vec![["rule".to_owned(), "requests".to_owned(), "bytes".to_owned(), "facts".to_owned()]];
-    let row = |name: String, cost: cost::Cost, facts: String| {
-        [name, format!("{:.2}", cost.requests), format!("{:.0}", cost.bytes), facts]
-    };
-    rows.push(row("(every job)".to_owned(), cost::base(), "state".to_owned()));
-    for rule in &set.rules {
-        let demand = rule.demand();
-        let name = format!("{}/{}", rule.id.alert, rule.id.severity.as_str());
-        rows.push(row(name, cost::cost(&demand, poll), cost::facts(&demand)));
-    }
-    let (all, base) = (cost::cost(&set.demand(), poll), cost::base());
-    let bytes = all.bytes + base.bytes;
-    rows.push(row("all together".to_owned(), cost::Cost { bytes, ..all }, String::new()));
-    let width = |column: usize| {
-        rows.iter().map(|r| r.get(column).map_or(0, |cell| cell.chars().count())).max().unwrap_or(0)
-    };
-    let (name, requests, bytes) = (width(0), width(1), width(2));
-    output::say(&format!("cost per job and poll (every {poll:?}):"));
-    for [rule, r, b, facts] in &rows {
-        let line = format!("  {rule:name$}  {r:>requests$}  {b:>bytes$}  {facts}");
-        output::say(line.trim_end());
+    for line in cost::lines(set, poll) {
+        output::say(&line);
     }
 }

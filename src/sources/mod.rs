@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 use crate::model::{Demand, Snapshot, Time};
 
-pub mod cost;
 pub mod flink;
 
 /// One configured source. Polls of one source never overlap.
