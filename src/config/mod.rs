@@ -13,6 +13,7 @@ mod env;
 mod fingerprint;
 mod load;
 mod raw;
+mod schema;
 mod watch;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use crate::yaml::Place;
 pub use env::{Env, process_env};
 pub use fingerprint::Fingerprints;
 pub use raw::RawConfig;
+pub use schema::schema;
 pub use sections::general::{Delivery, Person, Poll, SelfMonitoring};
 pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::history::History;
@@ -96,13 +98,6 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Pro
 /// As [`load()`].
 pub fn parse(text: &str, file: &str, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     load::parse(text, file, env)
-}
-
-/// The JSON schema of the file, for editors.
-pub fn schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(RawConfig).to_value();
-    crate::rules::polish(&mut schema);
-    schema
 }
 
 /// What a valid configuration lacks to be trusted, each with the way out.

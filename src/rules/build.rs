@@ -38,16 +38,18 @@ impl Builder<'_> {
             self.findings.error(place, what, hint);
         }
         let (labels, severity) = self.labels(raw.labels);
+        let hold = raw.hold.as_ref().map(|s| s.value.0).unwrap_or_default();
+        let poll = self.around.poll;
         let whole = written.as_ref().is_none_or(|node| !self.holds_dropped(node));
         if !whole {
             // What is left of it is not what was meant.
         } else if let Some(what) = raw.when.value.problem() {
             self.findings.error(raw.when.place, what, None);
-        } else if let Some(poll) = self.around.poll
-            && let Some(what) = raw.when.value.impossible(poll)
-        {
-            let hint = "widen it, or poll more often with `poll.interval`".to_owned();
-            self.findings.error(raw.when.place, format!("can never be true: {what}"), hint);
+        } else if let Some((what, hint)) = lint::impossible(&raw.when.value, hold, poll) {
+            self.findings.error(raw.when.place, what, hint);
+        } else if let Some(what) = poll.and_then(|poll| raw.when.value.hasty(poll)) {
+            let hint = "what is over by the next look is told all the same".to_owned();
+            self.findings.warn(raw.when.place, what, hint);
         }
         let matchers = matchers(&raw.matchers, self.findings);
         let id = RuleId { group: group.to_owned(), alert: name, severity };
@@ -61,7 +63,7 @@ impl Builder<'_> {
             id,
             when: raw.when.value,
             matchers,
-            hold: raw.hold.map(|s| s.value.0).unwrap_or_default(),
+            hold,
             keep_firing_for: raw.keep_firing_for.map(|s| s.value.0).unwrap_or_default(),
             active: named(&raw.active_time_intervals, self.intervals, self.findings),
             labels,

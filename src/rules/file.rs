@@ -119,11 +119,12 @@ pub fn parse_in(
     }
     changes.extend(around.overrides.iter().cloned());
     if set.rules.len() <= MAX_RULES {
-        problems.extend(vary(&mut set.rules, &changes, &written));
+        problems.extend(vary(&mut set.rules, &changes, &written, around.poll));
         if problems.iter().all(|p| p.warning) {
             problems.extend(lint::alike(&set.rules));
         }
     }
+    Problem::in_order(&mut problems);
     problems.truncate(MAX_PROBLEMS);
     if problems.iter().all(|p| p.warning) {
         set.warnings = problems;
@@ -133,7 +134,12 @@ pub fn parse_in(
 }
 
 /// Gives every rule its forms.
-fn vary(rules: &mut [Rule], changes: &[Override], written: &BTreeSet<String>) -> Vec<Problem> {
+fn vary(
+    rules: &mut [Rule],
+    changes: &[Override],
+    written: &BTreeSet<String>,
+    poll: Option<Duration>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(last) = changes.get(MAX_OVERRIDES) {
         let what = format!("more than {MAX_OVERRIDES} overrides in all files together");
@@ -172,7 +178,7 @@ fn vary(rules: &mut [Rule], changes: &[Override], written: &BTreeSet<String>) ->
     let mut ids: BTreeMap<_, usize> =
         rules.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect();
     for (index, rule) in rules.iter_mut().enumerate() {
-        match Variants::build(rule, changes) {
+        match Variants::build(rule, changes, poll) {
             Ok(variants) => {
                 for form in variants.rules().filter(|form| form.id != rule.id) {
                     let other = *ids.entry(form.id.clone()).or_insert(index);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Rule;
 use super::file::Surroundings;
-use super::kinds::Span;
+use super::kinds::{Condition, Span};
 use super::labels::KNOWN;
 use crate::model::Problem;
 use crate::yaml::findings::Findings;
@@ -45,6 +45,25 @@ pub(super) fn waits(
         let hint = "the end is told so much later".to_owned();
         findings.warn(place, "`keep_firing_for` of more than a day", hint);
     }
+}
+
+/// Why an alert can never fire, and the way out, if so: by its condition alone where sources are
+/// looked at this often, or together with `for`.
+pub(super) fn impossible(
+    when: &Condition,
+    hold: Duration,
+    poll: Option<Duration>,
+) -> Option<(String, String)> {
+    if let Some(what) = poll.and_then(|poll| when.impossible(poll)) {
+        let hint = "widen it, or poll more often with `poll.interval`".to_owned();
+        return Some((format!("can never be true: {what}"), hint));
+    }
+    let lasts = when.lasts().filter(|lasts| hold >= *lasts)?;
+    let what = format!(
+        "can never fire: {} is true for {lasts:?} at most, and `for` is {hold:?}",
+        when.name()
+    );
+    Some((what, "shorten `for`".to_owned()))
 }
 
 /// Values that annotations name and the rule does not have: they would be left out.
@@ -132,4 +151,133 @@ pub(super) fn alike(rules: &[Rule]) -> Vec<Problem> {
         same.push(rule);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Problem;
+    use crate::rules::{RuleSet, RuleSource, Surroundings, parse_in};
+
+    use super::*;
+
+    fn read(text: &str, poll_s: u64) -> Result<RuleSet, Vec<Problem>> {
+        let around =
+            Surroundings { poll: Some(Duration::from_secs(poll_s)), ..Surroundings::default() };
+        parse_in(&[RuleSource { file: "r.yaml", text }], &around)
+    }
+
+    fn rule(when: &str, hold: &str) -> String {
+        format!(
+            "groups:\n  - name: g\n    rules:\n      - alert: A\n        when: {when}\n        for: {hold}\n"
+        )
+    }
+
+    /// What is said of a rule alone, with a poll of 100 s.
+    fn said(when: &str, hold: &str) -> String {
+        let all = match read(&rule(when, hold), 100) {
+            Ok(set) => set.warnings,
+            Err(problems) => problems,
+        };
+        all.iter().map(|p| format!("{p}\n")).collect()
+    }
+
+    #[test]
+    fn what_can_never_be_true_is_named() {
+        let short = "is shorter than two polls of 100s";
+        for (when, sign) in [
+            ("{ failure_rate: { count: 2, window: 3m } }", short),
+            ("{ lag: { above: 1, growing_for: 3m } }", short),
+            ("{ lag: { above: 1, catch_up_above: 1h, catch_up_over: 3m } }", short),
+            (
+                "{ lag: { above: 1, growing_for: 10m, catch_up_above: 1h, catch_up_over: 3m } }",
+                short,
+            ),
+            ("{ consumer_stuck: { window: 3m } }", short),
+            ("{ throughput_drop: { compare_to: previous_hour, window: 3m } }", short),
+            ("{ throughput_stalled: { compare_to: same_time_yesterday, window: 1m } }", short),
+            ("{ metric: { id: x, scope: job, window: 3m, above: 1 } }", short),
+            ("{ restored_from_scratch: { within: 2m } }", short),
+            ("{ any: [job_missing, { not: { consumer_stuck: { window: 3m } } }] }", short),
+        ] {
+            let said = said(when, "0s");
+            assert!(said.starts_with("r.yaml:5:15: can never be true: "), "{when}: {said}");
+            assert!(said.contains(sign) && said.lines().count() == 1, "{when}: {said}");
+        }
+        for when in [
+            "{ failure_rate: { count: 2, window: 4m } }",
+            "{ lag: { above: 1, growing_for: 4m } }",
+            "{ consumer_stuck: {} }",
+            "{ crash_loop: {} }",
+            "{ throughput_stalled: { compare_to: same_time_last_week } }",
+            "{ metric: { id: x, scope: job, above: 1 } }",
+        ] {
+            assert_eq!(said(when, "0s"), "", "{when}");
+        }
+    }
+
+    #[test]
+    fn an_alert_that_waits_longer_than_it_is_true_can_never_fire() {
+        for (when, hold, sign) in [
+            (
+                "{ jobmanager_restarted: {} }",
+                "10m",
+                "jobmanager_restarted is true for 600s at most",
+            ),
+            ("{ restored_from_scratch: { within: 5m } }", "1h", "and `for` is 3600s"),
+            (
+                "{ all: [{ job_state: { any_of: [RUNNING] } }, { restored_from_scratch: {} }] }",
+                "1h",
+                "all is true for 3600s",
+            ),
+        ] {
+            let said = said(when, hold);
+            assert!(said.contains("can never fire: ") && said.contains(sign), "{when}: {said}");
+        }
+        for (when, hold) in [
+            ("{ jobmanager_restarted: {} }", "5m"),
+            ("{ any: [{ job_state: { any_of: [FAILED] } }, { restored_from_scratch: {} }] }", "2h"),
+        ] {
+            assert_eq!(said(when, hold), "", "{when}");
+        }
+    }
+
+    #[test]
+    fn limits_shorter_than_two_polls_are_worth_a_word() {
+        for (when, name) in [
+            ("{ start_stuck: { after: 3m } }", "start_stuck.after"),
+            ("{ all: [{ checkpoint_stuck: { after: 3m } }] }", "checkpoint_stuck.after"),
+        ] {
+            let said = said(when, "0s");
+            assert!(
+                said.contains(&format!("warning: {name} of 180s is shorter")),
+                "{when}: {said}"
+            );
+        }
+        assert_eq!(said("{ start_stuck: {} }", "0s"), "");
+        assert_eq!(said("{ checkpoint_stuck: { of_timeout: 0.5 } }", "0s"), "");
+    }
+
+    #[test]
+    fn forms_by_overrides_are_looked_at_too() {
+        let text = format!(
+            "overrides:\n  - {{ matchers: ['team=\"a\"'], alert: A, set: {{ for: 20m }} }}\n  \
+             - {{ matchers: ['team=\"b\"'], alert: B, set: {{ when: {{ consumer_stuck: {{ window: 2m }} }} }} }}\n  \
+             - {{ matchers: ['team=\"c\"'], alert: A, set: {{ when: {{ jobmanager_restarted: {{ within: 30m }} }}, for: 20m }} }}\n{}      \
+             - alert: B\n        when: consumer_stuck\n      - alert: B b\n        when: job_missing\n",
+            rule("jobmanager_restarted", "0s")
+        );
+        let problems = read(&text, 100).unwrap_err();
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 3, "{said:#?}");
+        // By line, though the third was found while the rules were read.
+        assert!(
+            said[0].starts_with("r.yaml:2:") && said[0].contains("for rule A: can never fire"),
+            "{said:#?}"
+        );
+        assert!(
+            said[1].starts_with("r.yaml:3:") && said[1].contains("for rule B: can never be true"),
+            "{said:#?}"
+        );
+        assert!(said[2].contains("`B b`"), "{said:#?}");
+    }
 }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Rule;
 use super::overrides::{Delta, Meant, Override};
+use super::{Rule, lint};
 use crate::model::{Labels, Matcher, Problem, matches_all};
+use crate::yaml::Place;
 
 /// A rule in more forms than this is several rules.
 const MAX_FORMS: usize = 1_000;
@@ -60,7 +62,12 @@ impl Variants {
 
     /// All forms the overrides make of a rule. Two of them with different values for one label are
     /// never together; equal changes are one form, whatever led there.
-    pub(super) fn build(rule: &Rule, overrides: &[Override]) -> Result<Variants, Vec<Problem>> {
+    /// `poll`: how often sources are looked at.
+    pub(super) fn build(
+        rule: &Rule,
+        overrides: &[Override],
+        poll: Option<Duration>,
+    ) -> Result<Variants, Vec<Problem>> {
         let mut forms: Vec<(Delta, Sure)> = vec![(Delta::default(), Sure::new())];
         let mut known = BTreeMap::from([(Delta::default().key(), 0)]);
         let mut steps = Vec::new();
@@ -115,7 +122,10 @@ impl Variants {
         let mut rules = Vec::with_capacity(forms.len() - 1);
         for (delta, _) in forms.iter().skip(1) {
             match delta.apply(rule) {
-                Ok(form) => rules.push(Arc::new(form)),
+                Ok(form) => {
+                    problems.extend(impossible(rule, &form, delta, overrides, poll));
+                    rules.push(Arc::new(form));
+                }
                 Err(found) => {
                     problems.extend(found);
                     problems.sort();
@@ -123,8 +133,37 @@ impl Variants {
                 }
             }
         }
+        problems.sort();
+        problems.dedup();
         if problems.is_empty() { Ok(Variants { steps, rules }) } else { Err(problems) }
     }
+}
+
+/// What makes a form one that can never fire, where the rule itself can: told at the parameter, or
+/// at the override, that made it so.
+fn impossible(
+    rule: &Rule,
+    form: &Rule,
+    delta: &Delta,
+    overrides: &[Override],
+    poll: Option<Duration>,
+) -> Option<Problem> {
+    let of = |rule: &Rule| lint::impossible(&rule.when, rule.hold, poll);
+    let (what, hint) = of(form).filter(|_| of(rule).is_none())?;
+    let alert = &rule.id.alert;
+    // The one that does it alone, else the last that has a part in it.
+    let of_rule = || overrides.iter().rev().filter(|one| one.means(rule).is_some());
+    let has_part = |one: &&Override| {
+        let sets_hold = delta.hold.is_some() && one.delta.hold == delta.hold;
+        sets_hold || !one.delta.params.is_empty()
+    };
+    let key = delta.key();
+    let cause =
+        of_rule().find(|one| one.delta.key() == key).or_else(|| of_rule().find(has_part))?;
+    let problem = cause.problem(format!("for rule {alert}: {what}"), Some(hint));
+    let Some(param) = delta.params.values().next() else { return Some(problem) };
+    let Place { line, column } = param.place;
+    Some(Problem { file: param.file.to_string(), line, column, ..problem })
 }
 
 fn sure(matchers: &[Matcher]) -> Sure {

@@ -1,5 +1,7 @@
 //! `all`: every member holds (Kleene's and; members that are n/a drop out).
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,6 +28,10 @@ impl Kind for All {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         fold(&self.0, facts, Truth::False, Truth::True)
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        self.0.iter().filter_map(Condition::lasts).min()
     }
 
     fn problem(&self) -> Option<String> {

@@ -1,5 +1,7 @@
 //! `any`: at least one member holds (Kleene's or; members that are n/a drop out).
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,6 +28,11 @@ impl Kind for Any {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         all::fold(&self.0, facts, Truth::True, Truth::False)
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        let each: Option<Vec<Duration>> = self.0.iter().map(Condition::lasts).collect();
+        each?.into_iter().max()
     }
 
     fn problem(&self) -> Option<String> {

@@ -1,5 +1,7 @@
 //! `checkpoint_stuck`: a checkpoint is on its way for too long, before anything failed.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -69,6 +71,10 @@ impl Kind for CheckpointStuck {
                 .words(format!("checkpoint {} for {so_far} s; true above {limit_s} s", way.id))
                 .near(age.as_millis() as f64, limit as f64)
         })
+    }
+
+    fn patience(&self) -> Option<(&'static str, Duration)> {
+        self.after.map(|after| ("after", after.0))
     }
 
     fn problem(&self) -> Option<String> {

@@ -160,6 +160,10 @@ impl Kind for ConsumerStuck {
         })
     }
 
+    fn span(&self) -> Option<Duration> {
+        Some(self.window.0)
+    }
+
     fn problem(&self) -> Option<String> {
         if self.states.is_empty() || self.states.contains(&ConsumerState::Ok) {
             return Some("consumer_stuck.states must name some of warn, stop, stall".to_owned());

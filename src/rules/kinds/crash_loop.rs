@@ -87,6 +87,10 @@ impl Kind for CrashLoop {
         })
     }
 
+    fn span(&self) -> Option<Duration> {
+        Some(self.window.0)
+    }
+
     fn problem(&self) -> Option<String> {
         let longest = Duration::from_mins(MAX_FLAP_MINUTES as u64);
         if self.window.0 < Duration::from_mins(20) || self.window.0 > longest {

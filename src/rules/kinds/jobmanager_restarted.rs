@@ -64,6 +64,10 @@ impl Kind for JobmanagerRestarted {
         })
     }
 
+    fn lasts(&self) -> Option<Duration> {
+        Some(self.within.0)
+    }
+
     fn problem(&self) -> Option<String> {
         (self.within.0 < Duration::from_mins(1))
             .then(|| "jobmanager_restarted.within must be at least 1m".to_owned())

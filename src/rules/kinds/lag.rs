@@ -241,8 +241,9 @@ impl Kind for Lag {
         names
     }
 
-    fn span(&self) -> Option<std::time::Duration> {
-        self.growing_for.map(|span| span.0)
+    fn span(&self) -> Option<Duration> {
+        let pace = self.catch_up_above.map(|_| self.pace_over());
+        self.growing_for.map(|span| span.0).into_iter().chain(pace).min()
     }
 }
 

@@ -216,6 +216,10 @@ impl Kind for Metric {
         facts.verdict(holds, || self.why(value))
     }
 
+    fn span(&self) -> Option<Duration> {
+        self.window.map(|window| window.0)
+    }
+
     fn problem(&self) -> Option<String> {
         let limits = [("above", self.above), ("below", self.below)];
         for (name, limit) in limits {

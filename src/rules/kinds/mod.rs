@@ -159,6 +159,15 @@ pub trait Kind {
     fn span(&self) -> Option<Duration> {
         None
     }
+    /// The time for which it is true at most, where that is limited whatever happens.
+    fn lasts(&self) -> Option<Duration> {
+        None
+    }
+    /// The limit of something that is watched going on, where shorter ones come and go unseen
+    /// between two looks.
+    fn patience(&self) -> Option<(&'static str, Duration)> {
+        None
+    }
     /// Why it can never be true where sources are looked at this often, if so.
     fn impossible(&self, poll: Duration) -> Option<String> {
         let span = self.span().filter(|span| *span < poll * 2)?;
@@ -268,6 +277,25 @@ impl Condition {
     pub fn impossible(&self, poll: Duration) -> Option<String> {
         let own = self.kind().impossible(poll).map(|why| format!("{}: {why}", self.name()));
         own.or_else(|| self.members().into_iter().find_map(|member| member.impossible(poll)))
+    }
+
+    /// What makes it hasty where sources are looked at this often, if anything: its limit is over
+    /// before it was seen twice.
+    pub fn hasty(&self, poll: Duration) -> Option<String> {
+        let (name, limit) = match self.kind().patience() {
+            Some(own) => own,
+            None => return self.members().into_iter().find_map(|member| member.hasty(poll)),
+        };
+        let what = || {
+            let kind = self.name();
+            format!("{kind}.{name} of {limit:?} is shorter than two polls of {poll:?}")
+        };
+        (limit < poll * 2).then(what)
+    }
+
+    /// The time for which it is true at most, where that is limited whatever happens.
+    pub fn lasts(&self) -> Option<Duration> {
+        self.kind().lasts()
     }
 
     /// The conditions it is made of: none for most kinds.

@@ -66,6 +66,14 @@ impl Kind for RestoredFromScratch {
         })
     }
 
+    fn lasts(&self) -> Option<Duration> {
+        Some(self.within.0)
+    }
+
+    fn span(&self) -> Option<Duration> {
+        Some(self.within.0)
+    }
+
     fn problem(&self) -> Option<String> {
         (self.within.0 < Duration::from_mins(1))
             .then(|| "restored_from_scratch.within must be at least 1m".to_owned())

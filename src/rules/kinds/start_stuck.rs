@@ -71,6 +71,10 @@ impl Kind for StartStuck {
         })
     }
 
+    fn patience(&self) -> Option<(&'static str, Duration)> {
+        Some(("after", self.after.0))
+    }
+
     fn problem(&self) -> Option<String> {
         (self.after.0 < Duration::from_secs(10))
             .then(|| "start_stuck.after must be at least 10s".to_owned())

@@ -74,6 +74,10 @@ impl Kind for ThroughputDrop {
         })
     }
 
+    fn span(&self) -> Option<Duration> {
+        Some(self.window.0)
+    }
+
     fn problem(&self) -> Option<String> {
         if !(self.by > 0.0 && self.by < 1.0) {
             return Some(format!(

@@ -75,6 +75,10 @@ impl Kind for ThroughputStalled {
         })
     }
 
+    fn span(&self) -> Option<Duration> {
+        Some(self.window.0)
+    }
+
     fn problem(&self) -> Option<String> {
         if !(self.share >= 0.0 && self.share < 1.0) {
             return Some(format!(
