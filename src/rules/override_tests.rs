@@ -89,7 +89,7 @@ fn a_kind_inside_others_is_found_by_its_name() {
         set("overrides: [{ alert: Mixed, set: { when: { checkpoint_age: { above: 1h } } } }]");
     let form = rule(&set, "Mixed").variants.of(&Labels::default()).unwrap();
     let text = format!("{:?}", form.when);
-    assert!(text.contains("3600s") && text.contains("above: 5.0"), "{text}");
+    assert!(text.contains("3600s") && text.contains("above: Number(5.0)"), "{text}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn mistakes_are_told_where_they_stand() {
         ),
         (
             "{ alert: Behind, set: { when: { lag: { above: many } } } }",
-            "own.yaml:2:51: expected a number, found `many`",
+            "own.yaml:2:51: `many` is neither a number nor a duration",
         ),
         (
             "{ alert: Behind, set: { when: { lag: { above: -1 } } } }",
@@ -265,9 +265,13 @@ fn labels_of_a_job_change_its_rules() {
         (
             "weir/Behind.abov",
             "7",
-            "label `weir/Behind.abov`: rule Behind has no parameter `abov` (it has above, growing_for, for, keep_firing_for, enabled)",
+            "label `weir/Behind.abov`: rule Behind has no parameter `abov` (it has above, catch_up_above, catch_up_over, growing_for, unit, for, keep_firing_for, enabled)",
         ),
-        ("weir/Behind.above", "many", "label `weir/Behind.above`: expected a number, found `many`"),
+        (
+            "weir/Behind.above",
+            "many",
+            "label `weir/Behind.above`: `many` is neither a number nor a duration: write 10000, or 30s, 10m, 1h30m",
+        ),
         (
             "weir/Behind.for",
             "soon",

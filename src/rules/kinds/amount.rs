@@ -38,7 +38,11 @@ impl Visitor<'_> for Reader {
     fn visit_str<E: Error>(self, text: &str) -> Result<Amount, E> {
         match text.trim().parse::<f64>() {
             Ok(number) => Ok(Amount::Number(number)),
-            Err(_) => Span::parse(text).map(Amount::Time).map_err(E::custom),
+            Err(_) => Span::parse(text).map(Amount::Time).map_err(|_| {
+                E::custom(format!(
+                    "`{text}` is neither a number nor a duration: write 10000, or 30s, 10m, 1h30m"
+                ))
+            }),
         }
     }
 }

@@ -105,7 +105,10 @@ impl Lag {
         let from = behind.at - span;
         let series = behind.series.filter(|series| series.covers(from));
         series.and_then(|series| series.at(from)).ok_or_else(|| {
-            facts.unknown(|| format!("lag has not been watched for {} yet", words(span)))
+            facts.unknown(|| {
+                let behind = self.why(behind.now, None, None).words;
+                format!("{behind}; whether it grows is known once it was watched for {}", words(span))
+            })
         })
     }
 

@@ -85,7 +85,7 @@ fn a_backlog_that_is_caught_up_soon_is_no_trouble() {
     }
     let kind = lag("above: 100\ncatch_up_above: 30m");
     let stuck = watched(&kind, &line(10_000.0, 0.0));
-    assert!(stuck.words(&kind).contains("it does not shrink, true above 30m"));
+    assert!(stuck.words(&kind).contains("it does not shrink, true above 30 min"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_window_is_unknown_until_it_has_been_watched() {
     let kind = metric("id: x\nscope: vertex\nwindow: 1m\nover_window: min\nabove: 1");
     let world = watched(&kind, &[5.0, 5.0, 5.0]);
     assert_eq!(world.judge(&kind).truth, Truth::Unknown);
-    assert_eq!(world.words(&kind), "known for 20s of the 1m it takes; judged in 40s");
+    assert_eq!(world.words(&kind), "known for 20 s of the 60 s it takes; judged in 40 s");
     assert_eq!(watched(&kind, &[5.0; 7]).judge(&kind).truth, Truth::True);
     // What was good before the window began does not count any more.
     let later: Vec<f64> = std::iter::once(0.0).chain([5.0; 8]).collect();

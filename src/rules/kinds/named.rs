@@ -1,7 +1,6 @@
 //! What kinds that look at Flink's metrics by name have in common.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use super::{About, Facts};
 use crate::model::{Across, MetricKey, MetricQuery, MetricScope, Ts, Verdict, Vertices};
@@ -108,33 +107,14 @@ pub(super) fn tidy(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
-/// A length of time as people write it in rules: `10m`, `1h30m`, `7d`.
-pub(super) fn words(span: Duration) -> String {
-    let all = span.as_secs();
-    let parts =
-        [(all / 86_400, "d"), (all / 3600 % 24, "h"), (all / 60 % 60, "m"), (all % 60, "s")];
-    let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
-    let shown = parts.iter().skip(first).take(2).filter(|(n, _)| *n > 0 || all == 0);
-    shown.map(|(n, unit)| format!("{n}{unit}")).collect()
-}
+pub(super) use super::words::span as words;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lengths_read_as_written() {
-        for (secs, text) in [
-            (0, "0s"),
-            (45, "45s"),
-            (600, "10m"),
-            (5400, "1h30m"),
-            (3601, "1h"),
-            (604_800, "7d"),
-            (90_061, "1d1h"),
-        ] {
-            assert_eq!(words(Duration::from_secs(secs)), text);
-        }
+    fn numbers_are_shown_without_noise() {
         assert_eq!(tidy(f64::from(0.1235_f32)), 0.1235);
     }
 }

@@ -148,7 +148,7 @@ mod tests {
         let world = watched(&kind, 60, |_| 5.0);
         assert_eq!(
             world.words(&kind),
-            "known for 1h of the 1d it takes; judged in 23h10m",
+            "known for 60 min of the 24 h 10 min it takes; judged in 23 h 10 min",
         );
     }
 
