@@ -11,6 +11,9 @@ use crate::rules::{Reason, Rule, Standing};
 
 /// Explanations in one answer at most.
 pub const MAX_EXPLANATIONS: usize = 1_000;
+/// Judgements for one question at most: the loop waits for them, and does as many in a fifth of a
+/// second.
+const MAX_JUDGEMENTS: usize = 50_000;
 
 /// What somebody wants explained; nothing given: what is nearest to firing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +75,8 @@ pub struct Counts {
     pub not_applicable: usize,
     /// Kept out by matchers.
     pub excluded: usize,
+    /// Not looked at: there are more than one question may cost.
+    pub not_judged: usize,
 }
 
 /// What was found.
@@ -110,6 +115,15 @@ impl Engine {
     /// # Errors
     /// When no job, source or rule is named so, or more than one job is.
     pub fn explain(&self, time: Time, question: &Question) -> Result<Answer, NotFound> {
+        self.explain_within(MAX_JUDGEMENTS, time, question)
+    }
+
+    fn explain_within(
+        &self,
+        judgements: usize,
+        time: Time,
+        question: &Question,
+    ) -> Result<Answer, NotFound> {
         let named = question.rule.as_deref();
         let wanted: Vec<&Rule> = self
             .rules()
@@ -128,7 +142,14 @@ impl Engine {
         let mut counts = Counts::default();
         let mut found: Vec<Explanation> = Vec::new();
         let jobs = self.jobs_by_source();
+        let mut left = judgements;
         for subject in self.subjects_of(question)? {
+            let Some(rest) = left.checked_sub(wanted.len()) else {
+                left = 0;
+                counts.not_judged += wanted.len();
+                continue;
+            };
+            left = rest;
             let jobs = jobs_of(&jobs, &subject);
             let Some(asked) = self.rules().ask_about(time, self.tracker(), &subject, jobs) else {
                 continue;
@@ -166,10 +187,21 @@ impl Engine {
 
     /// All rules, and how many subjects each is true, unknown or nothing for at `time`.
     pub fn rule_reports(&self, time: Time) -> Vec<RuleReport> {
+        self.rule_reports_within(MAX_JUDGEMENTS, time)
+    }
+
+    fn rule_reports_within(&self, judgements: usize, time: Time) -> Vec<RuleReport> {
         let rules = &self.rules().set.rules;
         let mut counts = vec![Counts::default(); rules.len()];
         let jobs = self.jobs_by_source();
+        let mut left = judgements;
         for subject in self.all_subjects() {
+            let Some(rest) = left.checked_sub(rules.len()) else {
+                left = 0;
+                counts.iter_mut().for_each(|counts| counts.not_judged += 1);
+                continue;
+            };
+            left = rest;
             let jobs = jobs_of(&jobs, &subject);
             let Some(asked) = self.rules().ask_about(time, self.tracker(), &subject, jobs) else {
                 continue;
@@ -224,7 +256,7 @@ impl Engine {
         Ok(all.into_iter().filter(of_source).collect())
     }
 
-    /// Everything rules can be about, in order.
+    /// Everything rules can be about: what has alerts first, each in order.
     fn all_subjects(&self) -> Vec<Subject> {
         let mut all: BTreeSet<Subject> =
             self.tracker().jobs().map(|(key, _)| Subject::Job(key.clone())).collect();
@@ -236,7 +268,9 @@ impl Engine {
             }
         }
         all.extend(self.rules().subjects().cloned());
-        all.into_iter().collect()
+        let mut all: Vec<Subject> = all.into_iter().collect();
+        all.sort_by_key(|subject| self.rules().alerts_of(subject).next().is_none());
+        all
     }
 
     fn incident_of(&self, explanation: &Explanation) -> Option<OfIncident> {

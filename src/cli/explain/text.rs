@@ -199,6 +199,10 @@ fn more(answer: &Explained, text: &mut String) {
         let left = all - answer.explanations.len();
         writeln!(text, "… and {left} more (--limit)").ok();
     }
+    if c.not_judged > 0 {
+        let left = c.not_judged;
+        writeln!(text, "… and {left} not judged: name a job, a source or a rule").ok();
+    }
 }
 
 #[cfg(test)]

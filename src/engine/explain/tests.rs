@@ -292,7 +292,19 @@ fn what_is_nearest_comes_first() {
     let few = engine.explain(Time::at(T0 + 90_000), &Question { limit: 2, ..everything }).unwrap();
     assert_eq!(few.explanations[..], answer.explanations[..2]);
     assert_eq!(few.counts, answer.counts, "what is left out is counted");
-    let reports = engine.rule_reports(Time::at(T0 + 90_000));
+    // What may not all be looked at: what has alerts comes first, the rest is counted.
+    let now = Time::at(T0 + 90_000);
+    let question = Question { limit: 99, ..Question::default() };
+    let bounded = engine.explain_within(6, now, &question).unwrap();
+    assert_eq!(bounded.explanations[0], answer.explanations[0], "pending");
+    let subjects: BTreeSet<&Subject> = bounded.explanations.iter().map(|e| &e.subject).collect();
+    assert_eq!(subjects.len(), 1);
+    assert_eq!(bounded.counts.not_judged % 6, 0);
+    assert!(bounded.counts.not_judged > 0 && answer.counts.not_judged == 0);
+    let reports = engine.rule_reports_within(6, now);
+    assert_eq!(reports[2].counts.pending, 1, "alerts are known without a judgement");
+    assert_eq!(reports[2].counts.not_judged, bounded.counts.not_judged / 6);
+    let reports = engine.rule_reports(now);
     let pending: Vec<usize> = reports.iter().map(|r| r.counts.pending).collect();
     assert_eq!(pending, [0, 0, 1, 0, 0, 0]);
     assert_eq!(reports[1].counts.not_applicable, 2, "two of four do not checkpoint");

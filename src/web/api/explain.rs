@@ -39,12 +39,16 @@ pub struct Counted {
     pub not_applicable: usize,
     /// Kept out by matchers.
     pub excluded: usize,
+    /// Not looked at: more than one question may cost.
+    #[serde(default)]
+    pub not_judged: usize,
 }
 
 impl From<Counts> for Counted {
     fn from(counts: Counts) -> Counted {
-        let Counts { firing, pending, not_true, unknown, not_applicable, excluded } = counts;
-        Counted { firing, pending, not_true, unknown, not_applicable, excluded }
+        let Counts { firing, pending, not_true, unknown, not_applicable, excluded, not_judged } =
+            counts;
+        Counted { firing, pending, not_true, unknown, not_applicable, excluded, not_judged }
     }
 }
 

@@ -9,6 +9,9 @@ use serde::Serialize;
 use super::time;
 use crate::web::{Shared, health};
 
+/// So many are told; whoever mends them sees the next.
+const MAX_LABEL_PROBLEMS: usize = 100;
+
 /// Weir itself as the API shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
@@ -24,6 +27,8 @@ pub(super) struct Status {
     pending_notices: usize,
     due_messages: usize,
     channels: Vec<Channel>,
+    /// Jobs whose labels should change a rule and cannot.
+    label_problems: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,5 +72,6 @@ pub(super) async fn status(State(shared): State<Shared>) -> Json<Status> {
         pending_notices: view.pending_notices,
         due_messages: view.due_messages,
         channels: channels.collect(),
+        label_problems: view.label_problems.iter().take(MAX_LABEL_PROBLEMS).cloned().collect(),
     })
 }
