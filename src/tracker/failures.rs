@@ -186,7 +186,7 @@ impl FailureCount {
                 (GAVE_UP, _) | (_, GAVE_UP) => return *known == hash || *at == entry.at,
                 (NO_TASK, NO_TASK) => return false,
                 (NO_TASK, _) => at - entry.at,
-                (_, NO_TASK) => entry.at - at,
+                (_, NO_TASK) => return *at == entry.at,
                 _ => return false,
             };
             (0..=STAMPED_LATE_MS).contains(&late)

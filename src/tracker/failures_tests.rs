@@ -51,7 +51,7 @@ fn a_failure_without_its_task_is_the_one_with_it_later() {
         (vec![vec![early_b.clone(), a.clone()], vec![b.clone(), a.clone()]], vec![2, 2]),
         // The adaptive scheduler stamps it a moment later.
         (vec![vec![entry(10_020, false)], vec![a.clone()]], vec![1, 1]),
-        (vec![vec![a.clone()], vec![entry(10_020, false)]], vec![1, 1]),
+        (vec![vec![a.clone()], vec![entry(10_020, false)]], vec![1, 2]),
         // A global failure and one of a task are two, as the history tells.
         (vec![vec![entry(10_020, false), a.clone()]], vec![2]),
         (vec![vec![early_a, a]], vec![2]),
