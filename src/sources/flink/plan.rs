@@ -228,8 +228,8 @@ impl RunMemory {
             return false;
         }
         let last = self.progress_at.unwrap_or(self.first_seen);
-        let (least, most) = OVERDUE_SLACK;
-        let slack = (interval / 2).clamp(least, most);
+        let (lowest, highest) = OVERDUE_SLACK;
+        let slack = (interval / 2).clamp(lowest, highest);
         let overdue = now.since(last) > interval.saturating_add(slack);
         let Some(read) = self.checkpoints_at else { return overdue };
         // The counter showed the last completion after it happened.
