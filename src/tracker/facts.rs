@@ -63,6 +63,13 @@ impl<'a> JobFacts<'a> {
         self.job.current()
     }
 
+    /// The run that counts, unless it was alive and is gone: of such a one nothing is known, and
+    /// time alone must make nothing true.
+    pub fn listed_run(&self) -> Option<&'a Run> {
+        let gone = |run: &Run| !run.listed || self.job.missing_since.is_some();
+        self.run().filter(|run| run.state.is_terminal() || !gone(run))
+    }
+
     /// The state, unless the job has gone missing.
     pub fn state(&self) -> Option<JobState> {
         self.job.missing_since.is_none().then(|| self.job.state())
@@ -75,7 +82,8 @@ impl<'a> JobFacts<'a> {
 
     /// `TaskManagers` gone from its Flink cluster since it was last healthy; zero while it is.
     pub fn lost_taskmanagers(&self) -> Fact<u32> {
-        let healthy = self.run().is_some_and(Run::is_healthy);
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
+        let healthy = run.is_healthy();
         let cluster =
             |c: &&crate::model::ClusterObservation| c.flink_cluster == self.job.flink_cluster;
         let now = self.source.clusters.iter().find(cluster).and_then(|c| c.taskmanagers);
@@ -89,7 +97,7 @@ impl<'a> JobFacts<'a> {
     /// Source time, raw ms, the age of the last completed checkpoint counts from: the run's start
     /// where none completed.
     fn checkpoint_base(&self) -> Fact<i64> {
-        let Some(run) = self.run() else { return Fact::Unknown };
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
         if run.state.is_terminal() || run.checkpoints.not_applicable {
             return Fact::NotApplicable;
         }
@@ -137,7 +145,7 @@ impl<'a> JobFacts<'a> {
 
     /// Distinct checkpoints that failed since the last completed one.
     pub fn failed_checkpoints(&self) -> Fact<usize> {
-        let Some(run) = self.run() else { return Fact::Unknown };
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
         if run.state.is_terminal() || run.checkpoints.not_applicable {
             return Fact::NotApplicable;
         }
@@ -149,7 +157,7 @@ impl<'a> JobFacts<'a> {
 
     /// Records behind.
     pub fn lag(&self) -> Fact<f64> {
-        let Some(run) = self.run() else { return Fact::Unknown };
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
         if run.state.is_terminal() || self.job.lag_not_applicable {
             return Fact::NotApplicable;
         }
@@ -161,7 +169,7 @@ impl<'a> JobFacts<'a> {
 
     /// A number asked for by name; n/a once the run has ended.
     pub fn number(&self, key: &MetricKey) -> Fact<f64> {
-        let Some(run) = self.run() else { return Fact::Unknown };
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
         if run.state.is_terminal() {
             return Fact::NotApplicable;
         }

@@ -21,6 +21,14 @@ const SETTLE_MS: i64 = 12_000;
 /// No witness has moved for so long while the run runs: all of them have said what they know.
 const QUIET_MS: i64 = 25_000;
 
+/// The hash of no task: a global failure, or one Flink has not put into its history yet.
+const NO_TASK: u64 = 0xcbf2_9ce4_8422_2325;
+/// In place of a task's hash: the failure that ended the run. There is one, whatever its times: the
+/// history has that of the end, Flink's root exception that of its cause.
+const GAVE_UP: u64 = 1;
+/// A root exception may bear a time so much later than its entry in the history.
+const STAMPED_LATE_MS: i64 = 500;
+
 /// A source's now this far before a former one is a clock that was set back.
 const CLOCK_STEP_MS: i64 = 60_000;
 
@@ -29,7 +37,8 @@ const CLOCK_STEP_MS: i64 = 60_000;
 pub struct FailureCount {
     /// Exceptions up to this raw source time are older than the first look.
     count_after: Option<i64>,
-    /// Exceptions seen so far, in the order they were read: (raw source ms, hash of the task).
+    /// Exceptions seen so far, in the order they were read: (raw source ms, hash of the task, or
+    /// one of the two marks below).
     known: Vec<(i64, u64)>,
     /// Distinct exceptions counted.
     exceptions: u64,
@@ -116,7 +125,7 @@ impl FailureCount {
         let mut attempts = None;
         match &said.exceptions {
             Seen::Fresh(entries) => {
-                self.hole |= said.truncated && !entries.iter().any(|e| self.is_known(e));
+                self.hole |= said.truncated && !entries.iter().any(|e| self.is_known(e, entries));
                 (self.read, self.unread) = (true, false);
                 (times, attempts) = self.take_exceptions(entries, said.rescaled);
             }
@@ -158,9 +167,35 @@ impl FailureCount {
         Added { count, times }
     }
 
-    fn is_known(&self, entry: &Failure) -> bool {
+    fn is_known(&self, entry: &Failure, list: &[Failure]) -> bool {
         self.count_after.is_some_and(|after| entry.at <= after)
-            || self.known.contains(&(entry.at, task_hash(entry)))
+            || self.place_of(entry, list).is_some()
+    }
+
+    /// Where an entry stands among those that are known. Up to 1.18 a failure has no task until its
+    /// restart happens; entries of one list are different failures.
+    fn place_of(&self, entry: &Failure, list: &[Failure]) -> Option<usize> {
+        let hash = task_hash(entry);
+        let exact = self.known.iter().position(|known| *known == (entry.at, hash));
+        let listed = |(at, known): &(i64, u64)| {
+            let is_it = |e: &Failure| e.at == *at && (*at != entry.at || task_hash(e) == *known);
+            list.iter().any(is_it)
+        };
+        let same = |(at, known): &(i64, u64)| {
+            let late = match (*known, hash) {
+                (GAVE_UP, _) | (_, GAVE_UP) => return *known == hash || *at == entry.at,
+                (NO_TASK, NO_TASK) => return false,
+                (NO_TASK, _) => at - entry.at,
+                (_, NO_TASK) => return *at == entry.at,
+                _ => return false,
+            };
+            (0..=STAMPED_LATE_MS).contains(&late)
+        };
+        exact.or_else(|| {
+            let near = |(_, known): &(usize, &(i64, u64))| same(known) && !listed(known);
+            let found = self.known.iter().enumerate().filter(near);
+            found.min_by_key(|(_, (at, _))| at.abs_diff(entry.at)).map(|(place, _)| place)
+        })
     }
 
     /// Counts new entries; returns their times, and how many failures the attempt numbers in the
@@ -168,11 +203,16 @@ impl FailureCount {
     fn take_exceptions(&mut self, entries: &[Failure], rescaled: bool) -> (Vec<i64>, Option<i64>) {
         let mut times = Vec::new();
         for entry in entries.iter().rev() {
-            if self.known.contains(&(entry.at, task_hash(entry))) {
+            let hash = task_hash(entry);
+            if let Some(place) = self.place_of(entry, entries) {
+                if self.known[place].1 == NO_TASK {
+                    // The next one without a task is another failure.
+                    self.known[place] = (entry.at, hash);
+                }
                 continue;
             }
-            if self.is_known(entry) {
-                self.known.push((entry.at, task_hash(entry)));
+            if self.count_after.is_some_and(|after| entry.at <= after) {
+                self.known.push((entry.at, hash));
                 continue;
             }
             if self.attempts_base.is_none()
@@ -184,7 +224,7 @@ impl FailureCount {
                 let restarts = self.restarts_base.filter(|_| !rescaled);
                 self.attempts_base = Some(restarts.map_or(first, |r| r.min(first)));
             }
-            self.known.push((entry.at, task_hash(entry)));
+            self.known.push((entry.at, hash));
             self.exceptions += 1;
             times.push(entry.at);
         }
@@ -233,9 +273,15 @@ fn attempt_of(entry: &Failure) -> Option<i64> {
 }
 
 fn task_hash(entry: &Failure) -> u64 {
+    if entry.gave_up {
+        return GAVE_UP;
+    }
     // FNV-1a: stable across versions and processes, unlike the standard hasher.
     let task = entry.task.as_deref().unwrap_or_default();
-    task.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    task.bytes()
+        .fold(NO_TASK, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
+
+#[cfg(test)]
+#[path = "failures_tests.rs"]
+mod tests;

@@ -100,7 +100,7 @@ impl<'a> JobFacts<'a> {
 
     /// Why the run that counts does not run, from its state, its tasks and the slots.
     pub fn waiting(&self) -> Option<Waiting> {
-        let run = self.run().filter(|run| run.state.is_live() && !run.is_healthy())?;
+        let run = self.listed_run().filter(|run| run.state.is_live() && !run.is_healthy())?;
         let cluster = self.source.clusters.iter();
         let cluster = cluster.into_iter().find(|c| c.flink_cluster == self.job.flink_cluster);
         let (free, all) =
@@ -144,7 +144,7 @@ impl<'a> JobFacts<'a> {
     /// Whether the run that counts began with nothing although an earlier run had left a checkpoint:
     /// known once its tasks have run for as long as Flink caches its answers.
     pub fn from_scratch(&self) -> Fact<Option<FromScratch<'a>>> {
-        let Some(run) = self.run() else { return Fact::Unknown };
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
         let Some(left) = run.left_before.as_deref() else { return Fact::Known(None) };
         if run.state.is_terminal() {
             return Fact::Known(None);
@@ -170,7 +170,7 @@ impl<'a> JobFacts<'a> {
 
     /// The oldest checkpoint in progress and for how long it has been, by the source's clock.
     pub fn in_progress(&self) -> Fact<Option<(InProgress, Duration)>> {
-        let Some(run) = self.run() else { return Fact::Unknown };
+        let Some(run) = self.listed_run() else { return Fact::Unknown };
         if run.state.is_terminal() || run.checkpoints.not_applicable {
             return Fact::NotApplicable;
         }

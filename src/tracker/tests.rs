@@ -16,7 +16,7 @@ fn failure(at: i64, attempt: i64) -> Failure {
         message: String::new(),
         frame: None,
         taskmanager: None,
-        gave_up: attempt < 0,
+        gave_up: false,
     }
 }
 

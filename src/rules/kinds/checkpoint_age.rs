@@ -138,4 +138,32 @@ mod tests {
         }
         assert!(rule(None, None).problem().is_some() && rule(None, Some(0)).problem().is_some());
     }
+
+    #[test]
+    fn nothing_gets_old_in_a_run_that_is_gone() {
+        let stats = CheckpointStats {
+            interval_ms: Some(10_000),
+            periodic: Some(true),
+            latest_completed: Some(checkpoint(10)),
+            ..CheckpointStats::default()
+        };
+        let seen = |state| RunObservation {
+            checkpoints: Seen::Fresh(stats.clone()),
+            ..run("a", 1, state)
+        };
+        let rule = rule(Some(14), None);
+        let mut watch = Watch::new();
+        watch.look(12, vec![seen(JobState::Running)]);
+        assert_eq!(watch.truth(&rule), Truth::False);
+        watch.look(30, vec![]);
+        assert_eq!(watch.truth(&rule), Truth::Unknown, "gone");
+        let mut watch = watch.restarted();
+        watch.look(32, vec![]);
+        assert_eq!(watch.truth(&rule), Truth::Unknown, "still gone");
+        watch.look(34, vec![seen(JobState::Running)]);
+        assert_eq!(watch.truth(&rule), Truth::True, "back");
+        watch.look(36, vec![seen(JobState::Failed)]);
+        watch.look(38, vec![]);
+        assert_eq!(watch.truth(&rule), Truth::NotApplicable, "it ended, and was forgotten");
+    }
 }

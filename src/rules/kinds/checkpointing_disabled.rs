@@ -30,7 +30,7 @@ impl Kind for CheckpointingDisabled {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        let Some(run) = job.run().filter(|run| run.state.is_live()) else {
+        let Some(run) = job.listed_run().filter(|run| run.state.is_live()) else {
             return facts.no(|| "the job is not alive".to_owned());
         };
         if !run.checkpoints.not_applicable {

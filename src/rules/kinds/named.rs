@@ -43,6 +43,9 @@ pub(super) fn numbers<'a>(facts: &Facts<'a>) -> Result<(&'a Numbers, Ts), Verdic
             if !job.is_fresh() {
                 return Err(facts.unknown(|| "the last look did not show this job".to_owned()));
             }
+            if job.listed_run().is_none() {
+                return Err(facts.unknown(|| "the job is gone from the listing".to_owned()));
+            }
             match job.run() {
                 Some(run) if !run.state.is_terminal() => Ok((&job.job.numbers, job.time.steady)),
                 _ => Err(facts.not_applicable(|| "the job has ended".to_owned())),

@@ -287,9 +287,9 @@ async fn read_exceptions(
     max: u32,
 ) -> Result<(Vec<Failure>, bool), HttpError> {
     let (answer, asked) = api.exceptions(row, max).await?;
-    let list = observe::failures(answer);
-    let full = list.len() >= (asked as usize).min(HISTORY);
-    Ok((list, full))
+    let listed = answer.history.as_ref().map_or(0, |history| history.entries.len());
+    let full = listed >= (asked as usize).min(HISTORY);
+    Ok((observe::failures(answer), full))
 }
 
 /// Numbers of vertices and operators, lag among them.

@@ -20,6 +20,8 @@ const MAX_NAME: usize = 500;
 const MAX_ENTRIES: usize = 32;
 /// Flink caches graphs and checkpoint statistics for 3 s.
 const CACHE_MS: i64 = 3_200;
+/// A root exception with the cause of the newest entry and no later than this is that entry.
+const SAME_FAILURE_MS: i64 = 500;
 
 /// A job of `/jobs/overview`, read.
 #[derive(Debug, Clone)]
@@ -261,18 +263,28 @@ fn summary(c: wire::Checkpoint) -> Option<CheckpointSummary> {
     })
 }
 
-/// Exception history, newest first.
+/// Exception history, newest first. Up to 1.18 a failure enters it when its restart happens; before,
+/// only `root-exception` tells of it, with the same timestamp and without its task.
 pub(super) fn failures(answer: wire::Exceptions) -> Vec<Failure> {
     let entries = answer.history.map(|h| h.entries).unwrap_or_default();
     let mut found: Vec<Failure> = entries.iter().take(MAX_ENTRIES).filter_map(failure).collect();
-    if found.is_empty()
-        && let Some(trace) = answer.root_exception.filter(|t| !t.trim().is_empty())
+    found.sort_by_key(|f| std::cmp::Reverse(f.at));
+    if let Some(trace) = answer.root_exception.filter(|t| !t.trim().is_empty())
         && let Some(at) = time(answer.timestamp)
     {
-        found.push(assemble(at, root_cause::extract(None, &trace), &wire::Entry::default()));
+        let root = assemble(at, root_cause::extract(None, &trace), &wire::Entry::default());
+        if found.first().is_none_or(|newest| is_after(&root, newest)) {
+            found.insert(0, root);
+        }
     }
-    found.sort_by_key(|f| std::cmp::Reverse(f.at));
     found
+}
+
+/// Whether a root exception is another failure than the newest of the history: the adaptive
+/// scheduler stamps the same one a moment later.
+fn is_after(root: &Failure, newest: &Failure) -> bool {
+    let same = (&root.class, &root.message) == (&newest.class, &newest.message);
+    root.at > newest.at && (!same || root.at - newest.at > SAME_FAILURE_MS)
 }
 
 fn failure(entry: &wire::Entry) -> Option<Failure> {

@@ -10,14 +10,15 @@ use super::observe::{CheckpointPolicy, Row};
 
 /// What is asked for without a reason is asked for this often.
 const ROUTINE: Duration = Duration::from_mins(5);
-/// While metrics are frozen or a checkpoint is overdue.
+/// While metrics are frozen or a checkpoint is overdue; more often where the interval is shorter.
 const CLOSE: Duration = Duration::from_secs(30);
+const CLOSEST: Duration = Duration::from_secs(5);
 /// Flink caches its answers for 3 s: what is read right after a change may be from before it.
 const CACHED: Duration = Duration::from_millis(CACHED_MS.unsigned_abs());
 const CACHED_MS: i64 = 3_200;
-/// On top of the interval, before a checkpoint is overdue: the counter is late by a refresh of the
-/// metrics and a poll, and no checkpoint takes no time at all.
-const OVERDUE_SLACK: Duration = Duration::from_secs(25);
+/// On top of the interval, before a checkpoint is overdue: half of it, within these bounds. The
+/// counter is late by a refresh of the metrics, and no checkpoint takes no time at all.
+const OVERDUE_SLACK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(25));
 /// A number that went back within one run is an old one from another `JobManager`, for so long.
 const HELD_BACK: Duration = Duration::from_mins(1);
 /// Failures asked for.
@@ -45,6 +46,8 @@ pub(super) struct RunMemory {
     pub(super) counters: Option<Counters>,
     lower_since: Option<Ts>,
     progress_at: Option<Ts>,
+    /// A checkpoint has failed since one completed, by the counters.
+    failing: bool,
     /// When all its tasks ran for the first time.
     healthy_at: Option<Ts>,
     /// Batch or not, once it is known, or known not to be told by this Flink.
@@ -173,7 +176,8 @@ impl RunMemory {
                 || restarts > 0
                 || self.unread_start(now)
                 || grew(fresh, self.counters.as_ref(), |c| c.failed_checkpoints)
-                || (since(self.checkpoints_at) >= CLOSE && (frozen || self.overdue(fresh, now)))
+                || (since(self.checkpoints_at) >= CLOSE && frozen)
+                || self.wants_close_look(fresh, now)
                 || since(self.checkpoints_at) >= ROUTINE);
         let changed = self.shape != Some(self.shape_of(row, fresh));
         let again = self.exceptions_again.is_some_and(|at| now >= at);
@@ -214,13 +218,24 @@ impl RunMemory {
         })
     }
 
-    fn overdue(&self, fresh: Option<&Counters>, now: Ts) -> bool {
+    /// While checkpoints fail or do not come, the counters are too late to tell how old the last one
+    /// is and how many failed: the history tells.
+    fn wants_close_look(&self, fresh: Option<&Counters>, now: Ts) -> bool {
         let Some(policy) = self.policy else { return false };
         let Some(interval) = policy.interval_ms.max(policy.min_pause_ms) else { return false };
         let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0));
-        let moved = grew(fresh, self.counters.as_ref(), |c| c.completed_checkpoints);
+        if grew(fresh, self.counters.as_ref(), |c| c.completed_checkpoints) {
+            return false;
+        }
         let last = self.progress_at.unwrap_or(self.first_seen);
-        !moved && now.since(last) > interval.saturating_add(OVERDUE_SLACK)
+        let (lowest, highest) = OVERDUE_SLACK;
+        let slack = (interval / 2).clamp(lowest, highest);
+        let overdue = now.since(last) > interval.saturating_add(slack);
+        let Some(read) = self.checkpoints_at else { return overdue };
+        // The counter showed the last completion after it happened.
+        let inexact = read < last;
+        let again = now.since(read) >= interval.clamp(CLOSEST, CLOSE);
+        (overdue && (inexact || again)) || (self.failing && again)
     }
 
     /// Takes in what the calls brought. `looked`: whether each call that was made was answered.
@@ -231,6 +246,7 @@ impl RunMemory {
         if grew(fresh, self.counters.as_ref(), |c| c.completed_checkpoints) {
             self.progress_at = Some(now);
         }
+        self.failing = (self.failing || checkpoint_failed) && self.progress_at != Some(now);
         if calls.checkpoints && look.checkpoints_answered {
             self.checkpoints_at = Some(now);
         }

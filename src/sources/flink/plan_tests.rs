@@ -127,6 +127,29 @@ fn a_change_that_shows_nothing_new_yet_is_looked_at_again() {
     assert!(story.poll(20, &row(JobState::Restarting), None).exceptions.is_none());
 }
 
+/// Every two seconds with metrics refreshed every ten: when `/checkpoints` was read.
+fn looks_of_short_interval(to: i64, counters: impl Fn(i64) -> Counters) -> Vec<i64> {
+    let mut story = Story::new();
+    let running = row(JobState::Running);
+    story.poll(0, &running, Some(counters(0)));
+    story.memory.policy =
+        Some(CheckpointPolicy { interval_ms: Some(3_000), ..CheckpointPolicy::default() });
+    let polls = (2..=to).step_by(2);
+    polls.filter(|at| story.poll(*at, &running, Some(counters(*at))).checkpoints).collect()
+}
+
+#[test]
+fn a_short_interval_is_read_exactly_as_soon_as_it_is_overdue() {
+    let refreshed = |at: i64| u64::try_from(at / 10 * 10).unwrap();
+    let early = |looks: Vec<i64>| looks.into_iter().filter(|at| *at > 10).collect::<Vec<_>>();
+    let quiet = looks_of_short_interval(200, |at| numbers(0, 1 + refreshed(at) / 3, 0));
+    assert_eq!(early(quiet), [0; 0], "a quiet job costs nothing");
+    let hangs = looks_of_short_interval(76, |at| numbers(0, 1 + refreshed(at).min(50) / 3, 0));
+    assert_eq!(early(hangs), [64, 70, 76]);
+    let fails = |at| numbers(0, 1 + refreshed(at).min(30) / 3, u64::from(at >= 40));
+    assert_eq!(early(looks_of_short_interval(52, fails)), [40, 46, 52]);
+}
+
 #[test]
 fn an_overdue_checkpoint_is_looked_at_every_half_minute() {
     let mut story = Story::new();

@@ -139,6 +139,20 @@ fn old_fields_are_a_fallback() {
     assert_eq!((failures.len(), failures[0].at, failures[0].message.as_str()), (1, 7, "x"));
     let healthy = r#"{"root-exception":null,"timestamp":null,"exceptionHistory":{"entries":[]}}"#;
     assert!(observe::failures(read(healthy)).is_empty());
+    // Up to 1.18 the newest failure is only there while its restart is awaited.
+    let waiting = |root: i64| {
+        format!(
+            r#"{{"root-exception":"a.XException: x\n\tat a.B.c(B.java:1)","timestamp":{root},
+            "exceptionHistory":{{"entries":[{{"timestamp":1000,"taskName":"t",
+            "exceptionName":"a.XException","stacktrace":"a.XException: x\n"}}]}}}}"#
+        )
+    };
+    for (root, times) in
+        [(5000, vec![5000, 1000]), (1000, vec![1000]), (900, vec![1000]), (1095, vec![1000])]
+    {
+        let found = observe::failures(read(&waiting(root)));
+        assert_eq!(found.iter().map(|f| f.at).collect::<Vec<_>>(), times);
+    }
     let hollow = r#"{"exceptionHistory":{"entries":[{"timestamp":9,
         "exceptionName":"org.apache.flink.runtime.JobException",
         "stacktrace":"org.apache.flink.runtime.JobException: Recovery is suppressed by X(1)\n",
