@@ -118,7 +118,7 @@ pub(super) fn build(
             failures: run.failures.iter().map(|f| f.at).collect(),
         };
         let mut checkpoints = run.checkpoints.clone();
-        checkpoints.play(&plan, |t| run.state(t) == Some(JobState::Running));
+        checkpoints.play(&plan, |t| run.is_healthy(t));
         run.checkpoints = checkpoints;
     }
     Some(run)
