@@ -195,17 +195,24 @@ fn mutations(block: &str) -> Vec<(String, String)> {
 fn every_mutation_of_a_shipped_rule_fails_a_story() {
     let mut table = String::new();
     let mut unnoticed = Vec::new();
+    // The milder ones take as long again: for whoever writes stories.
+    let all = std::env::var_os("WEIR_ALL_MUTATIONS").is_some();
     for pack in packs() {
+        let sound = pack.with(pack.text()).unwrap();
+        assert!(!pack.notices(&sound, ""), "{}: fails as it is", pack.path.display());
         for (alert, block) in blocks(pack.text()) {
             let mut cells = Vec::new();
             for (name, broken) in mutations(&block) {
+                let word = name.split(' ').next().unwrap_or_default();
+                if !all && !REQUIRED.contains(&word) {
+                    continue;
+                }
                 let known = EQUIVALENT.iter().any(|(a, m, _)| *a == alert && *m == name);
                 let cell = match pack.with(&pack.text().replacen(&block, &broken, 1)) {
                     None => "refused",
                     Some(_) if known => "equivalent",
                     Some(rules) if pack.notices(&rules, &alert) => "fails",
                     Some(_) => {
-                        let word = name.split(' ').next().unwrap_or_default();
                         if REQUIRED.contains(&word) {
                             unnoticed.push(format!("{alert}: {name}"));
                         }
