@@ -92,6 +92,8 @@ impl Pipeline {
             let incident = incidents.get(id)?;
             let quiet = incident.state != IncidentState::Open
                 || incident.flapping
+                // Nobody has to do anything about it: once is enough.
+                || incident.severity == Severity::Info
                 || incident.inhibited_by.is_some()
                 || incident.quiet_since.is_some();
             if quiet || waiting.contains(&(id, to)) || self.channel(to).is_none() {

@@ -266,6 +266,7 @@ fn clusters(
             taskmanagers: line(&written.taskmanagers, 4.0, findings),
             slots_total: line(&written.slots_total, 16.0, findings),
             slots_available: line(&written.slots_available, 8.0, findings),
+            jobmanager_restarts: written.jobmanager_restarts.iter().map(|m| m.0).collect(),
             metrics: metrics::lines(&written.metrics, true, interval, demand, findings),
         });
     }
@@ -284,6 +285,7 @@ fn clusters(
             taskmanagers: line(&taskmanagers, 4.0, findings),
             slots_total: line(&slots_total, 16.0, findings),
             slots_available: line(&slots_available, 8.0, findings),
+            jobmanager_restarts: Vec::new(),
             metrics: Vec::new(),
         });
     }
@@ -383,6 +385,7 @@ fn last_named(raw: &RawTest, interval: i64) -> i64 {
         for line in lines.into_iter().flatten().chain(cluster.metrics.values()) {
             hear(line.value.last(interval));
         }
+        cluster.jobmanager_restarts.iter().copied().for_each(&mut hear);
     }
     for job in &raw.jobs {
         hear(build_job::last_named(&job.value, interval));

@@ -8,14 +8,12 @@ use super::raw::{RawFailure, RawJob};
 use super::series::Sample;
 use super::timeline::{Line, Timeline};
 use super::times::Moment;
-use super::world::World;
+use super::world::{BEFORE, World};
 use crate::model::{Demand, Failure, JobState, Labels};
 use crate::rules::kinds::Span;
 use crate::yaml::findings::Findings;
 use crate::yaml::{At, Place, suggest};
 
-/// What a job was doing before anybody looked.
-const BEFORE: i64 = 10 * 3_600_000;
 /// Failures of one job: more than any rule can count.
 const MAX_FAILURES: usize = 10_000;
 /// Checkpoints of one job.
@@ -86,6 +84,8 @@ pub(super) fn build(
                 .path
                 .clone()
                 .unwrap_or_else(|| format!("s3://flink/checkpoints/{}", raw.name.value)),
+            acknowledged: plan.acknowledged,
+            stopped: plan.stopped.map(|m| m.0),
             ..Checkpoints::default()
         },
         restored_from: plan.restored_from.clone(),
@@ -102,7 +102,8 @@ pub(super) fn build(
     }
     if !plan.disabled {
         let first = plan.restored_from.as_deref().and_then(number_of).map_or(1, |n| n + 1);
-        let mut savepoints: Vec<i64> = plan.savepoints.iter().map(|m| m.0).collect();
+        let savepoints = plan.savepoints.iter().chain(&plan.stopped);
+        let mut savepoints: Vec<i64> = savepoints.map(|m| m.0).collect();
         savepoints.sort_unstable();
         let plan = Plan {
             first_id: first,
@@ -117,7 +118,7 @@ pub(super) fn build(
             failures: run.failures.iter().map(|f| f.at).collect(),
         };
         let mut checkpoints = run.checkpoints.clone();
-        checkpoints.play(&plan, |t| run.state(t) == Some(JobState::Running));
+        checkpoints.play(&plan, |t| run.is_healthy(t));
         run.checkpoints = checkpoints;
     }
     Some(run)
@@ -223,7 +224,8 @@ pub(super) fn last_named(raw: &RawJob, interval: i64) -> Moment {
     if let Some(checkpoints) = &raw.checkpoints {
         let spans = [&checkpoints.value.fail, &checkpoints.value.hang, &checkpoints.value.pause];
         let spans = spans.into_iter().map(super::times::Spans::last);
-        last = spans.chain(checkpoints.value.savepoints.iter().copied()).fold(last, Moment::max);
+        let saved = checkpoints.value.savepoints.iter().chain(&checkpoints.value.stopped);
+        last = spans.chain(saved.copied()).fold(last, Moment::max);
     }
     last
 }

@@ -11,6 +11,10 @@ pub(super) struct Checkpoints {
     pub(super) timeout: i64,
     pub(super) retained: bool,
     pub(super) folder: String,
+    /// Subtasks that have acknowledged the one in progress.
+    pub(super) acknowledged: Option<u32>,
+    /// When the savepoint completes with which the job is stopped.
+    pub(super) stopped: Option<i64>,
     /// In the order they ended.
     pub(super) done: Vec<One>,
     pub(super) failed: Vec<One>,
@@ -45,6 +49,8 @@ pub(super) struct One {
 
 const EXPIRED: &str = "Checkpoint expired before completing.";
 const CUT_OFF: &str = "Checkpoint Coordinator is suspending.";
+/// Those of a job, which all have to acknowledge.
+const SUBTASKS: u32 = 4;
 /// Flink lists so many.
 const LISTED: usize = 10;
 
@@ -146,6 +152,8 @@ impl Checkpoints {
                     ended_at: None,
                     failure: None,
                     path: None,
+                    acknowledged: self.acknowledged,
+                    subtasks: self.acknowledged.map(|_| SUBTASKS),
                     ..self.summary(one, epoch)
                 })
                 .collect(),
@@ -162,6 +170,7 @@ impl Checkpoints {
             ended_at: Some(epoch + one.ended),
             path: one.failure.is_none().then_some(path),
             savepoint: one.savepoint,
+            stops_job: one.savepoint && self.stopped == Some(one.ended),
             discarded: false,
             failure: one.failure.clone(),
             ..CheckpointSummary::default()

@@ -80,6 +80,11 @@ impl SimRun {
         })
     }
 
+    /// It runs with all its tasks: else Flink begins no checkpoint.
+    pub(super) fn is_healthy(&self, t: i64) -> bool {
+        self.state(t) == Some(JobState::Running) && self.tasks(t, JobState::Running).all_running()
+    }
+
     fn happened(&self, t: i64) -> &[Failed] {
         let count = self.failures.partition_point(|failed| failed.at <= t);
         self.failures.get(..count).unwrap_or_default()

@@ -136,6 +136,8 @@ pub struct RawCluster {
     pub slots_total: Option<At<Timeline>>,
     /// Free slots; 8.
     pub slots_available: Option<At<Timeline>>,
+    /// When another `JobManager` process takes over.
+    pub jobmanager_restarts: Vec<Moment>,
     /// Numbers rules ask for by name: `taskmanager/max/Status.JVM.CPU.Load`.
     pub metrics: BTreeMap<String, At<Timeline>>,
 }
@@ -270,6 +272,10 @@ pub struct RawCheckpoints {
     pub path: Option<String>,
     /// When savepoints complete.
     pub savepoints: Vec<Moment>,
+    /// When the savepoint completes with which somebody stops the job: `state` says FINISHED.
+    pub stopped: Option<Moment>,
+    /// Subtasks that have acknowledged the one in progress, of four; not told if left out.
+    pub acknowledged: Option<u32>,
     /// Checkpoint or savepoint this run was started from.
     pub restored_from: Option<String>,
     /// Restarts begin without any state.

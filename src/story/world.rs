@@ -8,6 +8,9 @@ use crate::model::{
     ClusterObservation, Completeness, Demand, Labels, MetricKey, Seen, Snapshot, SourceClock,
 };
 
+/// How long the story's processes have been there before it begins, ms.
+pub(super) const BEFORE: i64 = 10 * 3_600_000;
+
 /// Everything there is to look at. Times are ms of the story.
 #[derive(Debug, Clone, Default)]
 pub(super) struct World {
@@ -38,6 +41,8 @@ pub(super) struct SimCluster {
     pub(super) taskmanagers: Line,
     pub(super) slots_total: Line,
     pub(super) slots_available: Line,
+    /// When its `JobManager` became another one.
+    pub(super) jobmanager_restarts: Vec<i64>,
     pub(super) metrics: Vec<(MetricKey, Line)>,
 }
 
@@ -86,9 +91,18 @@ impl SimCluster {
             taskmanagers: count(&self.taskmanagers),
             slots_total: count(&self.slots_total),
             slots_available: count(&self.slots_available),
+            jobmanager_cpu: (demand.counters && !frozen).then(|| self.jobmanager_cpu(t)),
             metrics: asked.map(|q| (q.key(), number(&self.metrics, &q.key(), t, frozen))).collect(),
             ..ClusterObservation::default()
         }
+    }
+}
+
+impl SimCluster {
+    /// A hundredth of the time since its `JobManager` began, ns.
+    fn jobmanager_cpu(&self, t: i64) -> i64 {
+        let began = self.jobmanager_restarts.iter().filter(|at| **at <= t).max();
+        (t - began.copied().unwrap_or(-BEFORE)).saturating_mul(10_000)
     }
 }
 

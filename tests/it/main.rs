@@ -22,6 +22,7 @@ mod grafana;
 mod job_lives;
 mod killed_fifty_times;
 mod main_road;
+mod mutations;
 mod named_metrics;
 mod readme;
 mod reload;

@@ -109,7 +109,12 @@ pub(super) fn problem(members: &[Condition], name: &str) -> Option<String> {
         Scope::Sources => "sources",
     };
     let first = members.first().map(about);
-    if let Some(other) = members.iter().find(|m| Some(about(m)) != first) {
+    // What is about both fits whatever the first is about, but for sources.
+    let fits = |m: &&Condition| {
+        Some(about(m)) == first
+            || (m.scope() == Scope::JobsAndClusters && first == Some("clusters"))
+    };
+    if let Some(other) = members.iter().find(|m| !fits(m)) {
         let first = first.unwrap_or_default();
         return Some(format!("{name} mixes conditions about {first} and about {}", about(other)));
     }

@@ -1,13 +1,16 @@
 //! `job_finished`: a streaming job came to an end of itself.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Facts, JobType, Kind, evidence, fresh_job, job_type};
+use super::{Facts, JobType, Kind, Span, evidence, fresh_job, job_type};
 use crate::model::{Aspect, Demand, JobState, Verdict, Why};
 use crate::tracker::Fact;
 
-/// True while a streaming job is FINISHED: its source ran dry, which no stream should. A batch job
+/// True for `within` after a streaming job was seen to be FINISHED: its source ran dry, which no
+/// stream should. A batch job
 /// is meant to end so, and a job stopped with a savepoint was stopped by a person or a tool: false.
 /// A job that was FINISHED before Weir first looked at its cluster is not news: false.
 ///
@@ -21,6 +24,14 @@ pub struct JobFinished {
     /// end of a stream is the worse mistake) or `batch`.
     #[serde(default)]
     pub unknown_is: JobType,
+    /// So long after the end was noticed, or until the job runs again (default 12h): nobody can
+    /// undo an end, so that it would be true for ever.
+    #[serde(default = "half_a_day")]
+    pub within: Span,
+}
+
+fn half_a_day() -> Span {
+    Span(Duration::from_hours(12))
 }
 
 impl Kind for JobFinished {
@@ -61,11 +72,21 @@ impl Kind for JobFinished {
             }
             _ => return facts.unknown(|| "its last checkpoints are not known yet".to_owned()),
         }
+        let ago = job.ended_for().unwrap_or_default();
         let ran = run.end_time.map_or(0, |end| end.saturating_sub(run.id.start_time).max(0) / 1000);
-        facts.verdict(true, || {
-            Why::from(evidence! { "state": state.as_str(), "ran_seconds": ran })
-                .words("a streaming job that finished of itself")
+        facts.verdict(ago <= self.within.0, || {
+            let words = format!(
+                "a streaming job that finished of itself {} s ago; true for {} s",
+                ago.as_secs(),
+                self.within.0.as_secs()
+            );
+            Why::from(evidence! { "state": state.as_str(), "ran_seconds": ran }).words(words)
         })
+    }
+
+    fn problem(&self) -> Option<String> {
+        (self.within.0 < Duration::from_mins(5))
+            .then(|| "job_finished.within must be at least 5m".to_owned())
     }
 }
 
@@ -74,6 +95,10 @@ mod tests {
     use super::super::watch::{Watch, checkpoint, run, savepoint};
     use super::*;
     use crate::model::{CheckpointStats, Labels, RunObservation, Seen, Truth};
+
+    fn rule(unknown_is: JobType) -> JobFinished {
+        JobFinished { unknown_is, within: half_a_day() }
+    }
 
     fn ended(batch: Seen<bool>, stats: CheckpointStats) -> RunObservation {
         let checkpoints = Seen::Fresh(stats);
@@ -92,7 +117,7 @@ mod tests {
     #[test]
     fn the_end_of_a_stream_is_told_from_every_other_end() {
         use Truth::{False, True, Unknown};
-        let rule = JobFinished { unknown_is: JobType::Streaming };
+        let rule = rule(JobType::Streaming);
         let (stream, batch) = (Seen::Fresh(false), Seen::Fresh(true));
         for (name, kind, stats, label, expected) in [
             ("stream", stream.clone(), stats(5, None), "", [Unknown, True]),
@@ -120,13 +145,13 @@ mod tests {
         let over = ended(Seen::Fresh(false), stats(5, None));
         watch.look(10, vec![over.clone()]);
         watch.look(20, vec![over]);
-        assert_eq!(watch.truth(&JobFinished { unknown_is: JobType::Streaming }), Truth::False);
+        assert_eq!(watch.truth(&rule(JobType::Streaming)), Truth::False);
         let mut watch = Watch::new();
         watch.look(0, vec![run("a", 1, JobState::Running)]);
         for at in [10, 20] {
             watch.look(at, vec![ended(Seen::NotApplicable, stats(5, None))]);
         }
-        assert_eq!(watch.truth(&JobFinished { unknown_is: JobType::Batch }), Truth::False);
+        assert_eq!(watch.truth(&rule(JobType::Batch)), Truth::False);
         // What is still not known after a minute is not going to be.
         let mut watch = Watch::new();
         watch.look(0, vec![run("a", 1, JobState::Running)]);
@@ -134,6 +159,19 @@ mod tests {
             let gone = RunObservation { checkpoints: Seen::Unknown, ..ended(Seen::Unknown, stats(5, None)) };
             watch.look(at, vec![gone]);
         }
-        assert_eq!(watch.truth(&JobFinished { unknown_is: JobType::Streaming }), Truth::True);
+        assert_eq!(watch.truth(&rule(JobType::Streaming)), Truth::True);
+    }
+
+    #[test]
+    fn an_end_is_news_for_a_while() {
+        let rule = JobFinished { unknown_is: JobType::Streaming, within: Span(Duration::from_mins(5)) };
+        assert_eq!(rule.problem(), None);
+        let mut watch = Watch::new();
+        watch.look(0, vec![run("a", 1, JobState::Running)]);
+        for (at, truth) in [(10, Truth::Unknown), (20, Truth::True), (310, Truth::True), (311, Truth::False)] {
+            watch.look(at, vec![ended(Seen::Fresh(false), stats(5, None))]);
+            assert_eq!(watch.truth(&rule), truth, "at {at}");
+        }
+        assert!(JobFinished { within: Span(Duration::from_mins(4)), ..rule }.problem().is_some());
     }
 }
