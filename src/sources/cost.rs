@@ -1,9 +1,10 @@
-//! What a demand costs a watched cluster, per job and poll. The one place that knows the figures:
-//! measured on Flink 1.20 and 2.2 with jobs of three vertices, one of them a source.
+//! What a demand costs a watched cluster, per job and poll, as `weir check` says it. The figures
+//! are those of the Flink source.
 
 use std::time::Duration;
 
-use crate::model::{Demand, MetricScope};
+use super::flink;
+use crate::model::Demand;
 
 /// Requests and bytes per job and poll, on average.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -21,60 +22,27 @@ impl Cost {
     }
 }
 
-/// A row of `/jobs/overview`, fetched whatever rules demand.
-const STATE: f64 = 330.0;
-/// The job's counters in one call.
-const COUNTERS: f64 = 320.0;
-/// A full `/checkpoints`; asked every five minutes, more often only when something moved.
-const CHECKPOINTS: f64 = 5_000.0;
-const CHECKPOINTS_EVERY: Duration = Duration::from_mins(5);
 /// Job detail with three vertices, once per run: taken as once in an hour.
 const DETAIL: f64 = 3_500.0;
 const DETAIL_EVERY: Duration = Duration::from_hours(1);
-/// One number aggregated over subtasks.
-const METRIC: f64 = 100.0;
-/// Vertices of a job.
-const VERTICES: f64 = 3.0;
 
 /// What every job costs although no rule demands anything.
 pub fn base() -> Cost {
-    Cost { requests: 0.0, bytes: STATE }
+    // It costs the same whatever the time between two looks.
+    let nothing = flink::cost(&Demand::default(), Duration::from_secs(10));
+    Cost { requests: nothing.requests_per_job, bytes: nothing.bytes_per_job }
 }
 
 /// What a demand costs beside [`base`]. Exceptions (about 3 KB each) come on change only and cost
 /// a healthy job nothing.
 pub fn cost(demand: &Demand, poll: Duration) -> Cost {
+    let all = flink::cost(demand, poll);
+    let base = base();
     let mut cost = Cost::default();
-    let share = |every: Duration| (poll.as_secs_f64() / every.as_secs_f64()).min(1.0);
-    let of_job = demand.metrics.keys().any(|q| q.scope == MetricScope::Job);
-    if demand.counters || of_job {
-        cost.add(1.0, if demand.counters { COUNTERS } else { 0.0 });
-    }
-    if demand.checkpoints {
-        let share = share(CHECKPOINTS_EVERY);
-        cost.add(share, CHECKPOINTS * share);
-    }
+    cost.add(all.requests_per_job - base.requests, all.bytes_per_job - base.bytes);
     if demand.job_type {
-        let share = share(DETAIL_EVERY);
+        let share = (poll.as_secs_f64() / DETAIL_EVERY.as_secs_f64()).min(1.0);
         cost.add(share, DETAIL * share);
-    }
-    if demand.lag {
-        cost.add(1.0, METRIC);
-    }
-    let of_vertices = |q: &&crate::model::MetricQuery| {
-        matches!(q.scope, MetricScope::Vertex | MetricScope::Operator)
-    };
-    if demand.metrics.keys().any(|q| of_vertices(&q)) {
-        cost.add(VERTICES, 0.0);
-    }
-    for query in demand.metrics.keys() {
-        let of = match query.scope {
-            MetricScope::Job => 1.0,
-            MetricScope::Vertex | MetricScope::Operator => VERTICES,
-            // Shared by all jobs of a cluster.
-            MetricScope::Taskmanager | MetricScope::Jobmanager => 0.0,
-        };
-        cost.add(0.0, METRIC * of);
     }
     cost
 }
