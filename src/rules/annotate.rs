@@ -249,8 +249,11 @@ fn in_bytes(value: f64) -> String {
         }
         (rest, unit) = (rest / 1024.0, larger);
     }
-    let digits = usize::from(rest.abs() < 9.95 && rest.fract().abs() >= 0.05);
-    format!("{rest:.digits$} {unit}")
+    let text = format!("{rest:.1}");
+    let short = text.strip_suffix(".0").map(str::to_owned);
+    // Beside three digits a fourth says nothing.
+    let text = short.unwrap_or_else(|| if rest.abs() < 9.95 { text } else { format!("{rest:.0}") });
+    format!("{text} {unit}")
 }
 
 /// The two largest units that say it: `30 min`, `1 h 5 min`, `2 d`.
