@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::{self, Config, RuleFile};
 use crate::model::Problem;
-use crate::rules::{RuleSet, RuleSource, SHIPPED, Surroundings, parse_in};
+use crate::rules::{RuleSet, RuleSource, SHIPPED, Surroundings, parse_in, shipped};
 
 /// A rule file larger than this is a mistake.
 const MAX_BYTES: u64 = 8 << 20;
@@ -61,6 +61,19 @@ pub fn read_files(files: &[RuleFile], mut around: Surroundings) -> Result<Rulebo
                 texts.push(((*file).to_owned(), Cow::Borrowed(*text)));
             }
             names.push("the shipped rules".to_owned());
+            continue;
+        }
+        if let Some(short) = config::shipped_name(&name) {
+            if let Some((file, text)) = shipped(short) {
+                around.enforce.insert(file.to_owned(), enforce.clone());
+                texts.push((file.to_owned(), Cow::Borrowed(text)));
+            } else {
+                let (what, hint) = config::unknown_shipped(short);
+                let hint = Some(hint);
+                let file = name.clone();
+                problems.push(Problem { file, line: 0, column: 0, what, hint, warning: false });
+            }
+            names.push(name);
             continue;
         }
         names.push(name.clone());
@@ -132,6 +145,20 @@ mod tests {
         assert_eq!(rules(&[own]).unwrap().set.rules.len(), 1);
         let missing = rules(&[RuleFile::plain(dir.path().join("no.yaml"))]).unwrap_err();
         assert!(missing[0].to_string().contains("cannot be read"), "{missing:?}");
+    }
+
+    #[test]
+    fn an_optional_file_is_taken_by_name() {
+        let some = [RuleFile::plain(config::SHIPPED), RuleFile::plain("shipped:throughput")];
+        let book = rules(&some).unwrap();
+        assert!(book.set.rules.iter().any(|rule| rule.id.alert == "ThroughputStalled"));
+        assert_eq!(book.files, ["the shipped rules", "shipped:throughput"]);
+        let alone = rules(&[RuleFile::plain("shipped:lag")]).unwrap();
+        assert!(alone.set.rules.iter().all(|rule| rule.id.group == "flink-lag"));
+        let said = rules(&[RuleFile::plain("shipped:througput")]).unwrap_err()[0].to_string();
+        assert!(said.contains("no rule file `througput` comes with weir"), "{said}");
+        assert!(said.contains("did you mean `shipped:throughput`"), "{said}");
+        assert!(said.contains("there are backpressure, checkpoints_slow"), "{said}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
     /// Check these rule files alone, without a configuration; `shipped` stands for the rules that
-    /// come with Weir.
+    /// come with Weir, `shipped:NAME` for one file of them or of the optional ones.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "config")]
     rules: Vec<PathBuf>,
 }

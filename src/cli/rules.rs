@@ -22,7 +22,8 @@ enum What {
     Test(Test),
     /// Check rule files without a configuration.
     Check {
-        /// Rule files; `shipped` stands for the rules that come with Weir.
+        /// Rule files; `shipped` stands for the rules that come with Weir,
+        /// `shipped:NAME` for one file of them or of the optional ones.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -99,7 +100,10 @@ fn one(path: &Path, filter: &str) -> Result<Report, Vec<Problem>> {
     let files: Vec<RuleFile> = tests
         .rule_files()
         .into_iter()
-        .map(|file| if file == config::SHIPPED { PathBuf::from(file) } else { base.join(file) })
+        .map(|file| {
+            let is_shipped = file == config::SHIPPED || config::shipped_name(&file).is_some();
+            if is_shipped { PathBuf::from(file) } else { base.join(file) }
+        })
         .map(RuleFile::plain)
         .collect();
     tests.run(&read_files(&files, Surroundings::default())?.set, filter)

@@ -26,6 +26,8 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.register_helper("duration", Box::new(duration_en));
     registry.register_helper("duration_zh", Box::new(duration_zh));
     registry.register_helper("number", Box::new(number));
+    registry.register_helper("percent", Box::new(percent));
+    registry.register_helper("bytes", Box::new(bytes));
     registry
 });
 
@@ -160,10 +162,13 @@ fn of_parameter(parameter: &Parameter, names: &mut BTreeSet<String>) {
     }
 }
 
+/// The number given; `per=1000` divides it, for what Flink counts in milliseconds.
 fn param(helper: &Helper<'_>) -> Result<f64, RenderErrorReason> {
+    let per = helper.hash_get("per").and_then(|p| p.value().as_f64());
     helper
         .param(0)
         .and_then(|p| p.value().as_f64())
+        .map(|value| value / per.filter(|per| *per > 0.0).unwrap_or(1.0))
         .ok_or(RenderErrorReason::ParamNotFoundForIndex("duration", 0))
 }
 
@@ -211,6 +216,46 @@ fn number(
     Ok(())
 }
 
+fn percent(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    out.write(&format!("{:.0}%", param(helper)? * 100.0))?;
+    Ok(())
+}
+
+fn bytes(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    out.write(&in_bytes(param(helper)?))?;
+    Ok(())
+}
+
+/// In the largest unit of which there is one: `300 MiB`, `1.5 GiB`.
+fn in_bytes(value: f64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut rest, mut unit) = (value, UNITS[0]);
+    for larger in &UNITS[1..] {
+        // What would be rounded to 1,024 is one of the next.
+        if rest.abs() < 1023.5 {
+            break;
+        }
+        (rest, unit) = (rest / 1024.0, larger);
+    }
+    let text = format!("{rest:.1}");
+    let short = text.strip_suffix(".0").map(str::to_owned);
+    // Beside three digits a fourth says nothing.
+    let text = short.unwrap_or_else(|| if rest.abs() < 9.95 { text } else { format!("{rest:.0}") });
+    format!("{text} {unit}")
+}
+
 /// The two largest units that say it: `30 min`, `1 h 5 min`, `2 d`.
 fn humanize(seconds: f64, units: &[(&str, u64)]) -> String {
     let mut rest = seconds.max(0.0).round() as u64;
@@ -251,6 +296,30 @@ mod tests {
         assert_eq!(out["headline_zh"], "反复失败 · 30 分钟 4 次");
         assert_eq!(out["lag"], "1,234,567");
         assert!(!out.contains_key("summary"));
+    }
+
+    #[test]
+    fn shares_and_sizes_are_written_as_people_do() {
+        for (value, text) in [
+            (0.0, "0 B"),
+            (1023.0, "1023 B"),
+            (1024.0, "1 KiB"),
+            (1_048_575.0, "1 MiB"),
+            (314_572_800.0, "300 MiB"),
+            (1_610_612_736.0, "1.5 GiB"),
+            (-2_147_483_648.0, "-2 GiB"),
+        ] {
+            assert_eq!(in_bytes(value), text);
+        }
+        let mut annotations = Annotations::default();
+        let text =
+            "{{percent share}} {{percent ms per=1000}} {{duration ms per=1000}} {{bytes ms}}";
+        annotations.add("x", text).unwrap();
+        let values = serde_json::json!({"share": 0.934, "ms": 90_000});
+        let out = annotations.render(values.as_object().unwrap());
+        assert_eq!(out["x"], "93% 9000% 1 min 30 s 88 KiB");
+        let (_, names) = annotations.names().next().unwrap();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["ms", "share"]);
     }
 
     #[test]

@@ -40,5 +40,5 @@ pub(crate) use overrides::build_overrides;
 pub use raw::{Names, Parameters, RawFile, RawGroup, RawOverride, RawRule, RawSet};
 pub use rule::{Rule, RuleSet};
 pub use schema::{polish, schema};
-pub use shipped::SHIPPED;
+pub use shipped::{OPTIONAL, SHIPPED, shipped, shipped_names};
 pub use variants::Variants;

@@ -18,6 +18,23 @@ use crate::yaml::wild;
 /// The word in `rule_files` that stands for the rules that come with Weir.
 pub const SHIPPED: &str = "shipped";
 
+/// The name in `shipped:NAME`, which stands for one file of the rules that come with Weir.
+pub fn shipped_name(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix(SHIPPED)?.strip_prefix(':').map(str::trim)
+}
+
+/// What is wrong with a name of a shipped file, and which there are.
+pub fn unknown_shipped(name: &str) -> (String, String) {
+    let names = crate::rules::shipped_names();
+    let near = crate::yaml::suggest::nearest(name, names.iter().copied());
+    let all = names.join(", ");
+    let hint = match near {
+        Some(near) => format!("did you mean `{SHIPPED}:{near}`? there are {all}"),
+        None => format!("there are {all}"),
+    };
+    (format!("no rule file `{}` comes with weir", excerpt(name)), hint)
+}
+
 /// More files are no rule set, and a pattern on a large folder is a mistake.
 const MAX_FILES: usize = 1_000;
 
@@ -79,7 +96,8 @@ impl JsonSchema for RuleFileConfig {
 /// A rule file that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFile {
-    /// Where it is; [`SHIPPED`] for the rules that come with Weir.
+    /// Where it is; [`SHIPPED`] for the rules that come with Weir, `shipped:NAME` for one file of
+    /// them.
     pub path: PathBuf,
     /// Labels its rules get, and are about.
     pub enforce: Labels,
@@ -108,6 +126,15 @@ pub(in crate::config) fn expand(
         };
         if pattern == SHIPPED {
             files.push(RuleFile { path: PathBuf::from(SHIPPED), enforce });
+            continue;
+        }
+        if let Some(name) = shipped_name(pattern) {
+            if crate::rules::shipped(name).is_none() {
+                let (what, hint) = unknown_shipped(name);
+                findings.error(place, what, Some(hint));
+            } else {
+                files.push(RuleFile { path: PathBuf::from(pattern), enforce });
+            }
             continue;
         }
         let mut found = matching(&base.join(pattern));

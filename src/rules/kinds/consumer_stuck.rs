@@ -103,7 +103,10 @@ impl ConsumerStuck {
                 read_last = Some(look.at);
             }
         }
-        let (Some(first), Some(read_last)) = (first, read_last) else { return ConsumerState::Stall };
+        let (Some(first), Some(read_last)) = (first, read_last) else {
+            // Nothing is handed on, yet it reads: all it reads is dropped in the source itself.
+            return if shrank { ConsumerState::Ok } else { ConsumerState::Stall };
+        };
         if now - read_last > read_last - first && !shrank {
             return ConsumerState::Stop;
         }
@@ -206,6 +209,7 @@ mod tests {
     fn the_states_are_burrows() {
         let growing: Vec<(f64, f64)> = (0..12).map(|n| (f64::from(n) * 10.0 + 5.0, 4.0)).collect();
         let wavy: Vec<(f64, f64)> = (0..12).map(|n| (f64::from(n % 3) + 5.0, 4.0)).collect();
+        let dropped: Vec<(f64, f64)> = (0..12).map(|n| (f64::from(n % 3) + 5.0, 0.0)).collect();
         let all = kind("states: [warn, stop, stall]");
         for (name, looks, state) in [
             ("it reads with a steady backlog", minutes(&[(12, 50.0, 4.0)]), None),
@@ -215,6 +219,7 @@ mod tests {
             ("it paused for a moment", minutes(&[(9, 50.0, 4.0), (3, 60.0, 0.0)]), Some("warn")),
             ("it falls behind", growing, Some("warn")),
             ("it keeps up by and large", wavy, None),
+            ("it reads and drops all of it", dropped, None),
             (
                 "there was nothing to read until a moment ago",
                 minutes(&[(11, 0.0, 0.0), (1, 50.0, 0.0)]),
