@@ -29,21 +29,12 @@ struct Schema {
     tests: bool,
 }
 
-/// The schema of test files: any mapping until there is a type for them.
-fn tests() -> serde_json::Value {
-    serde_json::json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "RuleTests",
-        "type": "object"
-    })
-}
-
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let What::Schema(of) = &args.what;
     let schema = if of.rules {
         crate::rules::schema()
     } else if of.tests {
-        tests()
+        crate::story::schema()
     } else {
         crate::config::schema()
     };

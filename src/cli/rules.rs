@@ -22,7 +22,7 @@ enum What {
     Test(Test),
     /// Check rule files without a configuration.
     Check {
-        /// Rule files; `shipped` stands for the rules that come with Weir.
+        /// Rule files, or folders of them; `shipped` stands for the rules that come with Weir.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

@@ -191,7 +191,12 @@ proptest! {
 #[test]
 fn schemas_are_fresh() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/schema");
-    for (name, now) in [("config", crate::config::schema()), ("rules", schema())] {
+    let all = [
+        ("config", crate::config::schema()),
+        ("rules", schema()),
+        ("tests", crate::story::schema()),
+    ];
+    for (name, now) in all {
         let path = root.join(format!("{name}.schema.json"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let kept: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

@@ -68,21 +68,26 @@ pub(super) fn names(
                 findings.error(place, what, format!("did you mean `{near}`?"));
             } else if around.labels.is_some() {
                 let what = format!("annotation {key}: this rule never has a value `{name}`");
-                let hint = format!("{} has: {}", rule.when.name(), values.join(", "));
+                let hint = said(rule, &values);
                 findings.error(place, what, hint);
             } else {
                 let what = format!(
                     "annotation {key} names `{name}`, which is no value of this rule nor a label that is known"
                 );
                 let hint = format!(
-                    "it is left out for jobs without such a label; {} has: {}",
-                    rule.when.name(),
-                    values.join(", ")
+                    "it is left out for jobs without such a label; {}",
+                    said(rule, &values)
                 );
                 findings.warn(place, what, hint);
             }
         }
     }
+}
+
+/// What its annotations can name.
+fn said(rule: &Rule, values: &[&str]) -> String {
+    let labels = "every job: job_name, cluster, flink_cluster, state, root_cause";
+    format!("{} has: {}; {labels}", rule.when.name(), values.join(", "))
 }
 
 /// Rules about sources that are not there.

@@ -16,13 +16,6 @@ pub use at::At;
 pub use tree::Place;
 
 use findings::Findings;
-use serde::de::DeserializeOwned;
-
-/// Reads a whole file. `None` when too little of it made sense; what is wrong is in `findings`.
-pub(crate) fn read<T: DeserializeOwned>(text: &str, findings: &mut Findings) -> Option<T> {
-    let tree = tree(text, findings)?;
-    reader::read(&tree, findings)
-}
 
 /// The tree of a whole file.
 pub(crate) fn tree(text: &str, findings: &mut Findings) -> Option<tree::Node> {

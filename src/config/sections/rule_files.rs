@@ -34,7 +34,7 @@ pub enum RuleFileConfig {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enforced {
-    /// Files, relative to this file, with `*`.
+    /// Files, relative to this file, with `*`, which leaves out tests (`*_test.yaml`).
     pub path: At<String>,
     /// Labels every rule in them gets; it is about jobs with these labels alone.
     #[serde(default)]
@@ -112,6 +112,9 @@ pub(in crate::config) fn expand(
         }
         let mut found = matching(&base.join(pattern));
         found.retain(|path| path.is_file());
+        if pattern.contains(['*', '?']) {
+            found.retain(|path| !is_test(path));
+        }
         if found.is_empty() {
             findings.error(
                 place,
@@ -134,6 +137,11 @@ pub(in crate::config) fn expand(
         }
     }
     files
+}
+
+/// Stories that stand beside the rules they are about: `orders_test.yaml`.
+pub fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_test"))
 }
 
 fn enforced(entry: &Enforced, place: crate::yaml::Place, findings: &mut Findings) -> Labels {
