@@ -75,7 +75,9 @@ fn test(args: &Test) -> Result<(), Failure> {
                 output::say(text.trim_end());
             }
         }
-        output::say(&format!("{passed} passed, {failed} failed"));
+        if !reports.is_empty() || problems.is_empty() {
+            output::say(&format!("{passed} passed, {failed} failed"));
+        }
     }
     if !problems.is_empty() {
         return Err(Failure::Refused);

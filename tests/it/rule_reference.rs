@@ -115,20 +115,21 @@ fn value(schema: &Value, root: &Value) -> String {
     }
     let types = own["type"].as_str().map_or_else(|| names(&own["type"]), |t| vec![t.to_owned()]);
     match types.first().map(String::as_str) {
-        Some("string") if of_name.is_empty() => "text".to_owned(),
         Some("string") => "text".to_owned(),
         Some("integer") => "whole number".to_owned(),
         Some("number") => "number".to_owned(),
         Some("boolean") => "`true`, `false`".to_owned(),
-        Some("object") if of_name.is_empty() => "mapping".to_owned(),
-        Some("object") => format!("[{0}](#{0})", heading(of_name)),
+        Some("object") if PARTS.contains(&of_name) => format!("[{0}](#{0})", heading(of_name)),
         _ => "mapping".to_owned(),
     }
 }
 
 /// `RawCheckpoints` as `checkpoints`.
 fn heading(name: &str) -> String {
-    name.trim_start_matches("Raw").trim_start_matches("Full").trim_end_matches("Config").to_lowercase()
+    name.trim_start_matches("Raw")
+        .trim_start_matches("Full")
+        .trim_end_matches("Config")
+        .to_lowercase()
 }
 
 fn properties(schema: &Value) -> Map<String, Value> {
@@ -171,7 +172,7 @@ fn conditions() -> String {
             table(&mut out, &schema, &root, "parameter");
             out.push('\n');
         }
-        writeln!(out, "Example: `{kind}: {example}`").unwrap();
+        writeln!(out, "- Example: `{kind}: {example}`").unwrap();
         if ["all", "any", "not"].contains(&kind) {
             out.push('\n');
             continue;
@@ -182,25 +183,19 @@ fn conditions() -> String {
             Scope::Clusters => "each Flink cluster",
             Scope::Sources => "each source",
         };
-        let evidence: Vec<String> = rule.evidence().iter().map(|v| format!("`{v}`")).collect();
         let fetched = weir::sources::cost::facts(&rule.demand());
-        writeln!(
-            out,
-            "<br>About {about} · aspect `{}` · looks at: {fetched}{}\n",
-            rule.aspect(),
-            if evidence.is_empty() {
-                String::new()
-            } else {
-                format!("<br>\nValues for annotations: {}", evidence.join(", "))
-            }
-        )
-        .unwrap();
+        writeln!(out, "- About {about}; aspect `{}`; looks at: {fetched}", rule.aspect()).unwrap();
+        let evidence: Vec<String> = rule.evidence().iter().map(|v| format!("`{v}`")).collect();
+        if !evidence.is_empty() {
+            writeln!(out, "- Values for annotations: {}", evidence.join(", ")).unwrap();
+        }
+        out.push('\n');
     }
     out
 }
 
 /// Parts of a test file, in the order in which they are met.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "RawTest",
     "RawJob",
     "RawFailure",
@@ -211,6 +206,7 @@ const PARTS: [&str; 12] = [
     "RawReceiver",
     "RawExpect",
     "RawAt",
+    "FullAlert",
     "RawIncident",
     "RawMessage",
 ];
@@ -264,7 +260,10 @@ fn defaults_are_told_and_true() {
             let words = words(&property, " ");
             assert!(words.contains("default"), "{kind}.{name} does not tell its default: {words}");
             let Some((_, rest)) = words.split_once("(default ") else {
-                assert!(words.contains(" by default)"), "{kind}.{name}: (default …), or (none by default)");
+                assert!(
+                    words.contains(" by default)"),
+                    "{kind}.{name}: (default …), or (none by default)"
+                );
                 continue;
             };
             let default = rest.split(')').next().unwrap().trim_matches('`');

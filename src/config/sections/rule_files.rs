@@ -217,3 +217,23 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_leave_out_tests_and_names_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["own.yaml", "own_test.yaml"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        for (pattern, expected) in [("*.yaml", "own.yaml"), ("own_test.yaml", "own_test.yaml")] {
+            let value = RuleFileConfig::Pattern(pattern.to_owned());
+            let patterns = [At { value, place: crate::yaml::Place::default() }];
+            let mut findings = Findings::new("weir.yaml");
+            let files = expand(&patterns, dir.path(), &mut findings);
+            assert_eq!(files, [RuleFile::plain(dir.path().join(expected))], "{pattern}");
+        }
+    }
+}
