@@ -17,6 +17,16 @@ pub use tree::Place;
 
 use findings::Findings;
 
+/// Reads a whole text, for tests. `None` when too little of it made sense.
+#[cfg(test)]
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
+    text: &str,
+    findings: &mut Findings,
+) -> Option<T> {
+    let tree = tree(text, findings)?;
+    reader::read(&tree, findings)
+}
+
 /// The tree of a whole file.
 pub(crate) fn tree(text: &str, findings: &mut Findings) -> Option<tree::Node> {
     match tree::read(text) {
