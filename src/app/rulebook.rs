@@ -103,7 +103,12 @@ type Unreadable = (u32, u32, String, &'static str);
 
 fn read(file: &Path) -> Result<String, Unreadable> {
     let unreadable = |error: std::io::Error| {
-        (0, 0, format!("cannot be read: {error}"), "see `rule_files` in the configuration")
+        (
+            0,
+            0,
+            format!("cannot be read: {error}"),
+            "look at the path, relative to where it is named",
+        )
     };
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(file).map_err(unreadable)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ConfigFile, Failure, cost, output};
+use super::{ConfigFile, Failure, cost, output, rule_paths};
 use crate::app::{self, Checked, read_files};
 use crate::config::{self, RuleFile};
 use crate::model::Problem;
@@ -14,8 +14,9 @@ use crate::rules::{RuleSet, Surroundings};
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Check these rule files alone, without a configuration; `shipped` stands for the rules that
-    /// come with Weir, `shipped:NAME` for one file of them or of the optional ones.
+    /// Check these rule files, or folders of them, alone, without a configuration; `shipped` stands
+    /// for the rules that come with Weir, `shipped:NAME` for one file of them or of the optional
+    /// ones.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "config")]
     rules: Vec<PathBuf>,
 }
@@ -51,7 +52,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// Checks rule files without a configuration.
 pub(super) fn files(files: &[PathBuf]) -> Result<(), Failure> {
-    let files: Vec<RuleFile> = files.iter().map(RuleFile::plain).collect();
+    let files = rule_paths::rule_files(files)?;
+    let files: Vec<RuleFile> = files.into_iter().map(RuleFile::plain).collect();
     let poll = config::Poll::default().interval;
     let around = Surroundings { poll: Some(poll), ..Surroundings::default() };
     let book = read_files(&files, around).map_err(|problems| refuse(&problems))?;

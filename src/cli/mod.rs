@@ -14,6 +14,7 @@ mod output;
 mod remote;
 mod replay;
 mod report;
+mod rule_paths;
 mod rules;
 mod run;
 mod story;

@@ -14,9 +14,9 @@ pub(super) enum Format {
 }
 
 /// A line of data.
-#[expect(clippy::print_stdout, reason = "the command line's data")]
 pub(super) fn say(line: &str) {
-    println!("{line}");
+    // Whoever reads it may stop reading: `weir check | head`.
+    writeln!(std::io::stdout(), "{line}").ok();
 }
 
 /// A line for people, beside the data.

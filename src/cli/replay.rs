@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::history::{self, Since};
 use super::remote::Target;
-use super::{Failure, check, output};
+use super::{Failure, check, output, rule_paths};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config::RuleFile;
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let checked = check::read(&args.target.file.config)?;
     let other = !args.rules.is_empty();
     let rules = if other {
-        let files = rule_files(&args.rules)?;
+        let files = rule_paths::rule_files(&args.rules)?;
         let files: Vec<RuleFile> = files.into_iter().map(RuleFile::plain).collect();
         app::read_files(&files, app::surroundings(&checked.config)).map_err(|problems| {
             output::problems(&problems);
@@ -101,30 +101,6 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rule files: those named, and those of the folders named.
-fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let before = files.len();
-        let unreadable = |e| anyhow::anyhow!("{} cannot be read: {e}", path.display());
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let file = entry.map_err(unreadable)?.path();
-            if file.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-                files.push(file);
-            }
-        }
-        files.get_mut(before..).unwrap_or_default().sort();
-        if files.len() == before {
-            return Err(anyhow::anyhow!("{} holds no rule file (*.yaml)", path.display()).into());
-        }
-    }
-    Ok(files)
-}
-
 fn read(path: &Path) -> Result<Vec<HistoryChunk>, Failure> {
     let name = path.display();
     let unreadable = |error| anyhow::anyhow!("{name} cannot be read: {error}");
@@ -144,18 +120,6 @@ fn read(path: &Path) -> Result<Vec<HistoryChunk>, Failure> {
 mod tests {
     use super::*;
     use crate::model::Ts;
-
-    #[test]
-    fn folders_of_rules_are_read_in_order_of_names() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["b.yaml", "a.yml", "notes.md"] {
-            std::fs::write(dir.path().join(name), "").unwrap();
-        }
-        let files = rule_files(&[dir.path().to_owned()]).unwrap_or_default();
-        assert_eq!(files, [dir.path().join("a.yml"), dir.path().join("b.yaml")]);
-        let empty = tempfile::tempdir().unwrap();
-        assert!(rule_files(&[empty.path().to_owned()]).is_err());
-    }
 
     #[test]
     fn times_are_read_as_people_write_them() {

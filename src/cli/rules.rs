@@ -22,7 +22,7 @@ enum What {
     Test(Test),
     /// Check rule files without a configuration.
     Check {
-        /// Rule files; `shipped` stands for the rules that come with Weir,
+        /// Rule files, or folders of them; `shipped` stands for the rules that come with Weir,
         /// `shipped:NAME` for one file of them or of the optional ones.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -76,7 +76,9 @@ fn test(args: &Test) -> Result<(), Failure> {
                 output::say(text.trim_end());
             }
         }
-        output::say(&format!("{passed} passed, {failed} failed"));
+        if !reports.is_empty() || problems.is_empty() {
+            output::say(&format!("{passed} passed, {failed} failed"));
+        }
     }
     if !problems.is_empty() {
         return Err(Failure::Refused);

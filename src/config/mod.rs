@@ -35,7 +35,7 @@ pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::history::History;
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
-pub use sections::rule_files::{RuleFile, SHIPPED, shipped_name, unknown_shipped};
+pub use sections::rule_files::{RuleFile, SHIPPED, is_test, shipped_name, unknown_shipped};
 pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;

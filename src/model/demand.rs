@@ -47,4 +47,20 @@ impl Demand {
     pub fn of_metric(query: MetricQuery, span: Duration) -> Demand {
         Demand { metrics: BTreeMap::from([(query, span)]), ..Demand::default() }
     }
+
+    /// What it names, in words.
+    pub fn words(&self) -> String {
+        let Demand { counters, checkpoints, failures, lag, job_type, metrics } = self;
+        let flags = [
+            (*counters, "counters"),
+            (*checkpoints, "checkpoints"),
+            (*failures, "exceptions on change"),
+            (*lag, "lag"),
+            (*job_type, "job type once per run"),
+        ];
+        let mut parts: Vec<String> =
+            flags.iter().filter(|(on, _)| *on).map(|(_, name)| (*name).to_owned()).collect();
+        parts.extend(metrics.keys().map(|query| query.key().to_string()));
+        if parts.is_empty() { "state".to_owned() } else { parts.join(", ") }
+    }
 }

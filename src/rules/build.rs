@@ -77,6 +77,7 @@ impl Builder<'_> {
         self.enforce(&mut rule, place);
         self.annotate(&mut rule, raw.annotations);
         lint::sources(&rule, &raw.matchers, self.around, self.findings);
+        lint::matchers(&rule, &raw.matchers, self.around, self.findings);
         rule
     }
 

@@ -74,6 +74,18 @@ pub fn parse_in(
     for source in sources {
         let mut findings = Findings::new(source.file);
         let tree = yaml::tree(source.text, &mut findings);
+        if let Some(tests) =
+            tree.as_ref().filter(|t| t.get("groups").is_none()).and_then(|t| t.get("tests"))
+        {
+            let hint =
+                "play it with `weir rules test`; patterns in `rule_files` leave out *_test.yaml";
+            findings.error(tests.place, "this is a test file, not a rule file", hint.to_owned());
+            problems.extend(findings.finish(Some(())).err().unwrap_or_default());
+            continue;
+        }
+        if let Some(tree) = &tree {
+            elsewhere(tree, &mut findings);
+        }
         let file = tree.as_ref().and_then(|t| reader::read::<RawFile>(t, &mut findings));
         if let (Some(file), Some(tree)) = (file, &tree) {
             written.extend(alerts(tree));
@@ -200,6 +212,25 @@ fn vary(
     problems.sort();
     problems.dedup();
     problems
+}
+
+/// Keys people bring along from Prometheus, or put one level too high, and where they belong.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("expr", "write a condition instead: `when: { lag: { above: 10000 } }`"),
+    ("severity", "write `labels: { severity: … }`"),
+    ("headline", "write `annotations: { headline: … }`"),
+    ("summary", "write `annotations: { summary: … }`"),
+    ("description", "write `annotations: { description: … }`"),
+];
+
+/// Says where keys belong that stand in a rule and have no business there.
+fn elsewhere(tree: &Node, findings: &mut Findings) {
+    for entry in rules(tree).flat_map(Node::entries) {
+        if let Some((key, hint)) = ELSEWHERE.iter().find(|(key, _)| *key == entry.key) {
+            findings.error(entry.place, format!("unknown key `{key}`"), (*hint).to_owned());
+            findings.drop_node(entry.value.id);
+        }
+    }
 }
 
 /// Names of all alerts as written.

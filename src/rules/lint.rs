@@ -7,7 +7,7 @@ use super::Rule;
 use super::file::Surroundings;
 use super::kinds::{Condition, Span};
 use super::labels::KNOWN;
-use crate::model::Problem;
+use crate::model::{Labels, Problem};
 use crate::yaml::findings::Findings;
 use crate::yaml::{At, Place, suggest};
 
@@ -87,20 +87,54 @@ pub(super) fn names(
                 findings.error(place, what, format!("did you mean `{near}`?"));
             } else if around.labels.is_some() {
                 let what = format!("annotation {key}: this rule never has a value `{name}`");
-                let hint = format!("{} has: {}", rule.when.name(), values.join(", "));
+                let hint = said(rule, &values);
                 findings.error(place, what, hint);
             } else {
                 let what = format!(
                     "annotation {key} names `{name}`, which is no value of this rule nor a label that is known"
                 );
                 let hint = format!(
-                    "it is left out for jobs without such a label; {} has: {}",
-                    rule.when.name(),
-                    values.join(", ")
+                    "it is left out for jobs without such a label; {}",
+                    said(rule, &values)
                 );
                 findings.warn(place, what, hint);
             }
         }
+    }
+}
+
+/// What its annotations can name.
+fn said(rule: &Rule, values: &[&str]) -> String {
+    let labels = "every job: job_name, cluster, flink_cluster, state, root_cause";
+    format!("{} has: {}; {labels}", rule.when.name(), values.join(", "))
+}
+
+/// Labels every subject may have; the rest is known by the configuration.
+const OF_SUBJECTS: [&str; 5] = ["source", "cluster", "namespace", "flink_cluster", "job_name"];
+
+/// Matchers of labels that no job can have: the rule would be about nothing.
+pub(super) fn matchers(
+    rule: &Rule,
+    written: &[At<String>],
+    around: &Surroundings,
+    findings: &mut Findings,
+) {
+    let Some(labels) = &around.labels else { return };
+    let mut known: BTreeSet<&str> = OF_SUBJECTS.into_iter().collect();
+    known.extend(labels.iter().map(String::as_str));
+    for matcher in &rule.matchers {
+        let Some(at) = written.iter().find(|w| w.value == matcher.text) else { continue };
+        if known.contains(matcher.name.as_str()) || matcher.matches(&Labels::default()) {
+            continue;
+        }
+        let name = &matcher.name;
+        let what = format!("no job has a label `{name}`: {} is about nothing", rule.id.alert);
+        let list = known.iter().copied().collect::<Vec<_>>().join(", ");
+        let hint = match suggest::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? labels: {list}"),
+            None => format!("labels: {list}; set it by `job_labels` or at the source"),
+        };
+        findings.warn(at.place, what, hint);
     }
 }
 
@@ -115,7 +149,7 @@ pub(super) fn sources(
     for matcher in rule.matchers.iter().filter(|m| m.name == "cluster" || m.name == "source") {
         let any = sources.iter().any(|name| {
             let labels = [(matcher.name.as_str(), name.as_str())];
-            matcher.matches(&crate::model::Labels::from(labels))
+            matcher.matches(&Labels::from(labels))
         });
         if !any {
             let place = written.iter().find(|w| w.value == matcher.text).map(|w| w.place);
@@ -279,5 +313,28 @@ mod tests {
             "{said:#?}"
         );
         assert!(said[2].contains("`B b`"), "{said:#?}");
+    }
+
+    #[test]
+    fn matchers_of_labels_no_job_has_are_told() {
+        let labels = Some(["team".to_owned()].into());
+        let around = Surroundings { labels, ..Surroundings::default() };
+        for (matcher, said) in [
+            (r#"team="payments""#, None),
+            (r#"job_name=~"orders.*""#, None),
+            (r#"owner!="nobody""#, None),
+            (r#"teem="payments""#, Some("did you mean `team`?")),
+            (r#"name="orders""#, Some("no job has a label `name`")),
+        ] {
+            let text = format!(
+                "groups: [{{ name: g, rules: [{{ alert: A, when: job_missing, matchers: ['{matcher}'] }}] }}]"
+            );
+            let set = parse_in(&[RuleSource { file: "r", text: &text }], &around).unwrap();
+            let told: Vec<String> = set.warnings.iter().map(ToString::to_string).collect();
+            match said {
+                None => assert!(told.is_empty(), "{matcher}: {told:?}"),
+                Some(said) => assert!(told.concat().contains(said), "{matcher}: {told:?}"),
+            }
+        }
     }
 }

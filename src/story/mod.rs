@@ -56,7 +56,17 @@ impl TestFile {
             findings.error(crate::yaml::Place::default(), "the file is larger than 4 MiB", hint);
             return findings.finish(None).map(|(file, _)| file);
         }
-        let raw: Option<RawTests> = crate::yaml::read(text, &mut findings);
+        let tree = crate::yaml::tree(text, &mut findings);
+        if let Some(tree) = tree.as_ref().filter(|t| t.get("tests").is_none())
+            && let Some(groups) = tree.get("groups")
+        {
+            let hint = "check it with `weir rules check`; tests of it go into a file of their own, \
+                        which names it under `rule_files`";
+            findings.error(groups.place, "this is a rule file, not a test file", hint.to_owned());
+            return findings.finish(None).map(|(file, _)| file);
+        }
+        let raw: Option<RawTests> =
+            tree.and_then(|tree| crate::yaml::reader::read(&tree, &mut findings));
         let file = raw.map(|raw| TestFile { raw, name: name.to_owned() });
         findings.finish(file).map(|(file, _)| file)
     }

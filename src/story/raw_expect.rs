@@ -65,20 +65,28 @@ pub struct RawAlert {
     pub summary: Option<String>,
 }
 
+/// An alert and what it is about; what is left out may be anything.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FullAlert {
+    /// Name of the alert.
     alert: String,
+    /// The job.
     #[serde(default)]
     job: Option<String>,
+    /// The Flink cluster.
     #[serde(default)]
     cluster: Option<String>,
+    /// The source.
     #[serde(default)]
     source: Option<String>,
+    /// `critical`, `warning` or `info`.
     #[serde(default)]
     severity: Option<String>,
+    /// Labels it has, among others.
     #[serde(default)]
     labels: std::collections::BTreeMap<String, String>,
+    /// The English `summary`.
     #[serde(default)]
     summary: Option<String>,
 }

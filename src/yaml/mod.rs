@@ -16,10 +16,13 @@ pub use at::At;
 pub use tree::Place;
 
 use findings::Findings;
-use serde::de::DeserializeOwned;
 
-/// Reads a whole file. `None` when too little of it made sense; what is wrong is in `findings`.
-pub(crate) fn read<T: DeserializeOwned>(text: &str, findings: &mut Findings) -> Option<T> {
+/// Reads a whole text, for tests. `None` when too little of it made sense.
+#[cfg(test)]
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
+    text: &str,
+    findings: &mut Findings,
+) -> Option<T> {
     let tree = tree(text, findings)?;
     reader::read(&tree, findings)
 }

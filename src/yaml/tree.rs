@@ -174,7 +174,10 @@ pub(crate) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxErr
                 Some((_, what, hint)) => {
                     SyntaxError { place, what: (*what).to_owned(), hint: Some(hint) }
                 }
-                None => SyntaxError { place, what, hint: None },
+                None => {
+                    let hint = syntax_hint(&what, text, place);
+                    SyntaxError { place, what, hint }
+                }
             }
         })?;
     let mut build = Build { text, next: 0, twice: Vec::new() };
@@ -183,6 +186,21 @@ pub(crate) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxErr
         None => Node { id: 0, place: Place { line: 1, column: 1 }, kind: Kind::Map(Vec::new()) },
     };
     Ok((root, build.twice))
+}
+
+/// The way out of the mistakes that are made most.
+fn syntax_hint(what: &str, text: &str, place: Place) -> Option<&'static str> {
+    let index = usize::try_from(place.line).ok()?.saturating_sub(1);
+    let line = text.lines().nth(index).unwrap_or_default();
+    if what.starts_with("tabs disallowed") {
+        Some("indent with spaces; further mistakes may follow")
+    } else if line.contains(": {{") || line.trim_start().starts_with("- {{") {
+        Some("put a text that begins with `{{` in quotes")
+    } else if what.starts_with("while parsing a block") {
+        Some("indent it like what stands beside it, and further than what it belongs to")
+    } else {
+        None
+    }
 }
 
 fn syntax_message(error: &serde_saphyr::Error) -> String {

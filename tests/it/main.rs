@@ -27,6 +27,7 @@ mod named_metrics;
 mod readme;
 mod reload;
 mod replay;
+mod rule_reference;
 mod rules_test;
 mod scenarios;
 mod standins;

@@ -5,11 +5,18 @@ use std::path::Path;
 use std::process::Command;
 
 use weir::metrics::METRICS;
-use weir::rules::{RuleSource, SHIPPED};
+use weir::rules::{RuleSet, RuleSource, SHIPPED};
+use weir::story::TestFile;
 
 const READMES: [(&str, &str); 2] = [
     ("README.md", include_str!("../../README.md")),
     ("README.zh-CN.md", include_str!("../../README.zh-CN.md")),
+];
+/// With the number of files somebody is told to write.
+const DOCS: [(&str, &str, usize); 3] = [
+    ("README.md", READMES[0].1, 8),
+    ("README.zh-CN.md", READMES[1].1, 8),
+    ("rules/README.md", include_str!("../../rules/README.md"), 5),
 ];
 const MAKEFILE: &str = include_str!("../../Makefile");
 
@@ -32,30 +39,57 @@ fn write_secrets(dir: &Path, config: &str) {
     }
 }
 
+/// The YAML blocks with the names they are to be saved under.
+fn files(text: &str) -> Vec<(&str, &str)> {
+    blocks(text, "yaml")
+        .into_iter()
+        .map(|block| (block.lines().next().unwrap().strip_prefix("# ").unwrap(), block))
+        .collect()
+}
+
+/// The rules of a file as somebody would have them who follows the README: beside the shipped ones
+/// where it only changes those of others.
+fn read_rules(name: &str, text: &str) -> RuleSet {
+    let own = RuleSource { file: name, text };
+    let mut sources = vec![own];
+    if !text.contains("\ngroups:") {
+        sources.extend(SHIPPED.iter().map(|(file, text)| RuleSource { file, text }));
+    }
+    weir::rules::parse(&sources).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
+}
+
 #[test]
-fn every_yaml_block_is_a_valid_configuration_or_rule_file() {
-    for (readme, text) in READMES {
+fn every_yaml_block_is_a_valid_configuration_rule_or_test_file() {
+    for (readme, text, least) in DOCS {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("rules")).unwrap();
-        for (file, text) in SHIPPED {
+        for folder in ["rules", "teams/payments"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        for (file, text) in SHIPPED.iter().chain([&("teams/payments/own.yaml", "groups: []")]) {
             std::fs::write(dir.path().join(file), text).unwrap();
         }
-        let blocks = blocks(text, "yaml");
-        assert!(blocks.len() >= 3, "{readme}");
-        for block in blocks {
-            let name = block.lines().next().unwrap().strip_prefix("# ").unwrap();
-            let kind = Path::new(name);
+        let files = files(text);
+        assert!(files.len() >= least, "{readme}");
+        for (name, block) in files {
             if name == "weir.yaml" {
                 write_secrets(dir.path(), block);
                 let file = dir.path().join(name);
                 let env = |_: &str| Some("https://weir.example.com/".to_owned());
                 weir::config::parse(block, &file.display().to_string(), &env)
                     .unwrap_or_else(|problems| panic!("{readme}: {problems:#?}\n{block}"));
-            } else {
-                assert!(kind.starts_with("rules"), "{readme}: what is {name}?");
-                weir::rules::parse(&[RuleSource { file: name, text: block }])
-                    .unwrap_or_else(|problems| panic!("{readme}: {problems:#?}\n{block}"));
+                continue;
             }
+            assert!(Path::new(name).starts_with("rules"), "{readme}: what is {name}?");
+            std::fs::write(dir.path().join(name), block).unwrap();
+            if !name.ends_with("_test.yaml") {
+                read_rules(name, block);
+                continue;
+            }
+            let tests = TestFile::read(name, block).unwrap_or_else(|p| panic!("{readme}: {p:#?}"));
+            let [rules] = &tests.rule_files()[..] else { panic!("{readme}: {name}") };
+            let text = std::fs::read_to_string(dir.path().join("rules").join(rules)).unwrap();
+            let report = tests.run(&read_rules(rules, &text), "").unwrap();
+            assert!(matches!(report.counts(), (1.., 0)), "{readme}: {}", report.text(true));
         }
     }
 }
@@ -75,17 +109,22 @@ fn both_languages_say_the_same() {
 
 #[test]
 fn every_command_exists() {
-    for (readme, text) in READMES {
+    for (readme, text, _) in DOCS {
         for line in blocks(text, "sh").iter().flat_map(|block| block.lines()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["weir", command, rest @ ..] => {
+                    // `weir rules check`: what can be said is in the help of the inner one.
+                    let inner = rest.first().filter(|_| ["rules", "config"].contains(command));
+                    let path: Vec<&str> = [*command].into_iter().chain(inner.copied()).collect();
                     let help = Command::new(env!("CARGO_BIN_EXE_weir"))
-                        .args([command, "--help"])
+                        .args(&path)
+                        .arg("--help")
                         .output()
                         .unwrap();
                     let help = String::from_utf8(help.stdout).unwrap();
-                    assert!(help.contains(&format!("weir {command}")), "{readme}: {line}");
+                    let usage = format!("Usage: weir {}", path.join(" "));
+                    assert!(help.contains(&usage), "{readme}: {line}");
                     for option in rest.iter().filter(|word| word.starts_with("--")) {
                         assert!(help.contains(option), "{readme}: {line}: no {option}");
                     }
@@ -94,6 +133,9 @@ fn every_command_exists() {
                     assert!(MAKEFILE.contains(&format!("\n{target}: ")), "{readme}: {line}");
                 }
                 ["cargo", "install", ..] => {}
+                ["curl", "-X", "POST", url] => {
+                    assert_eq!(*url, "http://127.0.0.1:9321/-/reload", "{readme}: {line}");
+                }
                 _ => panic!("{readme}: who checks {line:?}?"),
             }
         }
@@ -119,10 +161,12 @@ fn every_condition_and_shipped_rule_is_named() {
     let sources: Vec<RuleSource<'_>> =
         SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
     let shipped = weir::rules::parse(&sources).unwrap();
-    for (readme, text) in READMES {
+    for (readme, text, _) in DOCS {
         for kind in weir::rules::kinds::Condition::KINDS {
             assert!(text.contains(&format!("`{kind}`")), "{readme} lacks {kind}");
         }
+    }
+    for (readme, text) in READMES {
         for rule in &shipped.rules {
             assert!(text.contains(&format!("| `{}` |", rule.id.alert)), "{readme}: {}", rule.id);
         }

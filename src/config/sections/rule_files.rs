@@ -51,7 +51,7 @@ pub enum RuleFileConfig {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enforced {
-    /// Files, relative to this file, with `*`.
+    /// Files, relative to this file, with `*`, which leaves out tests (`*_test.yaml`).
     pub path: At<String>,
     /// Labels every rule in them gets; it is about jobs with these labels alone.
     #[serde(default)]
@@ -139,6 +139,9 @@ pub(in crate::config) fn expand(
         }
         let mut found = matching(&base.join(pattern));
         found.retain(|path| path.is_file());
+        if pattern.contains(['*', '?']) {
+            found.retain(|path| !is_test(path));
+        }
         if found.is_empty() {
             findings.error(
                 place,
@@ -161,6 +164,11 @@ pub(in crate::config) fn expand(
         }
     }
     files
+}
+
+/// Stories that stand beside the rules they are about: `orders_test.yaml`.
+pub fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_test"))
 }
 
 fn enforced(entry: &Enforced, place: crate::yaml::Place, findings: &mut Findings) -> Labels {
@@ -235,4 +243,24 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
         found = next;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_leave_out_tests_and_names_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["own.yaml", "own_test.yaml"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        for (pattern, expected) in [("*.yaml", "own.yaml"), ("own_test.yaml", "own_test.yaml")] {
+            let value = RuleFileConfig::Pattern(pattern.to_owned());
+            let patterns = [At { value, place: crate::yaml::Place::default() }];
+            let mut findings = Findings::new("weir.yaml");
+            let files = expand(&patterns, dir.path(), &mut findings);
+            assert_eq!(files, [RuleFile::plain(dir.path().join(expected))], "{pattern}");
+        }
+    }
 }

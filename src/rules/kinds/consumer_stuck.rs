@@ -55,13 +55,13 @@ impl ConsumerState {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsumerStuck {
-    /// Which states count: `warn`, `stop`, `stall`.
+    /// Which states count: `warn`, `stop`, `stall` (default `[stop, stall]`).
     #[serde(default = "stop_and_stall")]
     pub states: Vec<ConsumerState>,
-    /// What is looked back on (2m … 1h).
+    /// What is looked back on, 2m … 1h (default 10m).
     #[serde(default = "ten_minutes")]
     pub window: Span,
-    /// So many pending records are none.
+    /// So many pending records are none (default 0).
     #[serde(default)]
     pub allowed_lag: f64,
     #[serde(skip)]

@@ -26,7 +26,7 @@ use crate::tracker::MAX_FLAP_MINUTES;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CrashLoop {
-    /// What is looked back on: 20m (default) … 1h.
+    /// What is looked back on, 20m … 1h (default 20m).
     #[serde(default = "twenty_minutes")]
     pub window: Span,
     /// True from this flap value on, in percent (default 30).

@@ -85,7 +85,9 @@ impl FailureRate {
             return format!("no failure within {window}; {} make it true", self.count);
         };
         let by = words::at(time, *oldest + self.window.0);
-        let next = if lacking == 1 {
+        let next = if recent.len() >= self.count {
+            "the next one makes it true".to_owned()
+        } else if lacking == 1 {
             format!("the {} makes it true", words::ordinal(self.count))
         } else {
             format!("{lacking} more make it true")

@@ -20,8 +20,8 @@ use crate::tracker::Fact;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobFinished {
-    /// What a job is taken for whose type nobody tells: `streaming` (default, since the unnoticed
-    /// end of a stream is the worse mistake) or `batch`.
+    /// What a job is taken for whose type nobody tells: `streaming`, since the unnoticed end of
+    /// a stream is the worse mistake, or `batch` (default `streaming`).
     #[serde(default)]
     pub unknown_is: JobType,
     /// So long after the end was noticed, or until the job runs again (default 12h): nobody can

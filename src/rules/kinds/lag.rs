@@ -34,18 +34,18 @@ pub enum LagUnit {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lag {
-    /// What it is measured in.
+    /// What it is measured in (default `records`).
     #[serde(default)]
     pub unit: LagUnit,
     /// Records (`10000`), or a length of time with `unit: event_time` (`10m`).
     pub above: Amount,
-    /// And not shrinking over this time (30s … 1h).
+    /// And not shrinking over this time, 30s … 1h (none by default).
     #[serde(default)]
     pub growing_for: Option<Span>,
-    /// And not caught up within this time at the present pace.
+    /// And not caught up within this time at the present pace (none by default).
     #[serde(default)]
     pub catch_up_above: Option<Span>,
-    /// The pace is that of this time (1m … 1h, by itself 10m).
+    /// The pace is that of this time, 1m … 1h (default 10m).
     #[serde(default)]
     pub catch_up_over: Option<Span>,
     #[serde(skip)]

@@ -84,27 +84,27 @@ pub struct Metric {
     /// Whose: `job`, `vertex`, `operator`, `taskmanager` or `jobmanager`. The last two are judged
     /// once per Flink cluster.
     pub scope: MetricScope,
-    /// Which of several subtasks, vertices, operators or `TaskManagers`.
+    /// Which of several subtasks, vertices, operators or `TaskManagers` (default `max`).
     #[serde(default)]
     pub across: Across,
-    /// Of which vertices (scopes `vertex` and `operator`).
+    /// Of which vertices, for the scopes `vertex` and `operator` (default `all`).
     #[serde(default)]
     pub vertices: Vertices,
-    /// Divide by this one, which is put together in the same way. Both are taken `across` by
-    /// themselves: of `TaskManagers` of different sizes the share is that of the largest ones.
+    /// Divide by this one, which is put together in the same way (none by default). Both are taken
+    /// `across` by themselves: of `TaskManagers` of different sizes the share is that of the largest ones.
     #[serde(default)]
     pub of: Option<String>,
-    /// Look at this time rather than at the present value (30s … 8d).
+    /// Look at this time rather than at the present value, 30s … 8d (none by default).
     #[serde(default)]
     pub window: Option<Span>,
-    /// What counts over the window. Counters beyond ten million are known to five digits; ask for
+    /// What counts over the window (default `last`). Counters beyond ten million are known to five digits; ask for
     /// Flink's `…PerSecond` rather than for the `rate` of one.
     #[serde(default)]
     pub over_window: OverWindow,
-    /// True above this.
+    /// True above this (none by default).
     #[serde(default)]
     pub above: Option<f64>,
-    /// True below this.
+    /// True below this (none by default).
     #[serde(default)]
     pub below: Option<f64>,
     #[serde(skip)]

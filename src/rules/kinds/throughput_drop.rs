@@ -18,13 +18,13 @@ use crate::model::{Aspect, Demand, Verdict, Why};
 pub struct ThroughputDrop {
     /// `previous_hour`, `same_time_yesterday` or `same_time_last_week`.
     pub compare_to: CompareTo,
-    /// Share lost, between 0 and 1.
+    /// Share lost, between 0 and 1 (default 0.5).
     #[serde(default = "half")]
     pub by: f64,
-    /// Both rates are means of this time (1m … 1h).
+    /// Both rates are means of this time, 1m … 1h (default 10m).
     #[serde(default = "ten_minutes")]
     pub window: Span,
-    /// Records per second before, below which nothing is said.
+    /// Records per second before, below which nothing is said (default 1).
     #[serde(default = "one")]
     pub at_least: f64,
     #[serde(skip)]

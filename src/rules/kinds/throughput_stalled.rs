@@ -19,13 +19,13 @@ use crate::model::{Aspect, Demand, Verdict, Why};
 pub struct ThroughputStalled {
     /// `previous_hour`, `same_time_yesterday` or `same_time_last_week`.
     pub compare_to: CompareTo,
-    /// Share of the former rate up to which it is nothing, from 0 to below 1.
+    /// Share of the former rate up to which it is nothing, from 0 to below 1 (default 0.01).
     #[serde(default = "hardly_any")]
     pub share: f64,
-    /// Both rates are means of this time (1m … 1h).
+    /// Both rates are means of this time, 1m … 1h (default 5m).
     #[serde(default = "five_minutes")]
     pub window: Span,
-    /// Records per second before, below which nothing is said.
+    /// Records per second before, below which nothing is said (default 1).
     #[serde(default = "one")]
     pub at_least: f64,
     #[serde(skip)]
