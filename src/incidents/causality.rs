@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Settings, Stepped};
+use super::{Current, Settings, Stepped};
 use crate::model::{Aspect, Change, Incident, Subject, Time};
 use crate::tracker::Tracker;
 
@@ -18,7 +18,7 @@ pub(super) fn update(
     time: Time,
     settings: &Settings,
     by_id: &mut BTreeMap<u64, Incident>,
-    current: &BTreeMap<(Subject, Aspect), u64>,
+    current: &Current,
     tracker: &Tracker,
     out: &mut Stepped,
 ) {
@@ -49,19 +49,21 @@ pub(super) fn update(
 fn root_of(
     incident: &Incident,
     by_id: &BTreeMap<u64, Incident>,
-    current: &BTreeMap<(Subject, Aspect), u64>,
+    current: &Current,
     tracker: &Tracker,
 ) -> Option<u64> {
     let key = incident.subject.job()?;
     let failure = Aspect::from(Aspect::FAILURE);
+    let failure_of =
+        |subject: &Subject| current.get(subject).and_then(|aspects| aspects.get(&failure));
     let is_open = |id: &&u64| by_id.get(*id).is_some_and(Incident::is_open);
     let job = tracker.job(key)?;
     let cluster = Subject::Cluster(job.source.clone(), job.flink_cluster.clone());
-    if let Some(root) = current.get(&(cluster, failure.clone())).filter(is_open) {
+    if let Some(root) = failure_of(&cluster).filter(is_open) {
         return Some(*root);
     }
     if SYMPTOMS.contains(&incident.aspect.as_str()) {
-        return current.get(&(incident.subject.clone(), failure)).filter(is_open).copied();
+        return failure_of(&incident.subject).filter(is_open).copied();
     }
     None
 }

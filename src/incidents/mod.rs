@@ -25,12 +25,15 @@ const MAX_RESOLVED: usize = 2_000;
 /// Rule group of what Weir says about itself.
 pub const OWN_GROUP: &str = "weir";
 
+/// The newest incident of each subject and aspect.
+type Current = BTreeMap<Subject, BTreeMap<Aspect, u64>>;
+
 /// All incidents that can still change.
 #[derive(Debug, Default)]
 pub struct Incidents {
     settings: Settings,
     by_id: BTreeMap<u64, Incident>,
-    current: BTreeMap<(Subject, Aspect), u64>,
+    current: Current,
     next_id: u64,
     /// Ended, but somebody still has to hear of it: kept however long that takes.
     untold: BTreeSet<u64>,
@@ -73,11 +76,9 @@ impl Incidents {
         let mut incidents =
             Incidents { settings, next_id: loaded.max_incident + 1, ..Incidents::default() };
         for incident in &loaded.incidents {
-            let identity = (incident.subject.clone(), incident.aspect.clone());
-            let newest = incidents.current.get(&identity).is_none_or(|known| *known < incident.id);
-            if newest {
-                incidents.current.insert(identity, incident.id);
-            }
+            let of_subject = incidents.current.entry(incident.subject.clone()).or_default();
+            let newest = of_subject.entry(incident.aspect.clone()).or_insert(incident.id);
+            *newest = incident.id.max(*newest);
             // Quiet nobody looked at is none.
             let incident = Incident { quiet_since: None, ..incident.clone() };
             incidents.by_id.insert(incident.id, incident);
@@ -102,7 +103,7 @@ impl Incidents {
 
     /// Whether anything is wrong with a subject.
     pub fn is_open(&self, subject: &Subject) -> bool {
-        !self.open_aspects(subject).is_empty()
+        self.open_aspects(subject).next().is_some()
     }
 
     /// Settings in force.
@@ -125,7 +126,7 @@ impl Incidents {
                 firing.entry(alert.aspect.clone()).or_default().push(alert);
             }
             let aspects: BTreeSet<Aspect> =
-                firing.keys().cloned().chain(self.open_aspects(subject)).collect();
+                firing.keys().chain(self.open_aspects(subject)).cloned().collect();
             for aspect in aspects {
                 let alerts = firing.get(&aspect).map(Vec::as_slice).unwrap_or_default();
                 if alerts.is_empty() && self.is_own(subject, &aspect, rules) {
@@ -153,11 +154,14 @@ impl Incidents {
         causality::update(time, &self.settings, &mut self.by_id, &self.current, tracker, out);
     }
 
+    fn newest(&self, subject: &Subject, aspect: &Aspect) -> Option<&Incident> {
+        self.by_id.get(self.current.get(subject)?.get(aspect)?)
+    }
+
     /// Weir's own trouble, which no rule judges: see [`Incidents::step_own`].
     fn is_own(&self, subject: &Subject, aspect: &Aspect, rules: &Rules) -> bool {
-        let Some(id) = self.current.get(&(subject.clone(), aspect.clone())) else { return false };
         let own = |m: &Member| m.rule.group == OWN_GROUP && !rules.knows(&m.rule);
-        self.by_id.get(id).is_some_and(|i| i.members.iter().all(own))
+        self.newest(subject, aspect).is_some_and(|i| i.members.iter().all(own))
     }
 
     /// All that fired in it, or in its quiet time all that ever did, were rules that are no longer
@@ -169,8 +173,7 @@ impl Incidents {
         rules: &Rules,
         tracker: &Tracker,
     ) -> bool {
-        let Some(id) = self.current.get(&(subject.clone(), aspect.clone())) else { return false };
-        let Some(incident) = self.by_id.get(id) else { return false };
+        let Some(incident) = self.newest(subject, aspect) else { return false };
         let any_fires = incident.members.iter().any(|m| m.firing);
         let mut holding = incident.members.iter().filter(|m| m.firing || !any_fires);
         holding.all(|m| !rules.is_about(&m.rule, subject, aspect, tracker))
@@ -184,13 +187,14 @@ impl Incidents {
     /// Flink clusters of a source with open incidents: they are looked at even when no rule speaks
     /// of them any more.
     pub fn open_clusters(&self, source: &str) -> BTreeSet<Subject> {
-        let from = (Subject::Cluster(source.to_owned(), String::new()), Aspect(String::new()));
+        let from = Subject::Cluster(source.to_owned(), String::new());
         let of_source = |s: &Subject| matches!(s, Subject::Cluster(name, _) if name == source);
         self.current
             .range(from..)
-            .take_while(|((subject, _), _)| of_source(subject))
-            .filter(|(_, id)| self.by_id.get(id).is_some_and(Incident::is_open))
-            .map(|((subject, _), _)| subject.clone())
+            .map(|(subject, _)| subject)
+            .take_while(|subject| of_source(subject))
+            .filter(|subject| self.is_open(subject))
+            .cloned()
             .collect()
     }
 
@@ -230,8 +234,8 @@ impl Incidents {
         tracker: Option<&Tracker>,
         out: &mut Stepped,
     ) {
-        let identity = (subject.clone(), aspect.clone());
-        let known = self.current.get(&identity).and_then(|id| self.by_id.get_mut(id));
+        let known = self.current.get(subject).and_then(|of_subject| of_subject.get(aspect));
+        let known = known.and_then(|id| self.by_id.get_mut(id));
         // Failures an earlier incident has counted are not counted again.
         let counted = known.as_ref().map_or(0, |i| match i.occurrences {
             // Trouble without a failure counts one, too.
@@ -272,19 +276,18 @@ impl Incidents {
                 out.changes.push(Change::Incident(Box::new(incident.clone())));
                 out.changes.push(Change::Event { incident: id, at: time.wall, what });
                 out.news.push(News { incident: id, reason });
-                self.current.insert(identity, id);
+                let of_subject = self.current.entry(subject.clone()).or_default();
+                of_subject.insert(aspect.clone(), id);
                 self.by_id.insert(id, incident);
             }
         }
     }
 
-    fn open_aspects(&self, subject: &Subject) -> Vec<Aspect> {
-        let from = (subject.clone(), Aspect(String::new()));
-        let of_subject = self.current.range(from..).take_while(|((s, _), _)| s == subject);
+    fn open_aspects(&self, subject: &Subject) -> impl Iterator<Item = &Aspect> {
+        let of_subject = self.current.get(subject).into_iter().flatten();
         of_subject
             .filter(|(_, id)| self.by_id.get(id).is_some_and(Incident::is_open))
-            .map(|((_, aspect), _)| aspect.clone())
-            .collect()
+            .map(|(aspect, _)| aspect)
     }
 
     fn forget_old(&mut self, time: Time) {
@@ -311,9 +314,12 @@ impl Incidents {
             .collect();
         for id in gone {
             if let Some(incident) = self.by_id.remove(&id) {
-                let identity = (incident.subject, incident.aspect);
-                if self.current.get(&identity) == Some(&id) {
-                    self.current.remove(&identity);
+                let Some(of_subject) = self.current.get_mut(&incident.subject) else { continue };
+                if of_subject.get(&incident.aspect) == Some(&id) {
+                    of_subject.remove(&incident.aspect);
+                }
+                if of_subject.is_empty() {
+                    self.current.remove(&incident.subject);
                 }
             }
         }

@@ -82,7 +82,7 @@ pub struct Rules {
     /// Sources whose first look was a moment ago.
     grace: BTreeSet<String>,
     /// Judged false (or true) once since the first look: what comes now is news.
-    pub(super) judged: BTreeSet<(Subject, RuleId)>,
+    pub(super) judged: BTreeMap<Subject, BTreeSet<RuleId>>,
     /// Rules that came or changed by a reload: what they find is news, however young the source.
     pub(super) late: BTreeSet<RuleId>,
     /// Alerts whose rule got other words since they were written.
@@ -210,7 +210,9 @@ impl Rules {
         judged: &mut Judged,
     ) {
         let mut known_labels: Option<Labels> = None;
-        let mut of_subject = self.alerts.remove(&subject).unwrap_or_default();
+        let known = self.alerts.get_mut(&subject).map(std::mem::take);
+        let was_known = known.is_some();
+        let mut of_subject = known.unwrap_or_default();
         for (rule, pick) in turn.rules.iter().zip(turn.picks) {
             if !fits(rule, scope) {
                 continue;
@@ -259,7 +261,12 @@ impl Rules {
             }
         }
         if !of_subject.is_empty() {
-            self.alerts.insert(subject.clone(), of_subject);
+            match self.alerts.get_mut(&subject) {
+                Some(known) => *known = of_subject,
+                None => drop(self.alerts.insert(subject.clone(), of_subject)),
+            }
+        } else if was_known {
+            self.alerts.remove(&subject);
         }
         judged.subjects.push(subject);
     }
@@ -270,7 +277,11 @@ impl Rules {
         if matches!(verdict.truth, Truth::Unknown | Truth::NotApplicable) {
             return false;
         }
-        self.judged.insert((subject.clone(), rule.id.clone()))
+        let known = self.judged.get(subject).is_some_and(|ids| ids.contains(&rule.id));
+        if !known {
+            self.judged.entry(subject.clone()).or_default().insert(rule.id.clone());
+        }
+        !known
     }
 
     fn alerted_clusters(&self, source: &str) -> BTreeSet<String> {

@@ -13,6 +13,9 @@ const MAX_LABELLED: usize = 2_000;
 /// Jobs whose labels are complained about.
 const MAX_PROBLEMS: usize = 100;
 
+/// Lists of picks that are kept to be shared: most jobs have the same one.
+const MAX_SHARED: usize = 64;
+
 /// How one rule stands to one subject.
 #[derive(Debug, Clone)]
 pub(super) enum Pick {
@@ -30,6 +33,17 @@ pub(super) struct Picks {
     jobs: BTreeMap<String, BTreeMap<JobKey, OfJob>>,
     labelled: BTreeMap<(usize, String), Result<Arc<Rule>, String>>,
     problems: BTreeMap<JobKey, String>,
+    shared: Vec<Arc<[Pick]>>,
+}
+
+impl Pick {
+    fn is(&self, other: &Pick) -> bool {
+        match (self, other) {
+            (Pick::No, Pick::No) | (Pick::Own, Pick::Own) => true,
+            (Pick::Form(a), Pick::Form(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -59,13 +73,32 @@ impl Picks {
         let labels = book.of_job(job);
         let mut picks = of_labels(rules, &labels);
         self.wishes(key, rules, &labels, &mut picks);
-        let picks: Arc<[Pick]> = picks.into();
+        let picks = self.shared(picks);
         let known = OfJob {
             flink_cluster: job.flink_cluster.clone(),
             labels: job.labels.clone(),
             picks: Arc::clone(&picks),
         };
         self.jobs.entry(job.source.clone()).or_default().insert(key.clone(), known);
+        picks
+    }
+
+    /// The same list, in the one copy of it there is.
+    fn shared(&mut self, picks: Vec<Pick>) -> Arc<[Pick]> {
+        let same = |known: &&Arc<[Pick]>| {
+            known.len() == picks.len() && known.iter().zip(&picks).all(|(a, b)| a.is(b))
+        };
+        if let Some(known) = self.shared.iter().find(same) {
+            return Arc::clone(known);
+        }
+        let picks: Arc<[Pick]> = picks.into();
+        if self.shared.len() >= MAX_SHARED {
+            // What nobody has any more makes room.
+            self.shared.retain(|known| Arc::strong_count(known) > 1);
+        }
+        if self.shared.len() < MAX_SHARED {
+            self.shared.push(Arc::clone(&picks));
+        }
         picks
     }
 

@@ -62,6 +62,11 @@ impl Rule {
         std::iter::once(&self.id).chain(others)
     }
 
+    /// Whether jobs are among its subjects.
+    pub fn is_about_jobs(&self) -> bool {
+        super::applies::fits(self, super::kinds::Scope::Jobs)
+    }
+
     /// Whether it is judged at this wall time.
     pub fn is_active(&self, wall: Ts) -> bool {
         self.active.is_empty() || self.active.iter().any(|interval| interval.contains(wall))

@@ -83,13 +83,15 @@ impl<'a> JobFacts<'a> {
     /// `TaskManagers` gone from its Flink cluster since it was last healthy; zero while it is.
     pub fn lost_taskmanagers(&self) -> Fact<u32> {
         let Some(run) = self.listed_run() else { return Fact::Unknown };
-        let healthy = run.is_healthy();
+        // A run that never ran has lost none: its TaskManagers are still to come.
+        if run.is_healthy() || run.first_healthy.is_none() {
+            return Fact::Known(0);
+        }
         let cluster =
             |c: &&crate::model::ClusterObservation| c.flink_cluster == self.job.flink_cluster;
         let now = self.source.clusters.iter().find(cluster).and_then(|c| c.taskmanagers);
         match (self.job.healthy_taskmanagers, now) {
-            (Some(before), Some(now)) if !healthy => Fact::Known(before.saturating_sub(now)),
-            _ if healthy => Fact::Known(0),
+            (Some(before), Some(now)) => Fact::Known(before.saturating_sub(now)),
             _ => Fact::Unknown,
         }
     }

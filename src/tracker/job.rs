@@ -157,17 +157,12 @@ impl JobTrack {
         for observation in seen {
             self.observe_run(time, source, source_now, observation, first_look);
         }
-        // The same job id with a newer start is the same run under a new JobManager.
-        let listed: Vec<RunId> =
-            self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).collect();
-        let taken_over = |run: &Run| {
-            let newer = |l: &RunId| l.job_id == run.id.job_id && l.start_time > run.id.start_time;
-            !run.listed && listed.iter().any(newer)
-        };
-        self.failed_over = self.runs.iter().any(|run| taken_over(run) && run.state.is_live());
-        self.runs.retain(|run| !taken_over(run));
+        self.failed_over = false;
+        // Nearly always every run that is known is listed: then nothing has become of any.
+        if self.runs.iter().any(|run| !run.listed) {
+            self.drop_unlisted(snapshot.completeness == Completeness::Complete);
+        }
         if snapshot.completeness == Completeness::Complete {
-            self.drop_forgotten(listed.iter().max());
             let lost = self.current().is_some_and(|r| !r.listed && r.state.is_live());
             self.missing_since = lost.then(|| was.0.unwrap_or(time.steady));
         }
@@ -216,6 +211,8 @@ impl JobTrack {
                 if before_first_look.is_none() {
                     run.left_before = self.left_to_restore();
                 }
+                // Most jobs have one, and a run is large: room for more of them is room wasted.
+                self.runs.reserve_exact(1);
                 self.runs.push(run);
                 self.runs.sort_by(|a, b| a.id.cmp(&b.id));
                 self.dirty = true;
@@ -338,6 +335,22 @@ impl JobTrack {
         }
         for run in &mut self.runs {
             run.listed = false;
+        }
+    }
+
+    /// Lets go of runs that are not listed and need not be remembered.
+    fn drop_unlisted(&mut self, complete: bool) {
+        // The same job id with a newer start is the same run under a new JobManager.
+        let listed: Vec<RunId> =
+            self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).collect();
+        let taken_over = |run: &Run| {
+            let newer = |l: &RunId| l.job_id == run.id.job_id && l.start_time > run.id.start_time;
+            !run.listed && listed.iter().any(newer)
+        };
+        self.failed_over = self.runs.iter().any(|run| taken_over(run) && run.state.is_live());
+        self.runs.retain(|run| !taken_over(run));
+        if complete {
+            self.drop_forgotten(listed.iter().max());
         }
     }
 

@@ -31,13 +31,14 @@ pub use run::Run;
 pub use series::{Sample, Series, Stretch};
 pub use source::SourceTrack;
 
-use crate::model::{Change, Completeness, Demand, JobKey, Loaded, Snapshot, Time};
+use crate::model::{Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Time};
 
 /// Everything that is known.
 #[derive(Debug, Default)]
 pub struct Tracker {
     sources: BTreeMap<String, SourceTrack>,
-    jobs: BTreeMap<JobKey, JobTrack>,
+    /// Boxed: the nodes of the map are half empty.
+    jobs: BTreeMap<JobKey, Box<JobTrack>>,
     /// Whose jobs are which: a look at one source must not cost a walk over the jobs of all.
     by_source: BTreeMap<String, BTreeSet<JobKey>>,
     /// How far rules look back on numbers.
@@ -124,21 +125,22 @@ impl Tracker {
 
     fn fold_runs(&mut self, time: Time, snapshot: &Snapshot, folded: &mut Folded) {
         let Some(source) = self.sources.get(&snapshot.source) else { return };
-        let mut by_job: BTreeMap<&JobKey, Vec<_>> = BTreeMap::new();
-        for run in &snapshot.runs {
-            by_job.entry(&run.key).or_default().push(run);
-        }
+        // Sources list jobs in one order: sorting what is nearly sorted costs little.
+        let mut runs: Vec<&RunObservation> = snapshot.runs.iter().collect();
+        runs.sort_by(|a, b| a.key.cmp(&b.key));
+        let by_job = || runs.chunk_by(|a, b| a.key == b.key);
         let mut failed_over = Vec::new();
-        for (key, runs) in &by_job {
-            if !self.jobs.contains_key(*key) {
+        for runs in by_job() {
+            let Some(key) = runs.first().map(|run| &run.key) else { continue };
+            if !self.jobs.contains_key(key) {
                 if self.jobs.len() >= MAX_JOBS {
                     continue;
                 }
                 let job = JobTrack::new(&snapshot.source, runs[0], time, folded.first_look);
-                self.by_source.entry(job.source.clone()).or_default().insert((*key).clone());
-                self.jobs.insert((*key).clone(), job);
+                self.by_source.entry(job.source.clone()).or_default().insert(key.clone());
+                self.jobs.insert(key.clone(), Box::new(job));
             }
-            if let Some(job) = self.jobs.get_mut(*key) {
+            if let Some(job) = self.jobs.get_mut(key) {
                 folded.failures += job.observe(time, snapshot, source, runs, folded.first_look);
                 if job.failed_over {
                     failed_over.push(job.flink_cluster.clone());
@@ -159,7 +161,9 @@ impl Tracker {
             }
         }
         if snapshot.completeness == Completeness::Complete {
-            self.note_absence(time, snapshot, &by_job.keys().copied().collect(), folded);
+            let present: BTreeSet<&JobKey> =
+                by_job().filter_map(|runs| runs.first()).map(|run| &run.key).collect();
+            self.note_absence(time, snapshot, &present, folded);
         }
         for key in self.by_source.get(&snapshot.source).into_iter().flatten() {
             if let Some(job) = self.jobs.get_mut(key)
@@ -170,9 +174,10 @@ impl Tracker {
         }
     }
 
-    fn insert(&mut self, key: JobKey, job: JobTrack) {
+    fn insert(&mut self, key: JobKey, mut job: JobTrack) {
+        job.runs.shrink_to_fit();
         self.by_source.entry(job.source.clone()).or_default().insert(key.clone());
-        self.jobs.insert(key, job);
+        self.jobs.insert(key, Box::new(job));
     }
 
     /// Absence counts only after a complete listing, and only for a run last seen alive.
@@ -199,9 +204,9 @@ impl Tracker {
             folded.changes.extend(forgotten(key));
         }
         // All jobs of one Flink cluster gone at once is one incident of that cluster.
-        let mut live: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        let mut live: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for job in keys.iter().filter_map(|key| self.jobs.get(key)) {
-            let (missing, present) = live.entry(job.flink_cluster.clone()).or_default();
+            let (missing, present) = live.entry(job.flink_cluster.as_str()).or_default();
             if job.missing_since.is_some() {
                 *missing += 1;
             } else if job.state().is_live() {
@@ -213,7 +218,7 @@ impl Tracker {
             source.set_emptied(
                 live.into_iter()
                     .filter(|(_, (m, p))| *m >= 2 && *p == 0)
-                    .map(|(cluster, (missing, _))| (cluster, missing)),
+                    .map(|(cluster, (missing, _))| (cluster.to_owned(), missing)),
             );
         }
     }
@@ -246,7 +251,7 @@ impl Tracker {
 
     /// A job.
     pub fn job(&self, key: &JobKey) -> Option<&JobTrack> {
-        self.jobs.get(key)
+        self.jobs.get(key).map(|job| &**job)
     }
 
     /// How many jobs there are.
@@ -256,7 +261,7 @@ impl Tracker {
 
     /// All jobs, by key.
     pub fn jobs(&self) -> impl Iterator<Item = (&JobKey, &JobTrack)> {
-        self.jobs.iter()
+        self.jobs.iter().map(|(key, job)| (key, &**job))
     }
 
     /// A source.

@@ -102,7 +102,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
 
     let plan = Replay { mode: Mode::AsItWas, since: Ts(0), settings, rules, composers };
     let began = time::now();
-    let cpu = thread_cpu();
+    let cpu = process_cpu();
     let done = run(plan, chunks, |_| {});
     let took = time::since(began).as_secs_f64();
     let lines = compare(&done.said, &done.live);
@@ -111,17 +111,22 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
         println!("{remark}");
     }
     let share = 7.0 / days as f64;
-    let used = thread_cpu().zip(cpu).map_or_else(String::new, |(now, before)| {
-        format!(", {:.1} s CPU of all threads", (now - before) * share)
-    });
-    let note = format!("{} looks, {same} of {} messages the same{used}", done.looks, lines.len());
+    // On a machine that is busy with other things the clock says little: what counts is the time
+    // on the processor of both threads together, and nothing takes longer than that.
+    let used = process_cpu().zip(cpu).map_or(took, |(now, before)| now - before);
+    let note = format!(
+        "CPU of both threads, {} looks, {same} of {} messages the same; {:.1} s by the clock",
+        done.looks,
+        lines.len(),
+        took * share
+    );
     let what = format!("replay of 7 days, {name}");
-    table.row(&what, took * share, "s", Goal::AtMost(30.0), &note);
+    table.row(&what, used * share, "s", Goal::AtMost(30.0), &note);
     Ok(())
 }
 
 /// CPU seconds of this process.
-fn thread_cpu() -> Option<f64> {
+fn process_cpu() -> Option<f64> {
     let stat = std::fs::read_to_string(Path::new("/proc/self/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |n: usize| fields.get(n)?.parse::<f64>().ok();

@@ -5,7 +5,8 @@
 //! ratio against a peer measured in the same seconds, a bare loop that fetches the same URLs at the
 //! same rate: this machine's speed, and what else runs on it, drop out. The fleet, Weir and the
 //! peer are processes of their own, so that their CPU times are separable. `--quick` takes a
-//! minute, `history` measures the journal alone. The fleet and the peer end when their stdin, which this process holds, closes.
+//! minute, `history` measures the journal alone, `rules` the judging alone. The fleet and the peer
+//! end when their stdin, which this process holds, closes.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
 #[path = "../testbed/mod.rs"]
@@ -15,6 +16,8 @@ mod testbed;
 mod cost;
 mod history;
 mod latency;
+mod pack;
+mod pack_jobs;
 mod peer;
 mod rounds;
 mod scenario;
@@ -30,7 +33,7 @@ use scenario::Plan;
 use table::Table;
 
 /// The whole bench is given up after this long.
-const LIMIT: Duration = Duration::from_mins(6);
+const LIMIT: Duration = Duration::from_mins(10);
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -39,20 +42,24 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some(server::ROLE) => runtime.block_on(server::run()),
         Some(peer::ROLE) => runtime.block_on(peer::run()),
-        Some("history") => {
+        Some(pack::ROLE) => pack::run(args.get(1..).unwrap_or_default()),
+        first => {
             let quick = args.iter().any(|a| a == "--quick");
             let plan = if quick { Plan::quick() } else { Plan::full() };
             let mut table = Table::default();
-            history::measure(&plan, &mut table)?;
+            match first {
+                Some("history") => history::measure(&plan, &mut table)?,
+                Some("rules") => pack::measure(&plan, &mut table)?,
+                _ => return bench_all(&runtime, plan),
+            }
             table.print();
             Ok(())
         }
-        _ => {
-            let plan =
-                if args.iter().any(|a| a == "--quick") { Plan::quick() } else { Plan::full() };
-            runtime.block_on(async { tokio::time::timeout(LIMIT, bench(plan)).await? })
-        }
     }
+}
+
+fn bench_all(runtime: &tokio::runtime::Runtime, plan: Plan) -> Result<()> {
+    runtime.block_on(async { tokio::time::timeout(LIMIT, bench(plan)).await? })
 }
 
 async fn bench(plan: Plan) -> Result<()> {
@@ -70,6 +77,7 @@ async fn bench(plan: Plan) -> Result<()> {
     let mut table = Table::default();
     // First of all, alone: the only figure that is wall time of this process itself.
     step::measure(&plan, &mut table).await?;
+    pack::measure(&plan, &mut table)?;
     history::measure(&plan, &mut table)?;
     let dir = tempfile::tempdir()?;
     let (lean, lag) = (dir.path().join("lean"), dir.path().join("lag"));

@@ -7,6 +7,8 @@ pub(crate) enum Goal {
     None,
     /// At most this.
     AtMost(f64),
+    /// At least this.
+    AtLeast(f64),
 }
 
 /// Rows: what, figure, goal.
@@ -21,6 +23,10 @@ impl Table {
             Goal::AtMost(most) => {
                 let word = if figure <= most { "ok" } else { "OVER" };
                 format!("≤ {} {word}", number(most))
+            }
+            Goal::AtLeast(least) => {
+                let word = if figure >= least { "ok" } else { "UNDER" };
+                format!("≥ {} {word}", number(least))
             }
         };
         let note = if note.is_empty() { String::new() } else { format!("  ({note})") };

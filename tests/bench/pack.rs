@@ -1,0 +1,158 @@
+//! Judging ten thousand jobs by a whole pack of rules, and the memory that takes per job.
+//!
+//! A process of its own per pack: its memory is that of the facts and the alerts alone. Virtual
+//! time runs until every series any rule looks back on is full.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, anyhow};
+use serde::{Deserialize, Serialize};
+use weir::model::{Demand, Loaded, Snapshot, Time};
+use weir::rules::{LabelBook, RuleSet, RuleSource, Rules, SHIPPED, parse};
+use weir::tracker::Tracker;
+
+use crate::cost::memory_mb;
+use crate::pack_jobs::Clusters;
+use crate::scenario::Plan;
+use crate::table::{Goal, Table, quantile, spread};
+use crate::testbed::time;
+
+/// First argument of the process.
+pub(crate) const ROLE: &str = "--as-pack";
+
+/// 2026-11-21.
+const T0: i64 = 1_795_219_700_000;
+const CLUSTERS: usize = 100;
+const JOBS: usize = 100;
+const POLL_MS: i64 = 10_000;
+/// What fills the fine series: their buckets are a little longer than this.
+const FINE_STEP_MS: i64 = 60_000;
+const FINE_STEPS: i64 = 75;
+
+/// What the process found.
+#[derive(Serialize, Deserialize)]
+struct Found {
+    rules: usize,
+    /// Judgements of one round.
+    judgements: usize,
+    alerts: usize,
+    metrics: usize,
+    /// CPU seconds of each round: taking in, judging.
+    rounds: Vec<(f64, f64)>,
+    /// Bytes of tracker and rules per job.
+    bytes: f64,
+}
+
+/// Both packs.
+pub(crate) fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
+    for pack in ["shipped pack", "every kind"] {
+        let rounds = plan.looks.to_string();
+        let child = Command::new(std::env::current_exe()?).args([ROLE, pack, &rounds]).output()?;
+        let said = String::from_utf8_lossy(&child.stdout);
+        let found: Found = serde_json::from_str(&said)
+            .with_context(|| format!("{said}{}", String::from_utf8_lossy(&child.stderr)))?;
+        let jobs = (CLUSTERS * JOBS) as f64;
+        let judged: Vec<f64> = found.rounds.iter().map(|r| r.1).collect();
+        let taken: Vec<f64> = found.rounds.iter().map(|r| r.0 / jobs * 1e6).collect();
+        let speed = |took: f64| found.judgements as f64 / took;
+        let speeds: Vec<f64> = judged.iter().map(|took| speed(*took)).collect();
+        let note = format!(
+            "{} rules, {} jobs, {} alerts, one core; min / median / max {}",
+            found.rules,
+            CLUSTERS * JOBS,
+            found.alerts,
+            spread(&speeds)
+        );
+        let what = format!("rule evaluations, {pack}");
+        // Of all rounds together: the system counts in ticks, of which a round takes a handful.
+        let total = speed(judged.iter().sum::<f64>() / judged.len().max(1) as f64);
+        table.row(&what, total, "/s", Goal::AtLeast(1e6), &note);
+        let what = format!("taking in a job, {pack}");
+        table.row(&what, quantile(&taken, 0.5), "µs", Goal::None, &spread(&taken));
+        let note = format!("facts and alerts, {} metrics by name, all series full", found.metrics);
+        let what = format!("memory per job, {pack}");
+        table.row(&what, found.bytes / 1024.0, "KiB", Goal::AtMost(12.0), &note);
+    }
+    Ok(())
+}
+
+/// The process: prints what it found.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let every_kind = args.first().is_some_and(|pack| pack == "every kind");
+    let rounds = args.get(1).context("how many rounds?")?.parse()?;
+    let found = find(rules(every_kind)?, rounds)?;
+    println!("{}", serde_json::to_string(&found)?);
+    Ok(())
+}
+
+fn rules(every_kind: bool) -> Result<RuleSet> {
+    let own = [("every_kind.yaml", include_str!("every_kind.yaml"))];
+    let texts = if every_kind { &own[..] } else { SHIPPED };
+    let sources: Vec<RuleSource<'_>> =
+        texts.iter().map(|(file, text)| RuleSource { file, text }).collect();
+    parse(&sources).map_err(|problems| anyhow!("{problems:?}"))
+}
+
+fn find(set: RuleSet, rounds: usize) -> Result<Found> {
+    let demand = set.demand();
+    let rule_count = set.rules.len();
+    let about_jobs = set.rules.iter().filter(|rule| rule.is_about_jobs()).count();
+    let mut clusters = Clusters::new(CLUSTERS, JOBS, &demand, T0);
+    // Once, so that all strings of the looks themselves are there.
+    clusters.at(T0);
+    let before = memory_mb(std::process::id(), "VmRSS")?;
+
+    let mut tracker = Tracker::default();
+    tracker.set_demand(&demand);
+    let (mut rules, _) = Rules::restore(set, LabelBook::default(), &Loaded::default());
+    let mut now = T0;
+    for step in filling(&demand) {
+        now += step;
+        turn(Time::at(now), clusters.at(now), &mut tracker, &mut rules);
+    }
+    let after = memory_mb(std::process::id(), "VmRSS")?;
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        now += POLL_MS;
+        took.push(turn(Time::at(now), clusters.at(now), &mut tracker, &mut rules));
+    }
+    let jobs = CLUSTERS * JOBS;
+    Ok(Found {
+        rules: rule_count,
+        judgements: about_jobs * jobs,
+        alerts: rules.alerts().count(),
+        metrics: demand.metrics.len(),
+        rounds: took,
+        bytes: (after - before) * 1024.0 * 1024.0 / jobs as f64,
+    })
+}
+
+/// Steps of time that fill every bucket of every series.
+fn filling(demand: &Demand) -> Vec<i64> {
+    let longest = demand.metrics.values().max().map_or(0, |span| span.as_millis() as i64);
+    let coarse = longest / 60;
+    let coarse = if coarse > FINE_STEP_MS { vec![coarse; 70] } else { Vec::new() };
+    let fine = vec![FINE_STEP_MS; FINE_STEPS as usize];
+    [vec![POLL_MS; 3], coarse, fine, vec![POLL_MS; 3]].concat()
+}
+
+/// One look at every cluster; CPU seconds of taking all of them in, and of judging all of them.
+fn turn(at: Time, looks: &[Snapshot], tracker: &mut Tracker, rules: &mut Rules) -> (f64, f64) {
+    let began = cpu();
+    let folded: Vec<_> = looks.iter().map(|look| (&look.source, tracker.step(at, look))).collect();
+    let between = cpu();
+    for (source, folded) in &folded {
+        drop(rules.step(at, tracker, source, folded));
+    }
+    (between - began, cpu() - between)
+}
+
+/// CPU seconds of this thread; what else runs on the machine does not count.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let spent = stat.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+    match spent {
+        Some(nanos) if nanos > 0.0 => nanos / 1e9,
+        _ => time::epoch_ms() as f64 / 1e3,
+    }
+}
