@@ -178,6 +178,11 @@ impl Engine {
         changes.append(&mut folded.changes);
         let mut judged = self.rules.step(time, &self.tracker, &snapshot.source, &folded);
         changes.append(&mut judged.changes);
+        for key in folded.forgotten {
+            let subject = Subject::Job(key);
+            changes.extend(self.rules.forget_subject(&subject));
+            judged.subjects.push(subject);
+        }
         for cluster in self.incidents.open_clusters(&snapshot.source) {
             if !judged.subjects.contains(&cluster) {
                 judged.subjects.push(cluster);

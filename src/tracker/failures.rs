@@ -26,6 +26,8 @@ const NO_TASK: u64 = 0xcbf2_9ce4_8422_2325;
 /// In place of a task's hash: the failure that ended the run. There is one, whatever its times: the
 /// history has that of the end, Flink's root exception that of its cause.
 const GAVE_UP: u64 = 1;
+/// Tasks that fail within this time of each other failed of the same cause.
+const AT_ONCE_MS: i64 = 1_000;
 /// A root exception may bear a time so much later than its entry in the history.
 const STAMPED_LATE_MS: i64 = 500;
 
@@ -106,7 +108,8 @@ impl FailureCount {
     pub fn from_start() -> FailureCount {
         FailureCount {
             restarts_base: Some(0),
-            restores_base: Some(0),
+            // A run that starts from a savepoint has been restored once already.
+            restores_base: None,
             attempts_base: Some(0),
             ..FailureCount::default()
         }
@@ -202,7 +205,8 @@ impl FailureCount {
     /// list vouch for.
     fn take_exceptions(&mut self, entries: &[Failure], rescaled: bool) -> (Vec<i64>, Option<i64>) {
         let mut times = Vec::new();
-        for entry in entries.iter().rev() {
+        let siblings = siblings(entries);
+        for (entry, sibling) in entries.iter().zip(&siblings).rev() {
             let hash = task_hash(entry);
             if let Some(place) = self.place_of(entry, entries) {
                 if self.known[place].1 == NO_TASK {
@@ -225,15 +229,21 @@ impl FailureCount {
                 self.attempts_base = Some(restarts.map_or(first, |r| r.min(first)));
             }
             self.known.push((entry.at, hash));
+            if *sibling {
+                continue;
+            }
             self.exceptions += 1;
             times.push(entry.at);
         }
         let keep = MAX_KNOWN.max(entries.len());
         self.known.drain(..self.known.len().saturating_sub(keep));
         let base = self.attempts_base;
-        let vouched = entries.iter().enumerate().filter_map(|(newer, entry)| {
+        let mut newer = 0;
+        let vouched = entries.iter().zip(&siblings).filter_map(|(entry, sibling)| {
             // Attempts begin at 0; whatever is newer in the list came on top.
-            Some(attempt_of(entry)? + 1 - base? + newer as i64)
+            let vouched = attempt_of(entry)? + 1 - base? + newer;
+            newer += i64::from(!sibling);
+            Some(vouched)
         });
         (times, vouched.max())
     }
@@ -264,6 +274,28 @@ fn absorb(base: &mut Option<i64>, counter: Option<i64>, total: u64) {
     if let (Some(base), Some(counter)) = (base, counter) {
         *base = (*base).max(counter - total as i64);
     }
+}
+
+/// Which entries (newest first) are the same failure as an older one: a lost `TaskManager` fails all
+/// tasks on it at once, each with an entry of its own where they restart one by one.
+fn siblings(entries: &[Failure]) -> Vec<bool> {
+    let mut found = vec![false; entries.len()];
+    let mut group: Option<(i64, Vec<&str>)> = None;
+    for (entry, sibling) in entries.iter().zip(&mut found).rev() {
+        let Some(task) = entry.task.as_deref().filter(|_| !entry.gave_up) else {
+            group = None;
+            continue;
+        };
+        let task = task.rsplit_once(" - execution #").map_or(task, |(stem, _)| stem);
+        match &mut group {
+            Some((at, tasks)) if entry.at - *at <= AT_ONCE_MS && !tasks.contains(&task) => {
+                tasks.push(task);
+                *sibling = true;
+            }
+            _ => group = Some((entry.at, vec![task])),
+        }
+    }
+    found
 }
 
 /// The number in `slow-map (1/1) - execution #139`.

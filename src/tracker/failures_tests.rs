@@ -62,6 +62,21 @@ fn a_failure_without_its_task_is_the_one_with_it_later() {
 }
 
 #[test]
+fn tasks_that_fail_at_once_are_one_failure() {
+    let of = |at, task: u32, attempt: u32| Failure {
+        task: Some(format!("map ({task}/4) - execution #{attempt}")),
+        ..entry(at, true)
+    };
+    let first: Vec<Failure> = (1..=4).rev().map(|t| of(10_000 + i64::from(t), t, 0)).collect();
+    let second: Vec<Failure> = (1..=4).rev().map(|t| of(40_000 + i64::from(t), t, 1)).collect();
+    let both = [second, first.clone()].concat();
+    assert_eq!(told(FailureCount::from_start(), &[first.clone(), first, both]), [1, 1, 2]);
+    // The same task again is another failure, however soon.
+    let loops: Vec<Failure> = (0..3).rev().map(|n| of(10_000 + i64::from(n), 1, n)).collect();
+    assert_eq!(told(FailureCount::from_start(), &[loops]), [3]);
+}
+
+#[test]
 fn the_end_of_a_run_is_one_failure_whatever_its_times() {
     let end = |at, task| Failure { gave_up: true, ..entry(at, task) };
     let before = entry(10_000, true);
@@ -100,7 +115,7 @@ proptest! {
         }
         // The attempt numbers vouch for nothing here.
         let plain = lists.into_iter().map(|list| {
-            list.into_iter().map(|e| Failure { task: e.task.map(|t| t.replace('#', "")), ..e }).collect()
+            list.into_iter().map(|e| Failure { task: e.task.map(|_| "map (1/1)".to_owned()), ..e }).collect()
         });
         let plain: Vec<Vec<Failure>> = plain.collect();
         prop_assert_eq!(told(FailureCount::found_running(0), &plain), expected);

@@ -255,6 +255,11 @@ impl JobTrack {
     /// The newest path its runs so far could be restored from; empty where they completed some and
     /// no path is known.
     fn left_to_restore(&self) -> Option<String> {
+        // What ends by itself takes its checkpoints along (`CheckpointProperties`, all modes).
+        let ended = |run: &&Run| run.state == JobState::Finished && !run.checkpoints.is_stopped();
+        if self.runs.last().filter(ended).is_some() {
+            return None;
+        }
         let known = self.checkpoint.as_ref().map(|c| c.path.clone());
         let any = || self.runs.iter().any(|run| run.checkpoints.has_completed());
         known.or_else(|| any().then(String::new))

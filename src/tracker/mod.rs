@@ -52,6 +52,8 @@ pub struct Folded {
     pub changes: Vec<Change>,
     /// Jobs of this source: seen now or known from before.
     pub jobs: Vec<JobKey>,
+    /// Jobs that were let go.
+    pub forgotten: Vec<JobKey>,
     /// Distinct failures counted just now.
     pub failures: u64,
     /// This was the first successful look at the source.
@@ -201,6 +203,7 @@ impl Tracker {
         for key in forget {
             self.jobs.remove(&key);
             keys.remove(&key);
+            folded.forgotten.push(key.clone());
             folded.changes.extend(forgotten(key));
         }
         // All jobs of one Flink cluster gone at once is one incident of that cluster.

@@ -8,6 +8,8 @@ use crate::model::Ts;
 
 /// Buckets kept.
 const BUCKETS: usize = 64;
+/// Samples of what is read slowly are up to so far apart, in tenths of a second.
+const SLACK: u32 = 900;
 
 /// Samples that fell into one stretch of time. Times count in tenths of a second from the first
 /// sample of the series, numbers are single precision: sources round them coarser than that.
@@ -167,11 +169,20 @@ impl Series {
         self.buckets.last().map(|b| f64::from(b.last))
     }
 
-    /// A value known at `at` or before, at most one bucket older; never a later one, which would
-    /// compare the present with itself.
+    /// How far apart two samples may be and still tell of the time between them.
+    fn slack(&self) -> u32 {
+        let bucket = (self.span_ms / BUCKETS as i64 / 100) as u32;
+        bucket.saturating_add(SLACK)
+    }
+
+    /// A value known at `at` or shortly before; never a later one, which would compare the present
+    /// with itself, nor one from before a time of which nothing is known.
     pub fn at(&self, at: Ts) -> Option<f64> {
         let at = self.known_tenths(at)?;
         let bucket = self.buckets.iter().rev().find(|b| b.from <= at)?;
+        if at.saturating_sub(bucket.until) > self.slack() {
+            return None;
+        }
         Some(f64::from(if bucket.until <= at { bucket.last } else { bucket.first }))
     }
 
@@ -211,10 +222,16 @@ impl Series {
         since.map(|b| f64::from(b.min)).reduce(f64::min)
     }
 
-    /// Samples reach back to `from`.
+    /// Samples reach back to `from`: one is older, and it or the one after it is close to it.
     pub fn covers(&self, from: Ts) -> bool {
-        let first = self.buckets.first().map(|b| b.from);
-        first.is_some() && self.known_tenths(from) >= first
+        let Some(from) = self.known_tenths(from) else { return false };
+        let after = self.buckets.partition_point(|b| b.from <= from);
+        let Some(before) = after.checked_sub(1).and_then(|i| self.buckets.get(i)) else {
+            return false;
+        };
+        let slack = self.slack();
+        from.saturating_sub(before.until) <= slack
+            || self.buckets.get(after).is_some_and(|b| b.from - from <= slack)
     }
 
     /// Time of the oldest sample kept.

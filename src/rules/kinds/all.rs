@@ -15,7 +15,7 @@ pub struct All(pub Vec<Condition>);
 
 impl Kind for All {
     fn scope(&self) -> Scope {
-        first_scope(&self.0)
+        common_scope(&self.0)
     }
 
     fn aspect(&self) -> &'static str {
@@ -47,9 +47,18 @@ impl Kind for All {
     }
 }
 
-/// Scope of the members; a rule that mixes scopes is refused by `problem`.
-pub(super) fn first_scope(members: &[Condition]) -> Scope {
-    members.first().map_or(Scope::Jobs, Condition::scope)
+/// The scope all members share; what is about jobs and clusters alike stands beside either. A rule
+/// that mixes others is refused by `problem`.
+fn common_scope(members: &[Condition]) -> Scope {
+    let narrow = members.iter().map(Condition::scope).find(|s| *s != Scope::JobsAndClusters);
+    narrow.or_else(|| members.first().map(Condition::scope)).unwrap_or(Scope::Jobs)
+}
+
+/// The scope of any of the members: one about jobs and clusters alike makes it about both.
+pub(super) fn widest_scope(members: &[Condition]) -> Scope {
+    let both = members.iter().map(Condition::scope).find(|s| *s == Scope::JobsAndClusters);
+    let of_jobs = members.iter().all(|m| m.scope() != Scope::Clusters);
+    both.filter(|_| of_jobs).unwrap_or_else(|| common_scope(members))
 }
 
 /// `decisive` wins as soon as one member has it; otherwise unknown wins over `neutral`.

@@ -15,7 +15,7 @@ pub struct Any(pub Vec<Condition>);
 
 impl Kind for Any {
     fn scope(&self) -> Scope {
-        all::first_scope(&self.0)
+        all::widest_scope(&self.0)
     }
 
     fn aspect(&self) -> &'static str {

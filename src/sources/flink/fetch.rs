@@ -348,7 +348,15 @@ async fn look_at_named(
             }
         }
     }
-    let (metrics, lag) = named::fold(wanted, nodes, &answers, look.calls);
+    let (mut metrics, mut lag) = named::fold(wanted, nodes, &answers, look.calls);
+    if memory.named.is_young(restarts, now) {
+        // What is not there yet is not known to be missing.
+        let absent = metrics.values_mut().filter(|seen| **seen == Seen::NotApplicable);
+        absent.for_each(|seen| *seen = Seen::Unknown);
+        if lag == Seen::NotApplicable {
+            lag = Seen::Unknown;
+        }
+    }
     facts.metrics.extend(metrics);
     facts.lag = lag;
     (look.lost, look.failed) = (lost, failed);

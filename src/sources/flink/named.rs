@@ -107,6 +107,12 @@ impl NamedMemory {
         }
     }
 
+    /// It began or restarted a moment ago: not all of its numbers are there yet.
+    pub(super) fn is_young(&self, restarts: Option<u64>, now: Ts) -> bool {
+        let restarted = restarts.is_some() && restarts != self.restarts;
+        restarted || self.young_since.is_none_or(|at| now.since(at) < YOUNG)
+    }
+
     /// Takes in how the calls went.
     pub(super) fn remember(
         &mut self,
@@ -118,7 +124,13 @@ impl NamedMemory {
     ) {
         if let Some(nodes) = &look.nodes {
             let has = |wish: &Wish| nodes.iter().any(|n| wish.chosen(n.ids()).next().is_some());
-            self.missing = nodes.iter().any(|n| n.blank) || !wanted.vertex.iter().all(has);
+            // A source may tell of its lag only once it has read something.
+            let silent = |n: &Node| {
+                let of_sources = wanted.vertex.iter().filter(|w| w.is_of_sources());
+                n.is_source && of_sources.into_iter().any(|w| w.chosen(n.ids()).next().is_none())
+            };
+            self.missing =
+                nodes.iter().any(|n| n.blank || silent(n)) || !wanted.vertex.iter().all(has);
             let restarted = restarts.is_some() && restarts != self.restarts;
             if self.young_since.is_none() || restarted {
                 self.young_since = Some(now);

@@ -296,7 +296,9 @@ fn failure(entry: &wire::Entry) -> Option<Failure> {
             others.iter().map(|o| (o, cause_of(o))).find(|(_, c)| !c.hollow)
     {
         let gave_up = cause.gave_up || true_cause.gave_up;
-        return Some(assemble(at, Cause { gave_up, ..true_cause }, other));
+        // The entry's own task tells failures apart; concurrent ones may be added to it later.
+        let place = if entry.task_name.is_some() { entry } else { other };
+        return Some(assemble(at, Cause { gave_up, ..true_cause }, place));
     }
     // Global entries name no task; where the same failure hit one task, that is the place.
     let place = if entry.task_name.is_none() { others.first().unwrap_or(entry) } else { entry };

@@ -185,6 +185,11 @@ impl Wish {
         }
     }
 
+    /// Of the sources alone.
+    pub(super) fn is_of_sources(&self) -> bool {
+        self.vertices == Vertices::Sources
+    }
+
     fn matches(&self, alternative: &str, id: &str) -> bool {
         if self.scope != MetricScope::Operator {
             return glob(alternative, id);

@@ -76,6 +76,7 @@ pub(super) struct Tasks {
     pub(super) failed: Option<i64>,
     #[serde(deserialize_with = "int")]
     pub(super) scheduled: Option<i64>,
+    #[serde(deserialize_with = "int")]
     pub(super) created: Option<i64>,
 }
 
