@@ -26,16 +26,24 @@ pub(super) async fn run(
 ) {
     let mut ticks = tokio::time::interval(EVERY);
     let mut keep = settings.retention;
+    let mut most = history.max_size;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        keep = if size_of(&settings) > settings.max_size {
-            (keep / 2).max(LEAST_KEPT)
+        let now = clock.now().wall;
+        if size_of(&settings) > settings.max_size {
+            // Incidents are kept rather than looks.
+            most /= 2;
+            if !drop_history(History { max_size: most, ..history }, store.as_ref(), now).await {
+                keep = (keep / 2).max(LEAST_KEPT);
+            }
         } else {
-            settings.retention.min(keep * 2)
-        };
+            most = history.max_size.min(most.saturating_mul(2).max(1));
+            keep = settings.retention.min(keep * 2);
+            drop_history(History { max_size: most, ..history }, store.as_ref(), now).await;
+        }
         let before = clock.now().wall - keep;
         let mut deleted = 0;
         loop {
@@ -51,12 +59,11 @@ pub(super) async fn run(
         if deleted > 0 {
             info!(rows = deleted, kept_hours = keep.as_secs() / 3600, "deleted old rows");
         }
-        drop_history(history, store.as_ref(), clock.now().wall).await;
     }
 }
 
-/// Drops segments one by one until the history is within its bounds.
-async fn drop_history(history: History, store: &dyn Store, now: Ts) {
+/// Drops segments one by one until the history is within its bounds; whether there was any.
+async fn drop_history(history: History, store: &dyn Store, now: Ts) -> bool {
     let before = if history.enabled { now - history.retention } else { now };
     let mut segments = 0;
     loop {
@@ -72,6 +79,7 @@ async fn drop_history(history: History, store: &dyn Store, now: Ts) {
     if segments > 0 {
         info!(segments, "deleted old history");
     }
+    segments > 0
 }
 
 fn size_of(settings: &StoreSettings) -> u64 {

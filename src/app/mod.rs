@@ -135,6 +135,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         clock: Arc::clone(&clock),
         store: Arc::clone(&store),
         url: config.store.url.clone(),
+        history: config.history.enabled,
         stop: stop.clone(),
         tasks: tasks.clone(),
         beat: stop.child_token(),

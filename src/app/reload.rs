@@ -14,7 +14,7 @@ use super::pollers::Pollers;
 use super::read::{Checked, read};
 use super::{composers, engine_settings, heartbeat, housekeeping, trouble};
 use crate::clock::Clock;
-use crate::config::{Config, Fingerprints};
+use crate::config::{Config, Fingerprints, History};
 use crate::engine::{Health, Order, Reload};
 use crate::model::{Problem, Ts};
 use crate::notify::channels::{Channel, Parts, Sink};
@@ -207,6 +207,11 @@ fn changed(config: &Config, current: &Fingerprints) -> anyhow::Result<Vec<Box<dy
     super::sources(&some)
 }
 
+/// Whether it is kept was settled at the start: what is still written is not dropped, either.
+fn in_force(configured: History, enabled: bool) -> History {
+    History { enabled, ..configured }
+}
+
 /// Heartbeat and housekeeping: replaced when their settings change.
 pub(super) struct SideTasks {
     pub(super) health: watch::Receiver<Health>,
@@ -214,6 +219,8 @@ pub(super) struct SideTasks {
     pub(super) store: Arc<dyn Store>,
     /// Of the store that is open.
     pub(super) url: SecretString,
+    /// History is written: settled at the start.
+    pub(super) history: bool,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) beat: CancellationToken,
@@ -254,7 +261,7 @@ impl SideTasks {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         self.tasks.spawn(housekeeping::run(
             settings,
-            config.history,
+            in_force(config.history, self.history),
             store,
             clock,
             self.housekeeper.clone(),

@@ -1,6 +1,7 @@
 //! `weir history`: saves what a running weir has seen.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::remote::{Remote, Target};
 use super::{Failure, output};
@@ -18,6 +19,9 @@ pub(super) struct Args {
     /// Where it is written.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// Overwrite the file if there is one.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -85,7 +89,34 @@ pub(super) async fn fetch(target: &Target, since: Ts) -> Result<Vec<HistoryChunk
     }
 }
 
+/// Messages are in it: nobody else may read it. Pipes and the like are written as they are.
+fn save(path: &Path, overwrite: bool, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let is_other = std::fs::metadata(path).is_ok_and(|known| !known.is_file());
+    let mut file = if is_other {
+        options.open(path)?
+    } else if overwrite {
+        let file = options.create(true).truncate(true).open(path)?;
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        file
+    } else {
+        options.create_new(true).open(path)?
+    };
+    file.write_all(bytes)
+}
+
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let out = args.out.display();
+    if !args.force && args.out.is_file() {
+        return Err(anyhow::anyhow!(
+            "{out} exists already; give another name, or --force to overwrite it"
+        )
+        .into());
+    }
     let now = SystemClock::anchored(None).now().wall;
     let chunks = fetch(&args.target, args.since.from(now)).await?;
     let Some(first) = chunks.first() else {
@@ -98,8 +129,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     for chunk in &chunks {
         file::put(chunk, &mut bytes);
     }
-    let out = args.out.display();
-    std::fs::write(&args.out, &bytes)
+    save(&args.out, args.force, &bytes)
         .map_err(|error| anyhow::anyhow!("{out} cannot be written: {error}"))?;
     let from = jiff::Timestamp::from_millisecond(first.first.0).unwrap_or_default();
     output::say(&format!(
@@ -107,4 +137,25 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         bytes.len().div_ceil(1024)
     ));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_saved_is_for_oneself_and_overwrites_nothing_unasked() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("h.bin");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        save(&path, false, b"first").unwrap();
+        assert_eq!(mode(), 0o600);
+        assert!(save(&path, false, b"second").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        save(&path, true, b"3").unwrap();
+        assert_eq!((mode(), std::fs::read(&path).unwrap()), (0o600, b"3".to_vec()));
+    }
 }

@@ -15,6 +15,7 @@ use crate::config::{self, Web};
 use crate::http::{
     AuthConfig, BearerAuth, HttpClient, HttpConfig, HttpError, Response, redact_url,
 };
+use crate::notify::render::escape;
 
 /// Where weir listens unless it is told otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:9321";
@@ -221,7 +222,8 @@ fn error_of(answer: &Response) -> Option<String> {
     struct Said {
         error: String,
     }
-    answer.json::<Said>().ok().map(|said| said.error)
+    // Names of jobs are in it, which strangers chose.
+    answer.json::<Said>().ok().map(|said| escape::plain(&said.error))
 }
 
 /// Weir's word for a path it does not have, unlike one for a thing that is not there.

@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let other = !args.rules.is_empty();
     let rules = if other {
         let files = rule_paths::rule_files(&args.rules)?;
-        let files: Vec<RuleFile> = files.into_iter().map(RuleFile::plain).collect();
+        let files = as_configured(files, &checked.config.rule_files);
         app::read_files(&files, app::surroundings(&checked.config)).map_err(|problems| {
             output::problems(&problems);
             Failure::Refused
@@ -101,6 +101,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A file the configuration names is read as there, with the labels it is about.
+fn as_configured(files: Vec<PathBuf>, configured: &[RuleFile]) -> Vec<RuleFile> {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let known = |path: &Path| configured.iter().find(|file| real(&file.path) == real(path));
+    let as_there = |path: PathBuf| {
+        let enforce = known(&path).map(|file| file.enforce.clone()).unwrap_or_default();
+        RuleFile { path, enforce }
+    };
+    files.into_iter().map(as_there).collect()
+}
+
 fn read(path: &Path) -> Result<Vec<HistoryChunk>, Failure> {
     let name = path.display();
     let unreadable = |error| anyhow::anyhow!("{name} cannot be read: {error}");
@@ -120,6 +131,18 @@ fn read(path: &Path) -> Result<Vec<HistoryChunk>, Failure> {
 mod tests {
     use super::*;
     use crate::model::Ts;
+
+    #[test]
+    fn a_configured_file_keeps_the_labels_it_is_about() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("a.yaml"), "").unwrap();
+        let enforce = crate::model::Labels::from([("team", "ads")]);
+        let configured = [RuleFile { path: path("a.yaml"), enforce: enforce.clone() }];
+        let files = as_configured(vec![path("./a.yaml"), path("b.yaml")], &configured);
+        assert_eq!(files[0].enforce, enforce);
+        assert_eq!(files[1], RuleFile::plain(path("b.yaml")));
+    }
 
     #[test]
     fn times_are_read_as_people_write_them() {

@@ -147,7 +147,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         overrides: build_overrides(raw.overrides, tree, file, &time_intervals, findings),
         time_intervals,
         store: raw.store.build(findings),
-        history: raw.history.build(),
+        history: raw.history.build(findings),
         poll: raw.poll,
         delivery: raw.delivery,
         sources: sources::build(raw.sources, findings),

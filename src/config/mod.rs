@@ -115,5 +115,14 @@ pub fn warnings(config: &Config) -> Vec<(String, String)> {
             "add one under `channels`".to_owned(),
         ));
     }
+    let (history, store) = (&config.history, &config.store);
+    if history.enabled && history.max_size > store.max_size / 2 {
+        found.push((
+            "`history.max_size` is more than half of `store.max_size`: incidents may be deleted \
+             early to make room"
+                .to_owned(),
+            "make `history.max_size` smaller, or `store.max_size` larger".to_owned(),
+        ));
+    }
     found
 }

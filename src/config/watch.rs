@@ -39,7 +39,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         // The store is gone at the end, and nobody asks for its history.
         history: super::History {
             enabled: false,
-            ..super::sections::history::HistoryConfig::default().build()
+            ..super::sections::history::HistoryConfig::default().build(&mut findings)
         },
         web: web::WebConfig::default().build(&mut findings),
         poll: Poll::default(),

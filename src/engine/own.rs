@@ -59,7 +59,11 @@ impl OwnTrouble {
             let since = health.failing_since;
             self.judge(time, after, subject, since, known, labels, &text, &mut found);
         }
-        for (name, source) in tracker.sources().filter(|_| !sources_have_a_rule) {
+        for (name, source) in tracker.sources() {
+            // The rule tells of it; what was told before there was one still has to end.
+            if sources_have_a_rule && source.failing_since.is_some() {
+                continue;
+            }
             let error = source.error.clone().unwrap_or_default();
             let text = Text {
                 alert: CANNOT_REACH,

@@ -8,7 +8,9 @@ use super::own::OwnTrouble;
 use super::picture::Picture;
 use super::{Reload, View};
 use crate::incidents::{self, Incidents};
-use crate::model::{Change, Demand, Loaded, Message, SendOutcome, Snapshot, Subject, Time, Ts};
+use crate::model::{
+    Alert, AlertState, Change, Demand, Loaded, Message, SendOutcome, Snapshot, Subject, Time, Ts,
+};
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
 use crate::tracker::Tracker;
@@ -215,6 +217,11 @@ impl Engine {
         let after = self.settings.failing_after;
         let found = self.own.step(time, after, &self.tracker, &self.pipeline, has_rule);
         for (subject, alert) in found {
+            let fires = |alert: &Alert| alert.state == AlertState::Firing;
+            if alert.is_none() && self.rules.alerts_of(&subject).any(fires) {
+                // A rule holds the same incident, and says when it is over.
+                continue;
+            }
             let stepped = self.incidents.step_own(time, &subject, alert.as_ref());
             if alert.is_none() && !self.incidents.is_open(&subject) {
                 self.own.forget(&subject);

@@ -18,6 +18,9 @@ impl<M> Default for List<M> {
     }
 }
 
+/// A list with more elements was not written by Weir: a small file could ask for any memory.
+const MOST: usize = 200_000;
+
 const END: u64 = 0;
 const COPY: u64 = 1;
 const CHANGE: u64 = 2;
@@ -113,6 +116,9 @@ impl<T: Identified> Delta for Vec<T> {
                 }
                 MOVE => at = usize::try_from(count).map_err(|_| gone)?,
                 NEW => {
+                    if memory.items.len() >= MOST {
+                        return Err(Damaged("a list has too many elements"));
+                    }
                     let mut fresh = T::Memory::default();
                     T::take(&mut fresh, from)?;
                     memory.items.push(fresh);

@@ -408,8 +408,14 @@ fn pieces_are_written_in_time() {
     assert!(!writer.is_due(Ts(90_000)));
     writer.deadline(Time::at(100_000));
     assert!(!writer.is_due(Ts(129_000)) && writer.is_due(Ts(130_000)));
-    writer.cut();
-    assert!(writer.is_full(Ts(130_000)), "more than 100 bytes");
+    let mut bytes = first.body.len() + writer.cut().unwrap().body.len();
+    assert!(bytes > 100 && !writer.is_full(Ts(130_000)), "mostly its base");
+    while bytes < 4 * first.body.len() {
+        assert!(!writer.is_full(Ts(130_000)), "{bytes} bytes");
+        writer.deadline(Time::at(130_000));
+        bytes += writer.cut().unwrap().body.len();
+    }
+    assert!(writer.is_full(Ts(130_000)), "more than 100 bytes, and four bases");
     let mut next = writer.next(Time::at(130_000), &base(false));
     let chunk = next.cut().unwrap();
     assert_eq!((chunk.segment, chunk.number, chunk.from_start), (2, 0, false));

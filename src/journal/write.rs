@@ -11,6 +11,9 @@ use crate::model::{Demand, HistoryChunk, Message, SendOutcome, Snapshot, Time, T
 const WAIT: Duration = Duration::from_secs(30);
 /// Nor are there ever more bytes of them.
 const ENOUGH: usize = 256 << 10;
+/// A segment has at least so many times the bytes of its first piece, which holds the base: however
+/// small the largest size, most of what is written is news.
+const BASES: u64 = 4;
 /// A segment is not longer than this: retention drops whole ones.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -25,6 +28,8 @@ pub struct Writer {
     opened: Ts,
     /// Packed so far.
     bytes: u64,
+    /// Of them, in the first piece.
+    first_piece: u64,
     largest: u64,
     /// Wall time of the first and steady time of the oldest event that waits.
     waiting: Option<Time>,
@@ -43,6 +48,7 @@ impl Writer {
             from_start: base.from_start,
             opened: time.steady,
             bytes: 0,
+            first_piece: 0,
             largest,
             waiting: None,
             last: time.wall,
@@ -99,6 +105,9 @@ impl Writer {
         let body = self.packer.pack(&self.raw);
         self.raw.clear();
         self.bytes += body.len() as u64;
+        if self.number == 0 {
+            self.first_piece = self.bytes;
+        }
         let number = self.number;
         self.number = self.number.saturating_add(1);
         let (segment, from_start, last) = (self.segment, self.from_start, self.last);
@@ -107,7 +116,8 @@ impl Writer {
 
     /// The segment is long enough: the next one should begin.
     pub fn is_full(&self, now: Ts) -> bool {
-        now.since(self.opened) >= LONGEST || self.bytes >= self.largest
+        let enough = self.largest.max(self.first_piece.saturating_mul(BASES));
+        now.since(self.opened) >= LONGEST || self.bytes >= enough
     }
 
     /// The segment after this one; the engine goes on.

@@ -113,6 +113,18 @@ impl Matcher {
         Ok(Matcher { name: name.to_owned(), text: text.to_owned(), value, negated, regex })
     }
 
+    /// `name="value"`, whatever the value is.
+    pub fn exact(name: &str, value: &str) -> Matcher {
+        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        Matcher {
+            name: name.to_owned(),
+            text: format!("{name}=\"{quoted}\""),
+            value: value.to_owned(),
+            negated: false,
+            regex: None,
+        }
+    }
+
     /// Whether `labels` satisfy this matcher.
     pub fn matches(&self, labels: &Labels) -> bool {
         let actual = labels.get(&self.name);
@@ -181,6 +193,16 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exact_matcher_reads_as_it_is_written() {
+        for value in ["ro", "e\u{301}", "a\"b\\c\nd\te", "\u{200b}", ""] {
+            let exact = Matcher::exact("team", value);
+            assert!(exact.matches(&Labels::from([("team", value)])), "{value:?}");
+            assert!(!exact.matches(&Labels::from([("team", "x")])), "{value:?}");
+            assert_eq!(Matcher::parse(&exact.text), Ok(exact), "{value:?}");
+        }
+    }
 
     #[test]
     fn matchers_follow_alertmanager() {

@@ -1,5 +1,7 @@
 //! One event after the other into an engine.
 
+use std::collections::BTreeSet;
+
 use super::coverage::Coverage;
 use super::{Mode, Plan, Replayed, Said};
 use crate::engine::{Effect, Engine, Input, outgoing};
@@ -18,6 +20,8 @@ pub(super) struct Player {
     done: Replayed,
     /// The engine began where the real one merely went on.
     inexact: Option<Time>,
+    /// Other versions that wrote the history.
+    versions: BTreeSet<String>,
 }
 
 impl Player {
@@ -31,6 +35,7 @@ impl Player {
             coverage,
             done: Replayed::default(),
             inexact: None,
+            versions: BTreeSet::new(),
         }
     }
 
@@ -56,6 +61,7 @@ impl Player {
                 self.done.starts += u64::from(counts);
             }
             self.coverage.demand(Demand::from(base.demand));
+            self.heed_version(&base.version);
             if afresh {
                 self.memory.installation = base.loaded.installation;
                 if base.from_start && self.engine.is_some() {
@@ -95,7 +101,11 @@ impl Player {
                         time(at)
                     ));
                 }
-                return;
+                if afresh {
+                    return;
+                }
+                // The engine tells what waits when it goes on with another configuration.
+                Input::Deadline
             }
             Event::Sent(note) => {
                 if counts {
@@ -109,6 +119,17 @@ impl Player {
             self.pass_time(at);
         }
         self.step(at, input);
+    }
+
+    /// Another Weir may have decided otherwise.
+    fn heed_version(&mut self, version: &str) {
+        let ours = env!("CARGO_PKG_VERSION");
+        if version != ours && self.versions.insert(version.to_owned()) {
+            let what = if self.plan.mode == Mode::Afresh { "seen" } else { "seen and said" };
+            self.done.remarks.push(format!(
+                "part of it was {what} by weir {version}, this is {ours}: it may decide otherwise"
+            ));
+        }
     }
 
     fn restart(&mut self, loaded: Loaded) {

@@ -358,6 +358,5 @@ pub(super) fn scalar(text: &str) -> Node {
 
 /// Labels every rule of a file gets, as matchers.
 pub(super) fn as_matchers(labels: &Labels) -> Vec<Matcher> {
-    let text = |(name, value): (&String, &String)| format!("{name}={value:?}");
-    labels.0.iter().filter_map(|pair| Matcher::parse(&text(pair)).ok()).collect()
+    labels.0.iter().map(|(name, value)| Matcher::exact(name, value)).collect()
 }

@@ -100,7 +100,7 @@ fn one(test: At<RawTest>, rules: &RuleSet, findings: &mut Findings) -> Story {
     }
     clusters(&raw, interval, &demand, &mut world, findings);
     let settings = settings(&raw, &world, findings);
-    check_expectations(&raw, &rules, &settings, until, findings);
+    check_expectations(&raw, &rules, &settings, (poll, until), findings);
     Story {
         name: raw.name.value,
         place,
@@ -142,7 +142,7 @@ fn check_expectations(
     raw: &RawTest,
     rules: &RuleSet,
     settings: &EngineSettings,
-    until: i64,
+    (poll, until): (i64, i64),
     findings: &mut Findings,
 ) {
     let known: BTreeSet<&str> = rules.rules.iter().map(|r| r.id.alert.as_str()).collect();
@@ -167,6 +167,10 @@ fn check_expectations(
         if at.value.at.map_or(spans, |m| m.0) > until {
             let what = format!("this is after the end of the story at {}", Moment(until));
             findings.error(at.place, what, "move `until`".to_owned());
+        } else if at.value.during.as_ref().is_some_and(|d| !d.all_hold_one_of(poll, until)) {
+            let what = "no look is in this span, so nothing is held against what is expected";
+            let hint = format!("there is one every {}; write a longer span", Moment(poll));
+            findings.error(at.place, what, hint);
         }
     }
     for message in expect.messages.iter().flat_map(|m| &m.value) {

@@ -70,6 +70,16 @@ impl Spans {
         self.0.iter().any(|(from, to)| from.0 <= t && to.is_none_or(|to| t < to.0))
     }
 
+    /// Whether each of them holds a multiple of `step` that is not after `until`.
+    pub fn all_hold_one_of(&self, step: i64, until: i64) -> bool {
+        let step = step.max(1);
+        let first = |from: i64| from.saturating_add(step - 1) / step * step;
+        self.0.iter().all(|(from, to)| {
+            let first = first(from.0);
+            first <= until && to.is_none_or(|to| first < to.0)
+        })
+    }
+
     /// The latest moment named.
     pub fn last(&self) -> Moment {
         self.0.iter().map(|(from, to)| to.unwrap_or(*from)).max().unwrap_or_default()
@@ -129,5 +139,27 @@ impl JsonSchema for Spans {
             "items": { "type": "string" },
             "description": "`10m-12m`, `10m-` to the end, or several."
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_between_two_looks_holds_none() {
+        for (text, expected) in [
+            ("10s-20s", true),
+            ("11s-20s", false),
+            ("11s-21s", true),
+            ("0-1s", true),
+            ("10s-20s, 21s-29s", false),
+            ("60s-", true),
+            ("61s-", false),
+        ] {
+            let mut spans = Spans::default();
+            text.split(',').for_each(|part| spans.add(part.trim()).unwrap());
+            assert_eq!(spans.all_hold_one_of(10_000, 60_000), expected, "{text}");
+        }
     }
 }

@@ -32,6 +32,14 @@ pub struct Caller {
     pub scope: Scope,
 }
 
+impl Caller {
+    /// The answer to one who asks for more than to read.
+    pub(super) fn may_only_read(&self) -> ApiError {
+        let error = format!("token `{}` may only read; use one with scope: operate", self.name);
+        ApiError::new(StatusCode::FORBIDDEN, error)
+    }
+}
+
 /// The doorman.
 #[derive(Debug)]
 pub(super) struct Auth {
@@ -138,8 +146,7 @@ pub(super) async fn check(
         return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
     }
     if !is_reading(request.method()) && caller.scope < Scope::Operate {
-        let error = format!("token `{}` may only read; use one with scope: operate", caller.name);
-        return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
+        return caller.may_only_read().into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await

@@ -460,6 +460,9 @@ async fn off_loopback_a_token_is_needed() {
     let answer = server.send("POST", "/api/v1/jobs", read_only).await;
     assert_eq!(answer.status, 403);
     assert!(answer.error().contains("scope: operate"));
+    let answer = server.send("GET", "/api/v1/history", read_only).await;
+    assert_eq!(answer.status, 403, "the texts of messages are in it");
+    assert!(answer.error().contains("scope: operate"));
 
     let open = Server::start(WebConfig { metrics_open: true, ..config.clone() }).await;
     assert_eq!(open.get("/metrics").await.status, 200);

@@ -5,7 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::de::ByteSize;
+use crate::config::de::{At, ByteSize};
+use crate::yaml::findings::Findings;
+
+/// With less, a segment would hold little more than the state it begins with.
+const LEAST: u64 = 16 << 20;
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,7 +22,7 @@ pub struct HistoryConfig {
     #[schemars(with = "String")]
     pub retention: Duration,
     /// Most bytes of them, inside `store.max_size`.
-    pub max_size: ByteSize,
+    pub max_size: At<ByteSize>,
 }
 
 impl Default for HistoryConfig {
@@ -26,7 +30,7 @@ impl Default for HistoryConfig {
         HistoryConfig {
             enabled: true,
             retention: Duration::from_hours(7 * 24),
-            max_size: ByteSize(512 << 20),
+            max_size: At::nowhere(ByteSize(512 << 20)),
         }
     }
 }
@@ -43,9 +47,13 @@ pub struct History {
 }
 
 impl HistoryConfig {
-    pub(in crate::config) fn build(&self) -> History {
-        let HistoryConfig { enabled, retention, max_size } = *self;
-        History { enabled, retention, max_size: max_size.0 }
+    pub(in crate::config) fn build(&self, findings: &mut Findings) -> History {
+        let HistoryConfig { enabled, retention, max_size: At { value: max_size, place } } = self;
+        if max_size.0 < LEAST {
+            let hint = "write 16MiB or more; to keep none: `enabled: false`".to_owned();
+            findings.error(*place, "`max_size` of the history is too small", hint);
+        }
+        History { enabled: *enabled, retention: *retention, max_size: max_size.0 }
     }
 }
 

@@ -1,23 +1,28 @@
 //! `GET /api/v1/history?since=…`: what the engine was given, for `weir replay`; some pieces an
-//! answer. The next ones: the same with `after=<segment>.<number>` of the last one; none: all given.
+//! answer; for those who may operate, since the texts of messages are in it. The next ones: the same with `after=<segment>.<number>` of the last one; none: all given.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::journal::file;
 use crate::model::{HistoryPage, Ts};
-use crate::web::Shared;
 use crate::web::error::ApiError;
 use crate::web::query::RawQuery;
+use crate::web::{Caller, Scope, Shared};
 
 /// An answer is not made longer when it has so many bytes.
 const ENOUGH: usize = 8 << 20;
 
 pub(super) async fn download(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Response, ApiError> {
+    if caller.scope < Scope::Operate {
+        return Err(caller.may_only_read());
+    }
     let mut page = read(raw)?;
     let mut body = file::MAGIC.to_vec();
     while body.len() < ENOUGH {
