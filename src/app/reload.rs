@@ -161,7 +161,7 @@ impl Reloader {
         let kept = |name: &str| config.sources.iter().any(|s| s.name() == name);
         self.pollers.retain(kept).await;
         self.pollers.start(sources, config.poll.interval).await;
-        self.side.switch(&config, &self.current).await;
+        self.side.switch(&config, &self.current);
         let differs = |key: &&&str| !config.fingerprints.same_key(&self.started, key);
         let needs_restart = AT_START.iter().filter(differs).map(|k| (*k).to_owned()).collect();
         self.current = config.fingerprints;
@@ -234,7 +234,7 @@ impl SideTasks {
         self.start_housekeeping(config);
     }
 
-    async fn switch(&mut self, config: &Config, before: &Fingerprints) {
+    fn switch(&mut self, config: &Config, before: &Fingerprints) {
         if !config.fingerprints.same_key(before, "heartbeat") {
             self.beat.cancel();
             self.start_heartbeat(config);

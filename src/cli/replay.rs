@@ -61,17 +61,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         checked.rules
     };
     let now = SystemClock::anchored(None).now().wall;
-    let (chunks, since) = match &args.from {
-        Some(path) => {
-            let chunks = read(path)?;
-            // From its end, so that a file says the same whenever it is replayed.
-            let end = chunks.last().map_or(now, |chunk| chunk.last);
-            (chunks, args.since.from(end))
-        }
-        None => {
-            let since = args.since.from(now);
-            (history::fetch(&args.target, since).await?, since)
-        }
+    let (chunks, since) = if let Some(path) = &args.from {
+        let chunks = read(path)?;
+        // From its end, so that a file says the same whenever it is replayed.
+        let end = chunks.last().map_or(now, |chunk| chunk.last);
+        (chunks, args.since.from(end))
+    } else {
+        let since = args.since.from(now);
+        (history::fetch(&args.target, since).await?, since)
     };
     if chunks.is_empty() {
         return Err(anyhow::anyhow!("there is no history since then").into());

@@ -68,7 +68,9 @@ fn add(node: &Node, with_files: bool, hasher: &mut Sha256) {
         }
         Kind::List(items) => {
             text(&format!("list {}", items.len()));
-            items.iter().for_each(|item| add(item, with_files, hasher));
+            for item in items {
+                add(item, with_files, hasher);
+            }
         }
         Kind::Map(entries) => {
             text(&format!("map {}", entries.len()));

@@ -198,7 +198,9 @@ impl Engine {
         for subject in self.all_subjects() {
             let Some(rest) = left.checked_sub(rules.len()) else {
                 left = 0;
-                counts.iter_mut().for_each(|counts| counts.not_judged += 1);
+                for counts in &mut counts {
+                    counts.not_judged += 1;
+                }
                 continue;
             };
             left = rest;

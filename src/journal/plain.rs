@@ -3,19 +3,22 @@
 use super::bytes::{Bytes, Damaged, put_bytes, put_i64, put_u64};
 use super::delta::Delta;
 
+/// Differences wrap, so that every value has one.
 macro_rules! whole_numbers {
-    ($($kind:ty),*) => {$(
+    ($($kind:ty: $wide:expr),*) => {$(
         impl Delta for $kind {
             type Memory = $kind;
             fn same(&self, memory: &$kind) -> bool {
                 self == memory
             }
             fn put(&self, memory: &mut $kind, out: &mut Vec<u8>) {
-                put_i64((*self as i64).wrapping_sub(*memory as i64), out);
+                let wide: fn($kind) -> i64 = $wide;
+                put_i64(wide(*self).wrapping_sub(wide(*memory)), out);
                 *memory = *self;
             }
             fn take(memory: &mut $kind, from: &mut Bytes<'_>) -> Result<(), Damaged> {
-                *memory = (*memory as i64).wrapping_add(from.i64()?) as $kind;
+                let wide: fn($kind) -> i64 = $wide;
+                *memory = wide(*memory).wrapping_add(from.i64()?) as $kind;
                 Ok(())
             }
             fn get(memory: &$kind) -> $kind {
@@ -25,7 +28,7 @@ macro_rules! whole_numbers {
     )*};
 }
 
-whole_numbers!(u32, u64, i64);
+whole_numbers!(u32: i64::from, u64: |n| n as i64, i64: |n| n);
 
 impl Delta for bool {
     type Memory = bool;
@@ -52,16 +55,13 @@ impl Delta for f64 {
         self.to_bits() == memory.to_bits()
     }
     fn put(&self, memory: &mut f64, out: &mut Vec<u8>) {
-        match (whole(*self), whole(*memory)) {
-            (Some(now), before) => {
-                let step = now - before.unwrap_or(0);
-                // The lowest bit tells the two forms apart.
-                put_u64((((step << 1) ^ (step >> 63)) as u64) << 1, out);
-            }
-            (None, _) => {
-                put_u64(1, out);
-                out.extend_from_slice(&self.to_bits().to_le_bytes());
-            }
+        if let Some(now) = whole(*self) {
+            let step = now - whole(*memory).unwrap_or(0);
+            // The lowest bit tells the two forms apart.
+            put_u64((((step << 1) ^ (step >> 63)) as u64) << 1, out);
+        } else {
+            put_u64(1, out);
+            out.extend_from_slice(&self.to_bits().to_le_bytes());
         }
         *memory = *self;
     }

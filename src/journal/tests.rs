@@ -245,7 +245,9 @@ proptest! {
         }
         chunks.extend(writer.cut());
         let mut file = file::MAGIC.to_vec();
-        chunks.iter().for_each(|chunk| file::put(chunk, &mut file));
+        for chunk in &chunks {
+            file::put(chunk, &mut file);
+        }
         prop_assert_eq!(file::read(&file).unwrap(), (chunks.clone(), None));
         let mut reader = Reader::default();
         let mut read = Vec::new();
@@ -307,9 +309,11 @@ fn three_pieces(segment: u64) -> Vec<HistoryChunk> {
     chunks
 }
 
+type Harm = fn(&mut Vec<HistoryChunk>);
+
 #[test]
 fn damage_costs_the_rest_of_its_segment_and_is_named() {
-    let damage: [(&str, fn(&mut Vec<HistoryChunk>)); 4] = [
+    let damage: [(&str, Harm); 4] = [
         ("piece 1 of segment 1 is damaged (its checksum is wrong)", |chunks| {
             let last = chunks[1].body.len() - 1;
             chunks[1].body[last] ^= 1;

@@ -66,13 +66,13 @@ impl Player {
                 self.memory.installation = base.loaded.installation;
                 if base.from_start && self.engine.is_some() {
                     let loaded = self.memory.load(at.steady);
-                    self.restart(loaded);
+                    self.restart(&loaded);
                     // A process begins with a look at what is due.
                     self.deadline = Some(at.steady);
                 }
             } else if base.from_start || self.engine.is_none() {
                 self.inexact = self.inexact.or((!base.from_start).then_some(at));
-                self.restart(base.loaded);
+                self.restart(&base.loaded);
             }
             if counts {
                 self.coverage.event(at);
@@ -85,7 +85,7 @@ impl Player {
         }
         if afresh && counts && self.engine.is_none() {
             let loaded = self.memory.load(at.steady);
-            self.restart(loaded);
+            self.restart(&loaded);
         }
         let input = match event {
             Event::Snapshot(snapshot) => Input::Snapshot(snapshot),
@@ -132,9 +132,9 @@ impl Player {
         }
     }
 
-    fn restart(&mut self, loaded: Loaded) {
+    fn restart(&mut self, loaded: &Loaded) {
         let (settings, rules) = (self.plan.settings.clone(), self.plan.rules.clone());
-        let engine = Engine::new(settings, rules, self.plan.composers.clone(), &loaded);
+        let engine = Engine::new(settings, rules, self.plan.composers.clone(), loaded);
         self.engine = Some(engine.unseen());
         self.deadline = None;
     }

@@ -209,7 +209,7 @@ fn schemas_are_fresh() {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
     for path in std::fs::read_dir(rules).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.ends_with(".yaml") {
+        if path.extension().is_none_or(|e| e != "yaml") {
             continue;
         }
         let schema = if name.ends_with("_test.yaml") { "tests" } else { "rules" };

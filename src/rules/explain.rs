@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::applies::{excluded_by, fits};
 use super::kinds::{About, Facts, Scope};
+use super::picks::Pick;
 use super::{Rule, Rules};
 use crate::model::{Alert, AlertState, Labels, Subject, Time, Truth, Ts, Why};
 use crate::tracker::{ClusterFacts, SourceFacts, Tracker};
@@ -133,7 +134,11 @@ impl Rules {
             }
             _ => None,
         };
-        picked.unwrap_or_else(|| rule.variants.of(&asked.labels).cloned())
+        match picked {
+            Some(Pick::Own) => None,
+            Some(Pick::Form(form)) => Some(form),
+            Some(Pick::No) | None => rule.variants.of(&asked.labels).cloned(),
+        }
     }
 
     /// Whether a rule holds for a subject, without the reason; none where it is not about it.

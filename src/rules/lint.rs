@@ -212,7 +212,7 @@ mod tests {
             Ok(set) => set.warnings,
             Err(problems) => problems,
         };
-        all.iter().map(|p| format!("{p}\n")).collect()
+        all.iter().flat_map(|p| [p.to_string(), "\n".to_owned()]).collect()
     }
 
     #[test]

@@ -103,18 +103,9 @@ impl Picks {
     }
 
     /// What was picked for a job at its last look: its form of one rule, or the rule's own.
-    pub(super) fn known(
-        &self,
-        source: &str,
-        key: &JobKey,
-        rule: usize,
-    ) -> Option<Option<Arc<Rule>>> {
+    pub(super) fn known(&self, source: &str, key: &JobKey, rule: usize) -> Option<Pick> {
         let known = self.jobs.get(source)?.get(key)?;
-        match known.picks.get(rule)? {
-            Pick::No => None,
-            Pick::Own => Some(None),
-            Pick::Form(form) => Some(Some(Arc::clone(form))),
-        }
+        known.picks.get(rule).cloned()
     }
 
     /// Forgets the jobs of a source that are not among these.

@@ -256,8 +256,8 @@ impl JobTrack {
     /// no path is known.
     fn left_to_restore(&self) -> Option<String> {
         // What ends by itself takes its checkpoints along (`CheckpointProperties`, all modes).
-        let ended = |run: &&Run| run.state == JobState::Finished && !run.checkpoints.is_stopped();
-        if self.runs.last().filter(ended).is_some() {
+        let ended = |run: &Run| run.state == JobState::Finished && !run.checkpoints.is_stopped();
+        if self.runs.last().is_some_and(ended) {
             return None;
         }
         let known = self.checkpoint.as_ref().map(|c| c.path.clone());

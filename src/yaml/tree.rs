@@ -170,14 +170,12 @@ pub(crate) fn read(text: &str) -> Result<(Node, Vec<(Place, String)>), SyntaxErr
             // Where nothing is known, it is the beginning.
             let place = Place { line: place.line.max(1), column: place.column.max(1) };
             let what = syntax_message(&error);
-            match BOUNDS.iter().find(|(sign, ..)| what.starts_with(sign)) {
-                Some((_, what, hint)) => {
-                    SyntaxError { place, what: (*what).to_owned(), hint: Some(hint) }
-                }
-                None => {
-                    let hint = syntax_hint(&what, text, place);
-                    SyntaxError { place, what, hint }
-                }
+            let bound = BOUNDS.iter().find(|(sign, ..)| what.starts_with(sign));
+            if let Some((_, what, hint)) = bound {
+                SyntaxError { place, what: (*what).to_owned(), hint: Some(hint) }
+            } else {
+                let hint = syntax_hint(&what, text, place);
+                SyntaxError { place, what, hint }
             }
         })?;
     let mut build = Build { text, next: 0, twice: Vec::new() };

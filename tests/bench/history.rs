@@ -10,7 +10,11 @@ use anyhow::{Result, anyhow};
 use weir::app;
 use weir::engine::{Effect, Engine, Input, base, outgoing};
 use weir::journal::Writer;
-use weir::model::*;
+use weir::model::{
+    CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure,
+    JobKey, JobState, Lag, Loaded, RunId, RunObservation, Seen, SendOutcome, Snapshot, SourceClock,
+    TaskCounts, Time, Ts,
+};
 use weir::notify::channels::Parts;
 use weir::notify::render::Templates;
 use weir::replay::{Mark, Mode, Plan as Replay, compare, run};
@@ -70,7 +74,9 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
             }
             coding += time::since(began);
             let effects = engine.step(at, input);
-            outgoing(&effects).into_iter().for_each(|message| writer.sent(at, message));
+            for message in outgoing(&effects) {
+                writer.sent(at, message);
+            }
             for effect in effects {
                 match effect {
                     Effect::Persist(_) => keep(&mut writer),

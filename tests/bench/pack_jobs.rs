@@ -1,6 +1,10 @@
 //! Ten thousand jobs in virtual time, all of whose facts are there at every look.
 
-use weir::model::*;
+use weir::model::{
+    CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Demand,
+    Failure, JobKey, JobState, Lag, Metrics, RunId, RunObservation, Seen, Snapshot, SourceClock,
+    TaskCounts,
+};
 
 /// Looks at clusters of jobs; the same ones are moved on from look to look.
 pub(crate) struct Clusters {

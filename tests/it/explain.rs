@@ -119,7 +119,7 @@ async fn who_does_not_answer_is_named_with_the_way_out() -> Result<()> {
         .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    crate::testbed::time::wait_for("weir", Duration::from_secs(60), || async {
+    crate::testbed::time::wait_for("weir", Duration::from_mins(1), || async {
         let (_, _, err) = ask(dir.path(), &["explain"]).await?;
         Ok(err.contains("wants a token; give --token-file").then_some(()))
     })

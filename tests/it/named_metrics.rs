@@ -14,7 +14,7 @@ use crate::testbed::flink::{Flink, FlinkOptions};
 use crate::testbed::job::JobSpec;
 use crate::testbed::tools;
 
-const SOON: Duration = Duration::from_secs(120);
+const SOON: Duration = Duration::from_mins(2);
 const T0: i64 = 1_795_219_703_000;
 
 fn query(scope: MetricScope, vertices: Vertices, across: Across, id: &str) -> MetricQuery {

@@ -16,7 +16,7 @@ const SHORTEST: Duration = Duration::from_mins(2);
 /// What the lag of a job is kept for.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// How a consumer does, in the words of Burrow, LinkedIn's judge of Kafka consumers.
+/// How a consumer does, in the words of Burrow, `LinkedIn`'s judge of Kafka consumers.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema,
 )]

@@ -112,7 +112,7 @@ impl Lag {
         })
     }
 
-    fn why(&self, now: f64, grown: Option<(f64, Span)>, catch_up: Option<Option<Duration>>) -> Why {
+    fn why(&self, now: f64, grown: Option<(f64, Span)>, catch_up: Option<CatchUp>) -> Why {
         let mut why = Why::default();
         let mut add = |key: &str, value: serde_json::Value| {
             why.evidence.insert(key.to_owned(), value);
@@ -134,11 +134,11 @@ impl Lag {
         if let (Some(catch_up), Some(limit)) = (catch_up, self.catch_up_above) {
             add("catch_up_above_seconds", serde_json::json!(limit.0.as_secs()));
             let how = match catch_up {
-                Some(needs) => {
+                CatchUp::In(needs) => {
                     add("catch_up_seconds", serde_json::json!(needs.as_secs()));
                     format!("caught up in {}", words(needs))
                 }
-                None => "it does not shrink".to_owned(),
+                CatchUp::Never => "it does not shrink".to_owned(),
             };
             said = format!("{said}; {how}, true above {}", words(limit.0));
         }
@@ -196,7 +196,7 @@ impl Kind for Lag {
             match self.before(facts, &behind, self.pace_over()) {
                 Ok(before) => {
                     let needs = time_to_catch_up(now, before, self.pace_over());
-                    holds &= needs.is_none_or(|needs| needs > limit.0);
+                    holds &= needs.is_longer_than(limit.0);
                     catch_up = Some(needs);
                 }
                 Err(verdict) => return verdict,
@@ -250,14 +250,31 @@ impl Kind for Lag {
     }
 }
 
-/// How long it takes at the pace of the time looked back on; `None`: never.
-fn time_to_catch_up(now: f64, before: f64, over: Duration) -> Option<Duration> {
+/// How long it takes to catch up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CatchUp {
+    In(Duration),
+    /// It does not shrink.
+    Never,
+}
+
+impl CatchUp {
+    fn is_longer_than(self, limit: Duration) -> bool {
+        match self {
+            CatchUp::In(needs) => needs > limit,
+            CatchUp::Never => true,
+        }
+    }
+}
+
+/// At the pace of the time looked back on.
+fn time_to_catch_up(now: f64, before: f64, over: Duration) -> CatchUp {
     let shrunk = before - now;
     if shrunk <= 0.0 {
-        return None;
+        return CatchUp::Never;
     }
     let secs = now / shrunk * over.as_secs_f64();
-    Duration::try_from_secs_f64(secs).ok()
+    Duration::try_from_secs_f64(secs).map_or(CatchUp::Never, CatchUp::In)
 }
 
 #[cfg(test)]

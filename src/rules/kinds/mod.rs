@@ -282,9 +282,8 @@ impl Condition {
     /// What makes it hasty where sources are looked at this often, if anything: its limit is over
     /// before it was seen twice.
     pub fn hasty(&self, poll: Duration) -> Option<String> {
-        let (name, limit) = match self.kind().patience() {
-            Some(own) => own,
-            None => return self.members().into_iter().find_map(|member| member.hasty(poll)),
+        let Some((name, limit)) = self.kind().patience() else {
+            return self.members().into_iter().find_map(|member| member.hasty(poll));
         };
         let what = || {
             let kind = self.name();

@@ -118,6 +118,6 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_without_noise() {
-        assert_eq!(tidy(f64::from(0.1235_f32)), 0.1235);
+        assert_eq!(tidy(f64::from(0.1235_f32)).to_string(), "0.1235");
     }
 }

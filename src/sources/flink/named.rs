@@ -197,7 +197,7 @@ impl Node {
         let ids =
             if slow { self.ids.as_slice() } else { self.ids.get(..self.often).unwrap_or(&[]) };
         let asked = |wish: &&Wish| (slow || wish.often) && wish.chosen(self.ids()).next().is_some();
-        let agg = wanted::aggregates(wishes.iter().filter(asked));
+        let agg = wanted::aggregates(&wishes.iter().filter(asked));
         paths(base, ids, &agg)
     }
 }

@@ -166,7 +166,6 @@ impl RunMemory {
                 checkpoint_config: look && !policy_known,
                 exceptions: (look && demand.failures && self.exceptions_of_end(row)).then_some(FEW),
                 job_type: look && job_type,
-                ..Calls::default()
             };
         }
         let restarts = self.restart_delta(fresh);

@@ -126,7 +126,7 @@ impl Wanted {
     /// `jobmanager/metrics?get=…`; `known`: its ids, where a pattern made it worth listing them.
     pub(super) fn pulse_path(&self, known: &[String]) -> String {
         let listed = known.iter().map(String::as_str).filter(|id| {
-            self.jobmanager.iter().any(|wish| wish.best(std::iter::once(*id)).is_some())
+            self.jobmanager.iter().any(|wish| wish.best(&std::iter::once(*id)).is_some())
         });
         let plain = self.jobmanager.iter().flat_map(Wish::plain_ids);
         let ids = std::iter::once(CPU_TIME).chain(plain).chain(listed);
@@ -195,13 +195,17 @@ impl Wish {
             return glob(alternative, id);
         }
         // Operators' ids begin with the operator's name, which holds no dot; the rest may.
-        let at_dot = |(at, _): (usize, char)| glob(alternative, &id[at + 1..]);
-        let named = id.char_indices().filter(|(_, c)| *c == '.').any(at_dot);
+        let mut rest = id;
+        let mut named = false;
+        while let Some((_, after)) = rest.split_once('.') {
+            named |= glob(alternative, after);
+            rest = after;
+        }
         named || (alternative.contains('.') && glob(alternative, id))
     }
 
     /// The alternative that counts among these ids: the first one there is.
-    pub(super) fn best<'a>(&self, ids: impl Iterator<Item = &'a str> + Clone) -> Option<&str> {
+    pub(super) fn best<'a>(&self, ids: &(impl Iterator<Item = &'a str> + Clone)) -> Option<&str> {
         let exists = |a: &&String| ids.clone().any(|id| self.matches(a, id));
         self.alternatives.iter().find(exists).map(String::as_str)
     }
@@ -211,7 +215,7 @@ impl Wish {
         &self,
         ids: impl Iterator<Item = &'a str> + Clone,
     ) -> impl Iterator<Item = &'a str> {
-        let best = self.best(ids.clone());
+        let best = self.best(&ids);
         ids.filter(move |id| best.is_some_and(|best| self.matches(best, id)))
     }
 
@@ -231,15 +235,15 @@ fn glob(pattern: &str, text: &str) -> bool {
     let mut last = None;
     for part in parts {
         if let Some(middle) = last.replace(part) {
-            let Some(at) = rest.find(middle) else { return false };
-            rest = &rest[at + middle.len()..];
+            let Some((_, after)) = rest.split_once(middle) else { return false };
+            rest = after;
         }
     }
     last.map_or(rest.is_empty(), |last| rest.ends_with(last))
 }
 
 /// The aggregates to ask for.
-pub(super) fn aggregates<'a>(wishes: impl Iterator<Item = &'a Wish> + Clone) -> String {
+pub(super) fn aggregates<'a>(wishes: &(impl Iterator<Item = &'a Wish> + Clone)) -> String {
     let all = [Across::Max, Across::Min, Across::Avg, Across::Sum];
     let wanted = |across: &&Across| wishes.clone().any(|w| w.across == **across);
     all.iter().filter(wanted).map(|a| a.as_str()).collect::<Vec<_>>().join(",")
@@ -288,7 +292,8 @@ impl Fold {
 pub(super) fn read(id: &str, value: f64) -> Seen<f64> {
     // -1: no checkpoint, no record with a timestamp yet. The other: no watermark yet.
     let no_checkpoint = id.starts_with("lastC");
-    let none = value == -1.0 && (no_checkpoint || id.ends_with("EventTimeLag"));
+    let none =
+        value.to_bits() == (-1.0_f64).to_bits() && (no_checkpoint || id.ends_with("EventTimeLag"));
     let no_watermark = value <= i64::MIN as f64;
     if none || no_watermark || !value.is_finite() {
         return Seen::Unknown;

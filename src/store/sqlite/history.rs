@@ -34,18 +34,17 @@ pub(super) async fn page(
     conn: &mut SqliteConnection,
     page: &HistoryPage,
 ) -> Result<Vec<HistoryChunk>, sqlx::Error> {
-    let (segment, number) = match page.after {
-        Some((segment, number)) => (segment as i64, i64::from(number)),
-        None => {
-            let from: Option<i64> = sqlx::query_scalar(
-                "SELECT max(segment) FROM history \
+    let (segment, number) = if let Some((segment, number)) = page.after {
+        (segment as i64, i64::from(number))
+    } else {
+        let from: Option<i64> = sqlx::query_scalar(
+            "SELECT max(segment) FROM history \
                  WHERE number = 0 AND from_start = 1 AND first <= ?1",
-            )
-            .bind(page.since.0)
-            .fetch_one(&mut *conn)
-            .await?;
-            (from.unwrap_or(0), -1)
-        }
+        )
+        .bind(page.since.0)
+        .fetch_one(&mut *conn)
+        .await?;
+        (from.unwrap_or(0), -1)
     };
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT segment, number, from_start, first, last, body FROM history \
