@@ -1,6 +1,6 @@
 //! The journal: exactly the inputs of the engine's step, small enough to keep for weeks.
 //!
-//! Events are coded against what was known before ([`delta`]), collected by a [`Writer`], cut into
+//! Events are coded against what was known before (`delta`), collected by a [`Writer`], cut into
 //! pieces and packed. Pieces belong to a segment, which begins with a [`Base`]: the state the store
 //! gave the engine. With it and the inputs after it the same engine decides the same again, to the
 //! byte: [`crate::replay`]. A segment that begins with the start of a process repeats exactly; one

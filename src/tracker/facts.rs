@@ -110,6 +110,8 @@ impl<'a> JobFacts<'a> {
             Some(at) => Fact::Known(at),
             // Some completed, nobody has said when: neither young nor as old as the run.
             None if run.checkpoints.has_completed() => Fact::Unknown,
+            // One that never ran could not take any: that it does not run is another matter.
+            None if run.first_healthy.is_none() => Fact::Unknown,
             None => Fact::Known(run.id.start_time),
         }
     }

@@ -30,7 +30,7 @@ pub struct Flapping {
     pub percent: f64,
     /// Went above `high` and not yet down to `low`.
     pub on: bool,
-    /// Parts of the window with failures, of [`PARTS`].
+    /// Parts of the window with failures, of `PARTS`.
     pub parts: u32,
 }
 
@@ -50,7 +50,7 @@ impl Flaps {
         self.0.clear();
     }
 
-    /// The flap value at `now`: of [`PARTS`] parts of `window_ms`, those with failures, the newest
+    /// The flap value at `now`: of `PARTS` parts of `window_ms`, those with failures, the newest
     /// weighing most, in percent. It is on from `high` up to when it is `low` or less; the way there
     /// is gone through again at each call, so that nothing but the failures decides.
     pub fn value(&self, now: Ts, window_ms: i64, low: f64, high: f64) -> Flapping {
