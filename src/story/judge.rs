@@ -147,7 +147,7 @@ fn messages(expected: &At<Vec<At<RawMessage>>>, played: &Played) -> Vec<Mismatch
             at: Some(at),
             what: format!("a message waits at the end; set `until` to {at} or later"),
             expected: String::new(),
-            came: String::new(),
+            came: format!("a message at {at}"),
         });
     }
     found
