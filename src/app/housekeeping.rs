@@ -35,12 +35,12 @@ pub(super) async fn run(
         let now = clock.now().wall;
         if size_of(&settings) > settings.max_size {
             // Incidents are kept rather than looks.
-            most /= 2;
+            most = (most / 2).max(history.segment_size());
             if !drop_history(History { max_size: most, ..history }, store.as_ref(), now).await {
                 keep = (keep / 2).max(LEAST_KEPT);
             }
         } else {
-            most = history.max_size.min(most.saturating_mul(2).max(1));
+            most = history.max_size.min(most.saturating_mul(2));
             keep = settings.retention.min(keep * 2);
             drop_history(History { max_size: most, ..history }, store.as_ref(), now).await;
         }

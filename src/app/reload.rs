@@ -268,3 +268,20 @@ impl SideTasks {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_neither_begins_nor_ends_the_history() {
+        let retention = std::time::Duration::from_hours(1);
+        for started in [true, false] {
+            for enabled in [true, false] {
+                let configured = History { enabled, retention, max_size: 7 };
+                let expected = History { enabled: started, retention, max_size: 7 };
+                assert_eq!(in_force(configured, started), expected);
+            }
+        }
+    }
+}

@@ -80,6 +80,21 @@ fn broken_files_get_all_their_mistakes_named() {
 }
 
 #[test]
+fn a_history_fits_into_its_store_and_is_not_tiny() {
+    let read = |text: &str| parse(&format!("{MINIMAL}{text}\n"), "weir.yaml", &|_| None);
+    let problems = read("history: { max_size: 15MiB }").unwrap_err();
+    assert!(problems[0].to_string().contains("`max_size` of the history is too small"));
+    assert!(problems[0].line > 1, "{}", problems[0]);
+    let warned = |text: &str| {
+        let (_, warnings) = read(text).unwrap();
+        warnings.iter().any(|w| w.what.contains("more than half of `store.max_size`"))
+    };
+    assert!(!warned("history: { max_size: 1GiB }"));
+    assert!(warned("history: { max_size: 1025MiB }"));
+    assert!(!warned("history: { max_size: 1025MiB, enabled: false }"));
+}
+
+#[test]
 fn the_least_that_is_needed_is_a_source_and_a_receiver() {
     let config = valid(MINIMAL);
     assert_eq!(config.poll, Poll { interval: Duration::from_secs(10), ..Poll::default() });

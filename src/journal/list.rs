@@ -204,3 +204,27 @@ impl Delta for Metrics {
         Vec::<Entry>::get(memory).into_iter().map(|entry| (entry.key, entry.value)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_without_end_is_refused() {
+        let entry = || (MetricKey("a".into()), Seen::Unknown);
+        let mut out = Vec::new();
+        let mut one = Vec::new();
+        let (key, value) = entry();
+        Entry { key, value }.put(&mut EntryMemory::default(), &mut one);
+        for _ in 0..=MOST {
+            put_u64(NEW, &mut out);
+            out.extend_from_slice(&one);
+        }
+        put_u64(END, &mut out);
+        let read = |bytes: &[u8]| {
+            Vec::<Entry>::take(&mut List::<EntryMemory>::default(), &mut Bytes(bytes))
+        };
+        assert_eq!(read(&out), Err(Damaged("a list has too many elements")));
+        assert_eq!(read(out.get(1 + one.len()..).unwrap_or_default()), Ok(()));
+    }
+}

@@ -356,11 +356,20 @@ impl Pipeline {
     /// still waits, waits for an answer, a look or another message: it names no time, or it would be
     /// asked for again and again.
     pub fn next_deadline(&self, now: Ts, incidents: &Incidents) -> Option<Ts> {
-        let waiting = self.notices.values().filter(|n| n.message.is_none());
-        let notices = waiting.filter_map(|n| self.notice_due(n, incidents));
+        let notices = self.due_times(incidents);
         let tries = self.messages.values().filter_map(|m| m.next_attempt);
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
         notices.chain(tries).chain(reminders).filter(|at| *at > now).min()
+    }
+
+    fn due_times(&self, incidents: &Incidents) -> impl Iterator<Item = Ts> {
+        let waiting = self.notices.values().filter(|n| n.message.is_none());
+        waiting.filter_map(|n| self.notice_due(n, incidents))
+    }
+
+    /// When news that wait now will be told, if nothing else happens.
+    pub fn next_news(&self, now: Ts, incidents: &Incidents) -> Option<Ts> {
+        self.due_times(incidents).filter(|at| *at > now).min()
     }
 
     fn notice_due(&self, notice: &Notice, incidents: &Incidents) -> Option<Ts> {

@@ -30,6 +30,8 @@ use self::url::Location;
 use super::{Page, Store, StoreError};
 use crate::model::{Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Ts};
 
+/// Calls that give back what one dropped segment of history took.
+const SHRINKS: u64 = 16;
 /// How long to wait for somebody else's lock on the file (a backup tool, `sqlite3`).
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -255,7 +257,11 @@ impl Store for SqliteStore {
                 let mut writer = self.begin().await?;
                 let deleted = history::prune(&mut writer.conn, before, most).await?;
                 writer.commit().await?;
-                if deleted > 0 {
+                drop(writer);
+                // A segment is much more than is given back at once; others may write in between.
+                for _ in 0..SHRINKS.min(deleted) {
+                    let mut writer = self.begin().await?;
+                    writer.commit().await?;
                     prune::shrink(&mut writer.conn).await?;
                 }
                 Ok(deleted)

@@ -141,6 +141,15 @@ fn messages(expected: &At<Vec<At<RawMessage>>>, played: &Played) -> Vec<Mismatch
             came: trimmed(&message.frozen.body),
         });
     }
+    if let Some(at) = played.waits_until {
+        found.push(Mismatch {
+            line: expected.place.line,
+            at: Some(at),
+            what: format!("a message waits at the end; set `until` to {at} or later"),
+            expected: String::new(),
+            came: format!("a message at {at}"),
+        });
+    }
     found
 }
 

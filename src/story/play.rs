@@ -40,6 +40,8 @@ pub enum What {
 pub(super) struct Played {
     pub(super) events: Vec<Event>,
     pub(super) incidents: BTreeMap<u64, Incident>,
+    /// When the next message would go out that waits at the end.
+    pub(super) waits_until: Option<Moment>,
 }
 
 impl Played {
@@ -104,6 +106,8 @@ pub(super) fn play(story: &Story, composers: Composers) -> Played {
         }
         t = next;
     }
+    let news = stage.engine.pipeline().next_news(Ts(epoch + story.until), stage.engine.incidents());
+    stage.played.waits_until = news.map(|at| Moment(at.0 - epoch));
     stage.played
 }
 

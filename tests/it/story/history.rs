@@ -1,6 +1,8 @@
 //! The history of a story gives the same messages again, however often the process was killed.
 
 use proptest::prelude::*;
+use weir::engine::base;
+use weir::journal::{Base, Writer};
 use weir::model::*;
 use weir::replay::{Mark, Mode, compare};
 
@@ -91,4 +93,22 @@ fn damage_is_said_and_the_rest_is_used() {
     assert!(!done.live.is_empty());
     let lines = compare(&done.said, &done.live);
     assert!(lines.iter().all(|l| l.mark == Mark::Same), "{lines:#?}");
+}
+
+#[test]
+fn another_version_is_remarked_once() {
+    let mut bench = story(3, 10, 0);
+    let (writer, chunks) = bench.history.take().unwrap();
+    let base =
+        Base { version: "0.0.1".to_owned(), ..base(true, &Demand::default(), Loaded::default()) };
+    let mut before = Vec::new();
+    for segment in [0, 1] {
+        before.extend(Writer::new(segment, u64::MAX, Time::at(START - HOUR), &base).cut());
+    }
+    let moved = |chunk: HistoryChunk| HistoryChunk { segment: chunk.segment + 2, ..chunk };
+    before.extend(chunks.into_iter().map(moved));
+    bench.history = Some((writer, before));
+    let remarks = bench.replay(Mode::AsItWas, 0).remarks;
+    let told = remarks.iter().filter(|r| r.contains("by weir 0.0.1")).count();
+    assert_eq!(told, 1, "{remarks:?}");
 }

@@ -248,6 +248,31 @@ fn a_source_that_left_takes_its_incidents_with_it_and_comes_back_as_new() {
     assert_eq!(reasons(&bench, "bot"), [Opened, Resolved, FirstLook]);
 }
 
+/// Weir itself tells of a source it cannot reach while no rule does, and takes it back in any case.
+#[test]
+fn a_rule_about_sources_takes_over_what_weir_told_itself() {
+    for (until, turns_firing) in [(9, false), (30, true)] {
+        let mut world = dead_world();
+        world.jobs.clear();
+        world.silent = Some((DEATH, DEATH + until * MINUTE));
+        let setup = Setup { without: Some("ClusterUnreachable"), ..Setup::default() };
+        let mut bench = Bench::new(setup, vec![world]);
+        bench.begin(START);
+        bench.run(DEATH + 8 * MINUTE);
+        assert_eq!(open(&bench), 1, "told after five minutes");
+        bench.setup.without = None;
+        bench.reload(DEATH + 8 * MINUTE);
+        bench.run(DEATH + until * MINUTE);
+        let rules = bench.kept.incidents.values().flat_map(|i| &i.members);
+        let taken = rules.filter(|m| m.rule.alert == "ClusterUnreachable").count();
+        assert_eq!((open(&bench), taken > 0), (1, turns_firing), "{until}m");
+        bench.run(DEATH + until * MINUTE + HOUR);
+        assert_eq!(open(&bench), 0, "{until}m");
+        use NoticeReason::{Opened, Resolved};
+        assert_eq!(reasons(&bench, "bot"), [Opened, Resolved], "{until}m");
+    }
+}
+
 /// What was sent counts, whatever is reloaded.
 #[test]
 fn a_budget_survives() {
