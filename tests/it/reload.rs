@@ -61,6 +61,7 @@ impl Scene {
         let text = config(&[&hook, &second], &fleet);
         let weir = Weir::start(crate::binary(), dir.path(), &text).await?;
         story::ready(&weir).await?;
+        #[expect(clippy::disallowed_methods, reason = "as any client of the API")]
         let client = reqwest::Client::new();
         Ok(Scene { fleet, hook, second, weir, client, dir })
     }
@@ -73,7 +74,7 @@ impl Scene {
     fn write_config(&self, channels: &[&Webhook]) -> Result<()> {
         let path: &Path = &self.dir.path().join("weir.yaml");
         let old = std::fs::read_to_string(path)?;
-        let head: String = old.lines().take(2).map(|line| format!("{line}\n")).collect();
+        let head: String = old.split_inclusive('\n').take(2).collect();
         self.write("weir.yaml", &(head + &config(channels, &self.fleet)))
     }
 
@@ -136,8 +137,11 @@ async fn rules_change_on_a_hangup_and_a_mistake_changes_nothing() -> Result<()> 
         problem["line"].as_u64() == Some(9) && problem["column"].as_u64() > Some(0),
         "{answer}"
     );
-    ensure!(scene.metric("weir_config_last_reload_successful").await? == 0.0);
-    ensure!(scene.metric("weir_config_last_reload_success_timestamp_seconds").await? == at);
+    ensure!(scene.metric("weir_config_last_reload_successful").await?.abs() < 0.5);
+    ensure!(
+        (scene.metric("weir_config_last_reload_success_timestamp_seconds").await? - at).abs()
+            < 1e-6
+    );
     ensure!(scene.weir.log().contains("rules.yaml:9:"), "{}", scene.weir.log_tail());
     let (ready, _) = scene.weir.answer("/-/ready").await?;
     ensure!(ready == 200, "a refused reload does not concern readiness");
@@ -149,7 +153,7 @@ async fn rules_change_on_a_hangup_and_a_mistake_changes_nothing() -> Result<()> 
     let killed = std::process::Command::new("kill").args(["-HUP", &pid]).status()?;
     ensure!(killed.success());
     scene.heard(&scene.hook, "opened", 1).await?;
-    ensure!(scene.metric("weir_config_last_reload_successful").await? == 1.0);
+    ensure!(scene.metric("weir_config_last_reload_successful").await? > 0.5);
     ensure!(scene.metric("weir_config_last_reload_success_timestamp_seconds").await? > at);
 
     let commits = scene.weir.commits().await?;

@@ -287,7 +287,9 @@ impl Bench {
         }
         let effects = self.engine.step(at, input);
         if let Some((writer, chunks)) = &mut self.history {
-            outgoing(&effects).into_iter().for_each(|message| writer.sent(at, message));
+            for message in outgoing(&effects) {
+                writer.sent(at, message);
+            }
             let persists = effects.iter().any(|e| matches!(e, Effect::Persist(_)));
             if kill != Some(Kill::BeforeCommit) && (persists || writer.is_due(at.steady)) {
                 chunks.extend(writer.cut());

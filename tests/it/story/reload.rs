@@ -8,6 +8,7 @@ use weir::model::*;
 use super::bench::{Bench, Setup};
 use super::world::{Fail, SimRun, World};
 use super::{CALM, HOUR, MINUTE, SECOND, START, draw, looping, run_story, world_with};
+use NoticeReason::{FirstLook, Opened, Resolved};
 
 /// When `dead` dies in these stories.
 const DEATH: i64 = START + CALM;
@@ -85,7 +86,6 @@ fn a_removed_rule_ends_its_incident_unwatched_and_one_that_is_added_begins_anew(
     bench.setup.without = None;
     bench.reload(DEATH + 30 * MINUTE);
     bench.run(DEATH + 50 * MINUTE);
-    use NoticeReason::{Opened, Resolved};
     assert_eq!(reasons(&bench, "bot"), [Opened, Resolved, Opened]);
     assert_eq!(reasons(&bench, "mail"), [Opened, Resolved, Opened]);
     assert_eq!(bench.kept.incidents.len(), 2);
@@ -204,7 +204,6 @@ fn a_channel_that_left_hears_the_end_of_what_it_was_told_and_nothing_else() {
     bench.run(DEATH + 25 * MINUTE);
     assert!(bench.engine().pipeline().plan(&mail).is_some(), "it still owes an end");
     bench.run(back + HOUR);
-    use NoticeReason::{Opened, Resolved};
     assert_eq!(reasons(&bench, "mail"), [Opened, Resolved]);
     assert_eq!(reasons(&bench, "bot"), [Opened, Opened, Resolved]);
     assert!(bench.engine().pipeline().plan(&mail).is_none());
@@ -244,7 +243,6 @@ fn a_source_that_left_takes_its_incidents_with_it_and_comes_back_as_new() {
     bench.worlds.push(prod);
     bench.reload(DEATH + 20 * MINUTE);
     bench.run(DEATH + 40 * MINUTE);
-    use NoticeReason::{FirstLook, Opened, Resolved};
     assert_eq!(reasons(&bench, "bot"), [Opened, Resolved, FirstLook]);
 }
 
@@ -268,7 +266,6 @@ fn a_rule_about_sources_takes_over_what_weir_told_itself() {
         assert_eq!((open(&bench), taken > 0), (1, turns_firing), "{until}m");
         bench.run(DEATH + until * MINUTE + HOUR);
         assert_eq!(open(&bench), 0, "{until}m");
-        use NoticeReason::{Opened, Resolved};
         assert_eq!(reasons(&bench, "bot"), [Opened, Resolved], "{until}m");
     }
 }
