@@ -94,12 +94,18 @@ async fn jobs_dead_before_weir_came_are_one_summary() -> Result<()> {
     let flink = Flink::start(FlinkOptions::version(DEFAULT_VERSION)).await?;
     let ears = Ears::open().await?;
     let well = flink.submit(&job(&flink, WELL)?).await?;
+    let mut left = None;
     for name in DEAD {
         let spec = job(&flink, name)?;
         spec.control.crash_on(Duration::from_millis(100))?;
         let id = flink.submit(&spec).await?;
         flink.rest().wait_for_state(&id, &["FAILED"], SOON).await?;
         ensure!(spec.control.failures()? == 4, "it failed often enough for every rule");
+        if name == DEAD[1] {
+            let checkpoints = flink.rest().checkpoints(&id).await?;
+            let path = checkpoints["latest"]["completed"]["external_path"].as_str();
+            left = path.map(str::to_owned);
+        }
     }
     flink.rest().wait_until_healthy(&well, SOON).await?;
 
@@ -126,7 +132,7 @@ async fn jobs_dead_before_weir_came_are_one_summary() -> Result<()> {
     let seen = weir.text("/metrics").await?;
     ensure!(seen.contains("weir_failures_seen_total 0"), "old failures were counted: {seen}");
 
-    let again = job(&flink, DEAD[1])?;
+    let again = JobSpec { savepoint_path: left, ..job(&flink, DEAD[1])? };
     again.control.crash_off()?;
     let id = flink.submit(&again).await?;
     flink.rest().wait_until_healthy(&id, SOON).await?;

@@ -199,7 +199,7 @@ async fn a_job_is_seen_with_all_its_facts() {
     assert_eq!(second.runs[0].failures, Seen::NotAsked);
     assert_eq!(second.requests, 5);
     let narrow = Demand { lag: false, ..ALL };
-    let third = source.poll(&narrow, Time::at(NOW + 20_000)).await;
+    let third = source.poll(&narrow, Time::at(NOW + 12_000)).await;
     let shared = 174 + 60;
     assert!(third.bytes < 1200 + shared, "{} bytes", third.bytes);
 }

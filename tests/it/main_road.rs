@@ -164,7 +164,10 @@ async fn one_episode(version: &str, poll: &str, delay: Duration, kill: bool) -> 
     assert_eq!(told["occurrences"], truth, "{told:#}");
 
     control.crash_off()?;
-    let again = flink.submit(&failing(&control, delay)).await?;
+    let left = flink.rest().checkpoints(&job).await?;
+    let path = left["latest"]["completed"]["external_path"].as_str().map(str::to_owned);
+    let from_last = JobSpec { savepoint_path: path, ..failing(&control, delay) };
+    let again = flink.submit(&from_last).await?;
     flink.rest().wait_until_healthy(&again, SOON).await?;
     let over = time::wait_for("resolution", 2 * SOON, || async {
         let found = incident(&weir).await?;

