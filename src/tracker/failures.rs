@@ -240,10 +240,11 @@ impl FailureCount {
         let base = self.attempts_base;
         let mut newer = 0;
         let vouched = entries.iter().zip(&siblings).filter_map(|(entry, sibling)| {
-            // Attempts begin at 0; whatever is newer in the list came on top.
-            let vouched = attempt_of(entry)? + 1 - base? + newer;
+            // Attempts begin at 0; whatever is newer in the list came on top, with an attempt or
+            // without, as the failure Flink gave up after.
+            let on_top = newer;
             newer += i64::from(!sibling);
-            Some(vouched)
+            Some(attempt_of(entry)? + 1 - base? + on_top)
         });
         (times, vouched.max())
     }

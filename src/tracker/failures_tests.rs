@@ -61,6 +61,29 @@ fn a_failure_without_its_task_is_the_one_with_it_later() {
     }
 }
 
+/// Seventeen failures between two looks, of which Flink keeps sixteen: the attempt of the last that
+/// restarted and the one Flink gave up after tell of the one it dropped.
+#[test]
+fn what_flink_dropped_counts_though_the_run_is_dead() {
+    let attempt = |n: i64| Failure {
+        task: Some(format!("map (1/1) - execution #{n}")),
+        ..entry(10_000 + n * 1_000, true)
+    };
+    let mut list: Vec<Failure> = (1..16).map(attempt).collect();
+    list.push(Failure { gave_up: true, task: None, ..attempt(16) });
+    list.reverse();
+    let said = Testimony {
+        exceptions: Seen::Fresh(list.as_slice()),
+        truncated: true,
+        source_now: 1_000_000,
+        died: true,
+        ..Testimony::default()
+    };
+    let mut count = FailureCount::from_start();
+    assert_eq!(count.hear(Ts(0), &said).count, 17);
+    assert_eq!(count.hear(Ts(2_000), &said).count, 0);
+}
+
 #[test]
 fn tasks_that_fail_at_once_are_one_failure() {
     let of = |at, task: u32, attempt: u32| Failure {

@@ -93,6 +93,8 @@ impl SimRun {
 struct Memory {
     shape: Option<(JobState, i64, Option<u64>)>,
     newest: Option<i64>,
+    /// The exceptions were read before, none perhaps.
+    read: bool,
     again: Option<i64>,
     terminal_looks: u8,
     store: Option<(i64, (u64, u64))>,
@@ -183,10 +185,11 @@ fn look(
         let all = cached(run, memory, t, offset);
         let mut list: Vec<Failure> = all.iter().take(5).cloned().collect();
         let mut full = list.len() >= 5;
-        if full && memory.newest.is_some() && !joined(&list, memory.newest) {
+        if full && memory.read && !joined(&list, memory.newest) {
             full = all.len() >= RING;
             list = all;
         }
+        memory.read = true;
         truncated = full && !joined(&list, memory.newest);
         let newest = list.first().map(|f| f.at);
         let expected = memory.newest.is_some() || !running;
