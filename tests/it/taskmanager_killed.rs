@@ -78,7 +78,14 @@ receivers:
     ensure!(found[0]["rule"] == rule, "{:#}", found[0]);
 
     flink.start_taskmanager().await?;
-    let alive = if restarts { job.clone() } else { flink.submit(&spec).await? };
+    let alive = if restarts {
+        job.clone()
+    } else {
+        let left = flink.rest().checkpoints(&job).await?;
+        let path = left["latest"]["completed"]["external_path"].as_str().map(str::to_owned);
+        ensure!(path.is_some(), "no checkpoint left: {left:#}");
+        flink.submit(&JobSpec { savepoint_path: path, ..spec }).await?
+    };
     flink.rest().wait_until_healthy(&alive, 2 * SOON).await?;
     let over = story::until(&weir, "end of the incident", "incidents", |all| {
         all.iter().all(|i| i["state"] == "resolved")
