@@ -332,11 +332,30 @@ mod tests {
     fn a_counter_that_went_back_began_anew() {
         let series = filled(640_000, 10_000, &[100.0, 150.0, 10.0, 40.0]);
         let all = series.between(Ts(0), Ts(30_000)).unwrap();
-        assert_eq!(all.gain as i64, 90, "50 before the restart, 10 and 30 after it");
+        assert_eq!((all.gain, all.count), (90.0, 4), "50 before the restart, 10 and 30 after it");
         assert_eq!(all.rate(), Some(3.0));
         let part = series.between(Ts(20_000), Ts(30_000)).unwrap();
-        assert_eq!(part.gain as i64, 30, "what was counted before the stretch is not in it");
+        assert_eq!(
+            (part.gain, part.count),
+            (30.0, 2),
+            "what was counted before the stretch is not in it"
+        );
         assert_eq!(filled(640_000, 1, &[1.0]).between(Ts(0), Ts(9)).unwrap().rate(), None);
+    }
+
+    #[test]
+    fn a_time_of_which_nothing_is_known_is_not_watched() {
+        // Ten seconds a bucket; nothing is heard for an hour.
+        let mut series = filled(640_000, 10_000, &[5.0, 7.0]);
+        let back = 3_610_000;
+        series.push(Ts(back), 900.0);
+        assert_eq!(series.at(Ts(back - 60_000)), None, "the value of an hour ago is none of then");
+        assert!(!series.covers(Ts(back - 300_000)));
+        assert!(
+            series.covers(Ts(back - 60_000)),
+            "samples of what is read slowly are so far apart"
+        );
+        assert_eq!(series.at(Ts(10_000)), Some(7.0));
     }
 
     #[test]
