@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Fact, InProgress, JobFacts, JobManagerTrack, Run};
-use crate::model::{JobState, RootCause, Ts};
+use crate::model::{RootCause, Ts};
 
 /// Flink's answers about checkpoints are up to 3 s old: what is read this long after a change was
 /// made after it.
@@ -12,17 +12,6 @@ const CACHED_MS: u128 = 3_000;
 const GIVE_UP_MS: u128 = 60_000;
 /// Looks at a live run that make it sure that it never ran, if it was not running at any.
 const SURE_LOOKS: u8 = 3;
-
-/// Why a run that has started does not run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// For people: `waiting for slots: 4 tasks wait, 0 of 8 slots free`.
-    pub reason: String,
-    /// Tasks that do not run; zero where Flink has not made any yet.
-    pub tasks: u32,
-    /// Free slots of the Flink cluster.
-    pub slots_available: Option<u32>,
-}
 
 /// A run that began with nothing though there was something to begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,49 +85,6 @@ impl<'a> JobFacts<'a> {
         } else {
             Fact::Unknown
         }
-    }
-
-    /// Why the run that counts does not run, from its state, its tasks and the slots.
-    pub fn waiting(&self) -> Option<Waiting> {
-        let run = self.listed_run().filter(|run| run.state.is_live() && !run.is_healthy())?;
-        let cluster = self.source.clusters.iter();
-        let cluster = cluster.into_iter().find(|c| c.flink_cluster == self.job.flink_cluster);
-        let (free, all) =
-            (cluster.and_then(|c| c.slots_available), cluster.and_then(|c| c.slots_total));
-        let cause = self.run_cause();
-        let tasks = run.tasks.total.saturating_sub(run.tasks.running + run.tasks.finished);
-        let refused = cause.is_some_and(|c| c.class.ends_with("NoResourceAvailableException"));
-        let scheduled = run.tasks.scheduled > 0 || run.state == JobState::Created;
-        let slots = || match (free, all) {
-            (Some(free), Some(all)) => format!("{free} of {all} slots free"),
-            (Some(free), None) => format!("{free} slots free"),
-            _ => "free slots not known".to_owned(),
-        };
-        let reason = if run.state == JobState::Initializing {
-            "initializing: the JobManager plans the job or reads its state".to_owned()
-        } else if refused || scheduled {
-            let needs = match tasks {
-                0 => String::new(),
-                n => format!("{n} tasks wait, "),
-            };
-            match cluster.and_then(|c| c.taskmanagers) {
-                Some(0) => format!("waiting for slots: {needs}no TaskManager"),
-                _ => format!("waiting for slots: {needs}{}", slots()),
-            }
-        } else if run.state == JobState::Running {
-            let created = run.tasks.created;
-            let on_way = tasks.saturating_sub(created + run.tasks.failed);
-            format!(
-                "{on_way} of {} tasks are being deployed or restore their state",
-                run.tasks.total
-            )
-        } else {
-            match cause {
-                Some(cause) => format!("{}: {}", run.state, cause.line()),
-                None => run.state.to_string(),
-            }
-        };
-        Some(Waiting { reason, tasks, slots_available: free })
     }
 
     /// Whether the run that counts began with nothing although an earlier run had left a checkpoint:

@@ -15,6 +15,7 @@ mod numbers;
 mod run;
 mod series;
 mod source;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +26,12 @@ pub use flap::{Flapping, Flaps, MAX_FLAP_MINUTES};
 pub use job::JobTrack;
 pub use job::MAX_FAILURES;
 pub use jobmanager::JobManagerTrack;
-pub use life::{FromScratch, Waiting};
+pub use life::FromScratch;
 pub use numbers::{Numbers, Spans};
 pub use run::Run;
 pub use series::{Sample, Series, Stretch};
 pub use source::SourceTrack;
+pub use waiting::{Stage, Waiting};
 
 use crate::model::{Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Time};
 

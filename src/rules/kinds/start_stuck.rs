@@ -11,7 +11,7 @@ use crate::tracker::Fact;
 
 /// True while a run is alive, never had all its tasks running, and began longer than `after` ago:
 /// it is INITIALIZING or CREATED, waits for slots or quota, is being deployed, or restarts before it
-/// ever ran. The reason is its evidence, `reason`. A run that ran once and does not any more is
+/// ever ran. The reason is its evidence, `reason` (`reason_zh` in Chinese). A run that ran once and does not any more is
 /// `tasks_not_running`, and one that died is `start_failed`. Demands failures, counters and
 /// checkpoints.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -37,7 +37,15 @@ impl Kind for StartStuck {
     }
 
     fn evidence(&self) -> Vec<&'static str> {
-        vec!["state", "reason", "waiting_seconds", "after_seconds", "tasks_waiting", "slots_available"]
+        vec![
+            "state",
+            "reason",
+            "reason_zh",
+            "waiting_seconds",
+            "after_seconds",
+            "tasks_waiting",
+            "slots_available",
+        ]
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
@@ -57,7 +65,8 @@ impl Kind for StartStuck {
         };
         let evidence = || evidence! {
             "state": state.as_str(),
-            "reason": waiting.reason,
+            "reason": waiting.words(),
+            "reason_zh": waiting.words_zh(),
             "waiting_seconds": age.as_secs(),
             "after_seconds": self.after.0.as_secs(),
             "tasks_waiting": waiting.tasks,
@@ -113,12 +122,34 @@ mod tests {
         };
         let deploying = TaskCounts { total: 4, running: 1, created: 1, ..TaskCounts::default() };
         let deploying = RunObservation { tasks: deploying, ..waiting(Running, 0) };
-        for (stuck, cluster, reason) in [
-            (waiting(Initializing, 0), slots(8, 8, 1), "initializing"),
-            (waiting(Created, 0), slots(0, 0, 0), "waiting for slots: no TaskManager"),
-            (waiting(Running, 4), slots(0, 8, 1), "waiting for slots: 4 tasks wait, 0 of 8 slots free"),
-            (refused, slots(0, 8, 1), "waiting for slots: 0 of 8 slots free"),
-            (deploying, slots(3, 8, 1), "2 of 4 tasks are being deployed or restore their state"),
+        let restarting = waiting(Restarting, 0);
+        for (stuck, cluster, reason, reason_zh) in [
+            (waiting(Initializing, 0), slots(8, 8, 1), "initializing", "正在初始化"),
+            (
+                waiting(Created, 0),
+                slots(0, 0, 0),
+                "waiting for slots: no TaskManager",
+                "等待 slot：没有 TaskManager",
+            ),
+            (
+                waiting(Running, 4),
+                slots(0, 8, 1),
+                "waiting for slots: 4 tasks wait, 0 of 8 slots free",
+                "等待 slot：4 个任务在等待，8 个 slot 中空闲 0 个",
+            ),
+            (
+                refused,
+                slots(0, 8, 1),
+                "waiting for slots: 0 of 8 slots free",
+                "等待 slot：8 个 slot 中空闲 0 个",
+            ),
+            (
+                deploying,
+                slots(3, 8, 1),
+                "2 of 4 tasks are being deployed or restore their state",
+                "4 个任务中有 2 个正在部署或恢复状态",
+            ),
+            (restarting, slots(3, 8, 1), "RESTARTING", "RESTARTING"),
         ] {
             let mut watch = Watch::new();
             watch.look(0, vec![]);
@@ -128,8 +159,10 @@ mod tests {
                 let verdict = watch.judge(&rule);
                 assert_eq!(verdict.truth == Truth::True, at == 302, "{reason} at {at}");
                 if at == 302 {
-                    let told = verdict.evidence["reason"].as_str().unwrap();
-                    assert!(told.starts_with(reason), "{told}");
+                    for (key, words) in [("reason", reason), ("reason_zh", reason_zh)] {
+                        let told = verdict.evidence[key].as_str().unwrap();
+                        assert!(told.starts_with(words), "{told}");
+                    }
                 }
             }
         }
