@@ -52,16 +52,6 @@ const NOT_YET: &[&str] = &[
     "ThroughputDropped: /10 of 30m (4)",
     "ThroughputDropped: /10 of 10 (5)",
     "ThroughputDropped: /10 of 3h (6)",
-    "TaskManagerHeapFull: x10 of 10m (2)",
-    "TaskManagerHeapFull: x10 of 20 (3)",
-    "TaskManagerHeapFull: /10 of 10m (0)",
-    "TaskManagerHeapFull: /10 of 10m (2)",
-    "TaskManagerHeapFull: /10 of 10m (4)",
-    "JobManagerHeapFull: x10 of 10m (2)",
-    "JobManagerHeapFull: x10 of 20 (3)",
-    "JobManagerHeapFull: /10 of 10m (0)",
-    "JobManagerHeapFull: /10 of 10m (2)",
-    "JobManagerHeapFull: /10 of 10m (4)",
 ];
 
 /// A rule file and its stories.
