@@ -264,7 +264,7 @@ async fn applications_are_asked_for_where_there_are_any() {
     assert_eq!(fake.count("/applications"), 1, "2.2.1 has none");
 
     // Upgraded behind the same address.
-    fake.set("/overview", r#"{"taskmanagers":1,"flink-version":"2.3.0"}"#);
+    fake.overview(r#"{"taskmanagers":1,"flink-version":"2.3.0"}"#);
     fake.set(
         "/applications/overview",
         r#"{"applications":[{"id":"4c8f","name":"com.example.orders.TestJob",
