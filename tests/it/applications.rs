@@ -155,6 +155,30 @@ async fn a_program_that_throws_before_it_has_a_job_is_told_once() -> Result<()> 
 }
 
 #[tokio::test]
+async fn an_application_cluster_whose_program_throws_is_told_too() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let spec = JobSpec::new("orders", &Control::new(folder.path())?);
+    spec.control.fail_main()?;
+    // Or Flink would end with it, and nobody could see anything.
+    let stays = ("execution.shutdown-on-application-finish".to_owned(), "false".to_owned());
+    let options = FlinkOptions::version("2.3.0");
+    let options = FlinkOptions { application: Some(spec), conf: vec![stays], ..options };
+    let flink = Flink::start(options).await?;
+    let failed = time::wait_for("failed application", SOON, || async {
+        let listing = flink.rest().get("/applications/overview").await?;
+        Ok((listing["applications"][0]["status"] == "FAILED").then_some(()))
+    });
+    failed.await?;
+    let mut watch = Watch::of(&flink)?;
+    watch.look(&demand()).await;
+    let verdict = watch.judge(ENTRY_CLASS, json!({ "start_failed": {} }))?;
+    let error = verdict.evidence.get("start_error").and_then(Value::as_str).unwrap_or_default();
+    ensure!(error.contains("no table orders_v2"), "{verdict:?}");
+    ensure!(watch.tracker.job_count() == 1);
+    flink.stop().await
+}
+
+#[tokio::test]
 async fn a_flink_without_applications_is_asked_for_them_once() -> Result<()> {
     let flink = Flink::start(FlinkOptions::version("1.20.5")).await?;
     let refused = flink.rest().get("/applications/overview").await.unwrap_err().to_string();

@@ -4,30 +4,31 @@
 //! `/applications/:applicationid/exceptions`); before it such a submission leaves nothing. As a
 //! real 2.3.0 shows them:
 //!
-//! - `POST /jars/:id/run-application` and application mode make one before main() is called. Its
+//! - `POST /jars/:id/run-application` and application mode make one before `main()` is called. Its
 //!   name is the main class, whatever the jobs are called, and nobody can choose another.
-//! - When main() throws, or ends without a job, it is FAILED with `"jobs": {}`. Whatever else fails
-//!   has a job: a savepoint that is not there, a job that dies (`"jobs": {"FAILED": 1}`), and in
-//!   application mode with `execution.submit-failed-job-on-application-error` main() as well. Those
-//!   jobs are listed as jobs and are told there.
+//! - When `main()` throws, or ends without a job, it is FAILED with `"jobs": {}`. Whatever else
+//!   fails has a job: a savepoint that is not there, a job that dies (`"jobs": {"FAILED": 1}`), and
+//!   `main()` as well where `execution.submit-failed-job-on-application-error` is set with high
+//!   availability. Those are listed as jobs and are told there. (With that option and without high
+//!   availability it stays RUNNING without a job for ever, which tells nobody anything.)
 //! - A job submitted by itself (`POST /jars/:id/run`) gets one called `SingleJobApplication(job)`;
 //!   a program that throws there is refused with a 400 and leaves nothing.
 //! - `start-time` in the listing is when it was made. The entry of its exceptions bears a time
 //!   between that and its end. Ended ones are forgotten after
 //!   `completed-application-store.expiration-time`.
 //!
-//! Such a start becomes a FAILED run of a job with the application's name, and one that comes after
-//! it and gets as far as a job becomes a FINISHED one: the start, not the job, which has a name of
-//! its own. Nothing here is ever alive, so that nothing of it can go missing.
+//! Such a start (`start`) becomes a FAILED run of a job with the application's name, and one that
+//! comes after it and gets as far as a job becomes a FINISHED one: the start, not the job, which has
+//! a name of its own. Nothing here is ever alive, so that nothing of it can go missing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::http::HttpError;
-use crate::model::{Failure, JobState, RunId, RunObservation, Seen, Ts};
+use crate::model::{Failure, JobState, RunId, Seen, Ts};
 
 use super::fetch::Api;
-use super::observe;
+use super::start::{Application, Start, read};
 use super::wire;
 
 /// What failed longer ago is history: Flink's own measure, unless it is told to keep more.
@@ -40,40 +41,20 @@ const MAX_TROUBLES: usize = 64;
 const TRIES: u8 = 4;
 /// An endpoint that is slow, or says too much, is left alone for so long.
 const LEFT_ALONE: Duration = Duration::from_mins(1);
+/// A version that says it keeps no list is believed for so long: it may have been a proxy that
+/// answered while the cluster was moved.
+const TAKEN_AT_ITS_WORD: Duration = Duration::from_hours(1);
 /// A start that succeeded so long ago is not news to anybody: the failure before it was over
 /// before it was seen.
 const LONG_AGO_MS: i64 = 300_000;
 /// A start that succeeded is shown for so long; then its job stays as it was last seen.
 const SHOWN_FOR: Duration = Duration::from_mins(10);
 
-/// An application of the listing, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Application {
-    run: RunId,
-    name: String,
-    end: Option<i64>,
-    /// FAILED, and it never had a job.
-    failed_to_start: bool,
-    /// It got as far as a job that did not fail.
-    has_started: bool,
-}
-
-/// A start as a run: FAILED, or FINISHED when it succeeded.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Start {
-    pub(super) name: String,
-    run: RunId,
-    state: JobState,
-    end: Option<i64>,
-    failures: Seen<Vec<Failure>>,
-    is_live: bool,
-}
-
 /// What is remembered of applications between polls.
 #[derive(Debug, Default)]
 pub(super) struct Applications {
-    /// The version that says it keeps no list.
-    without: Option<Option<String>>,
+    /// Since when which version says it keeps no list.
+    without: Option<(Ts, Option<String>)>,
     left_alone: Option<Ts>,
     reasons: BTreeMap<RunId, Reason>,
     troubles: BTreeMap<String, Trouble>,
@@ -149,8 +130,10 @@ impl Applications {
     }
 
     fn asks(&self, version: Option<&str>, now: Ts) -> bool {
-        let known = self.without.as_ref().is_some_and(|without| without.as_deref() == version);
-        !known && self.left_alone.is_none_or(|until| now >= until)
+        let no_list = self.without.as_ref().is_some_and(|(since, without)| {
+            without.as_deref() == version && now.since(*since) < TAKEN_AT_ITS_WORD
+        });
+        !no_list && self.left_alone.is_none_or(|until| now >= until)
     }
 
     /// An older Flink answers 404; a proxy in front of it may put it in other words.
@@ -159,7 +142,9 @@ impl Applications {
             HttpError::Status { code: 403 | 404 | 405 | 410 | 501, .. }
             | HttpError::NotJson { .. }
             | HttpError::Json { .. }
-            | HttpError::Redirect { .. } => self.without = Some(version.map(str::to_owned)),
+            | HttpError::Redirect { .. } => {
+                self.without = Some((now, version.map(str::to_owned)));
+            }
             HttpError::Timeout { .. } | HttpError::TooLarge { .. } => {
                 self.left_alone = Some(now + LEFT_ALONE);
             }
@@ -237,64 +222,6 @@ impl Applications {
         for start in self.starts.iter_mut().filter(|s| s.state == JobState::Failed) {
             let known = self.reasons.get(&start.run).and_then(|reason| reason.failures.clone());
             start.failures = known.map_or(Seen::Unknown, Seen::Fresh);
-        }
-    }
-}
-
-impl Application {
-    /// The last time anything is known to have happened to it.
-    fn last_word(&self) -> i64 {
-        self.end.unwrap_or(self.run.start_time)
-    }
-}
-
-/// Reads a row; one without a usable id is none.
-fn read(row: wire::ApplicationRow) -> Option<Application> {
-    let id = row.id.filter(|id| observe::is_id(id))?;
-    let jobs = row.jobs.as_ref().and_then(serde_json::Value::as_object);
-    let is_in = |state| {
-        let count = jobs.and_then(|jobs| jobs.get(state)).and_then(serde_json::Value::as_i64);
-        count.is_some_and(|n| n > 0)
-    };
-    Some(Application {
-        name: observe::name(row.name, &id),
-        end: observe::time(row.end_time),
-        // Jobs that are not told of may be there.
-        failed_to_start: row.status.as_deref() == Some("FAILED")
-            && jobs.is_some_and(serde_json::Map::is_empty),
-        has_started: ["RUNNING", "FINISHED", "CANCELED"].into_iter().any(is_in),
-        run: RunId { start_time: row.start_time.filter(|t| *t >= 0).unwrap_or(0), job_id: id },
-    })
-}
-
-impl Start {
-    fn of(application: &Application, state: JobState) -> Start {
-        Start {
-            name: application.name.clone(),
-            run: application.run.clone(),
-            state,
-            end: application.end,
-            failures: Seen::NotAsked,
-            is_live: application.end.is_none(),
-        }
-    }
-
-    /// Puts it into `blank`, which knows whose it is. `ui`: Flink's pages.
-    pub(super) fn fill(&self, blank: RunObservation, ui: &str) -> RunObservation {
-        let page = if self.is_live { "running" } else { "completed" };
-        RunObservation {
-            ui_url: Some(format!("{ui}/#/application/{page}/{}", self.run.job_id)),
-            run: self.run.clone(),
-            state: self.state,
-            // A start that succeeded was over when it had its job, and never a stream.
-            end_time: self.end.or(Some(self.run.start_time)),
-            batch: if self.state == JobState::Finished {
-                Seen::Fresh(true)
-            } else {
-                Seen::NotAsked
-            },
-            failures: self.failures.clone(),
-            ..blank
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What becomes of applications, on recorded answers of a real 2.3.0 and on made-up ones.
 
+use super::super::observe;
 use super::*;
+use crate::model::RunObservation;
 
 const LISTING: &str = include_str!("../../../tests/fixtures/flink-2.3.0/source-applications.json");
 const WHY: &str =
@@ -72,8 +74,8 @@ fn of_the_recorded_ones_only_that_without_a_job_failed_to_start() {
 
     // At the next look the one that runs under the same name is the one that counts.
     applications.take(listing(LISTING), Some(NOW + 10_000), Ts(NOW + 10_000));
-    let ids: Vec<&str> = applications.starts().iter().map(|s| &s.run.job_id[..4]).collect();
-    assert_eq!(ids, ["4c8f", "0669"]);
+    let both = "F4c8fa5c6d453d0f7db99395d850e70b1 K06694d0195f1fc143230242a7f0b681d";
+    assert_eq!(told(&applications), both);
     assert!(applications.starts()[0].failures.fresh().is_some(), "what was read is kept");
 }
 
@@ -171,7 +173,7 @@ fn what_cannot_be_read_is_tried_again_a_few_times() {
 }
 
 #[test]
-fn a_flink_without_applications_is_asked_once() {
+fn a_flink_without_applications_is_not_asked_at_every_poll() {
     let status = |code| HttpError::Status { url: String::new(), code, excerpt: String::new() };
     let mut applications = Applications::default();
     let (now, old) = (Ts(NOW), Some("1.20.5"));
@@ -179,7 +181,8 @@ fn a_flink_without_applications_is_asked_once() {
     applications.refused(&status(500), old, now);
     assert!(applications.asks(old, now), "that says nothing about the version");
     applications.refused(&status(404), old, now);
-    assert!(!applications.asks(old, now + Duration::from_hours(24)));
+    assert!(!applications.asks(old, now + Duration::from_mins(59)));
+    assert!(applications.asks(old, now + Duration::from_hours(1)), "a proxy may have said it");
     assert!(applications.asks(Some("2.3.0"), now), "another version behind the same address");
     applications.ask_again();
     assert!(applications.asks(old, now), "another JobManager");

@@ -13,6 +13,7 @@ mod named;
 mod observe;
 mod plan;
 mod root_cause;
+mod start;
 #[cfg(test)]
 mod tests;
 mod turns;

@@ -99,7 +99,7 @@ pub(super) struct ApplicationRow {
     pub(super) end_time: Option<i64>,
     #[serde(deserialize_with = "text")]
     pub(super) status: Option<String>,
-    /// Jobs by state; empty where main() has not made one (yet).
+    /// Jobs by state; empty where `main()` has not made one (yet).
     pub(super) jobs: Option<serde_json::Value>,
 }
 
