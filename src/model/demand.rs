@@ -21,6 +21,9 @@ pub struct Demand {
     /// Whether a job is a batch job.
     #[serde(default)]
     pub job_type: bool,
+    /// Applications that ended before they had a job, where Flink keeps a list of them (≥ 2.3).
+    #[serde(default)]
+    pub applications: bool,
     /// Metrics by name, each with the longest time any rule looks back (zero: the present alone).
     #[serde(default)]
     pub metrics: BTreeMap<MetricQuery, Duration>,
@@ -30,12 +33,14 @@ impl Demand {
     /// Everything either side needs.
     #[must_use]
     pub fn union(mut self, other: &Demand) -> Demand {
-        let Demand { counters, checkpoints, failures, lag, job_type, metrics } = other;
+        let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics } =
+            other;
         self.counters |= counters;
         self.checkpoints |= checkpoints;
         self.failures |= failures;
         self.lag |= lag;
         self.job_type |= job_type;
+        self.applications |= applications;
         for (query, span) in metrics {
             let known = self.metrics.entry(query.clone()).or_default();
             *known = (*known).max(*span);
@@ -50,13 +55,14 @@ impl Demand {
 
     /// What it names, in words.
     pub fn words(&self) -> String {
-        let Demand { counters, checkpoints, failures, lag, job_type, metrics } = self;
+        let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics } = self;
         let flags = [
             (*counters, "counters"),
             (*checkpoints, "checkpoints"),
             (*failures, "exceptions on change"),
             (*lag, "lag"),
             (*job_type, "job type once per run"),
+            (*applications, "applications (Flink 2.3 and later)"),
         ];
         let mut parts: Vec<String> =
             flags.iter().filter(|(on, _)| *on).map(|(_, name)| (*name).to_owned()).collect();

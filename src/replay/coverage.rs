@@ -73,13 +73,14 @@ impl Coverage {
 
 /// What is needed and was not asked for.
 fn missing(needed: &Demand, asked: &Demand) -> Vec<String> {
-    let Demand { counters, checkpoints, failures, lag, job_type, metrics } = needed;
+    let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics } = needed;
     let flags = [
         (*counters, asked.counters, "counters"),
         (*checkpoints, asked.checkpoints, "checkpoints"),
         (*failures, asked.failures, "failures"),
         (*lag, asked.lag, "lag"),
         (*job_type, asked.job_type, "job type"),
+        (*applications, asked.applications, "applications"),
     ];
     let lacks = flags.iter().filter(|(needed, asked, _)| *needed && !asked);
     let mut found: Vec<String> = lacks.map(|(_, _, name)| (*name).to_owned()).collect();

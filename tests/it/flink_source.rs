@@ -27,6 +27,7 @@ const ALL: Demand = Demand {
     failures: true,
     lag: true,
     job_type: false,
+    applications: false,
     metrics: std::collections::BTreeMap::new(),
 };
 const NOW: i64 = 1_795_219_703_000;
@@ -247,6 +248,57 @@ async fn missing_checkpoints_are_told_from_a_missing_job() {
         assert_eq!(poll(&mut source, NOW).await.runs[0].checkpoints, expected);
         poll(&mut source, NOW + 10_000).await;
         assert_eq!(fake.count("/metrics?get=numRestarts"), 1 + u32::from(again), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn applications_are_asked_for_where_there_are_any() {
+    let fake = Fake::healthy();
+    let url = serve(fake.router()).await;
+    let mut source = at(&url);
+    let demand = Demand { applications: true, ..ALL };
+    let mut look = async |millis| source.poll(&demand, Time::at(millis)).await;
+    for step in 0..3 {
+        look(NOW + step * 10_000).await;
+    }
+    assert_eq!(fake.count("/applications"), 1, "2.2.1 has none");
+
+    // Upgraded behind the same address.
+    fake.overview(r#"{"taskmanagers":1,"flink-version":"2.3.0"}"#);
+    fake.set(
+        "/applications/overview",
+        r#"{"applications":[{"id":"4c8f","name":"com.example.orders.TestJob",
+            "start-time":1795219700000,"end-time":1795219700091,"duration":91,"status":"FAILED",
+            "jobs":{}}]}"#,
+    );
+    fake.set(
+        "/applications/4c8f/exceptions",
+        include_str!("../fixtures/flink-2.3.0/source-application-threw.exceptions.json"),
+    );
+    for step in 3..6 {
+        let snapshot = look(NOW + step * 10_000).await;
+        assert_eq!(snapshot.completeness, Completeness::Complete);
+        let run = snapshot.runs.iter().find(|run| run.state == JobState::Failed).unwrap();
+        assert_eq!(run.key.0, "prod/com.example.orders.TestJob");
+        let why = &run.failures.fresh().unwrap()[0];
+        assert_eq!(why.message, "no table orders_v2 in the catalog");
+    }
+    assert_eq!(fake.count("/applications/overview"), 4);
+    assert_eq!(fake.count("/applications/4c8f/exceptions"), 1, "read once");
+}
+
+#[tokio::test]
+async fn a_listing_of_applications_that_hangs_costs_no_job() {
+    let fake = Fake::healthy();
+    fake.hang("/applications/overview");
+    let url = serve(fake.router()).await;
+    let mut source = at(&url);
+    let demand = Demand { applications: true, ..ALL };
+    for (millis, asked) in [(NOW, 1), (NOW + 10_000, 1), (NOW + 70_000, 2)] {
+        let snapshot = source.poll(&demand, Time::at(millis)).await;
+        assert_eq!(snapshot.completeness, Completeness::Complete);
+        assert!(snapshot.runs[0].counters.fresh().is_some());
+        assert_eq!(fake.count("/applications"), asked);
     }
 }
 

@@ -9,6 +9,7 @@ mod testbed;
 #[expect(dead_code, reason = "the table is written by `make scenarios`")]
 mod matrix;
 
+mod applications;
 mod architecture;
 mod bad_channels;
 mod bad_cli;

@@ -13,8 +13,14 @@ use crate::tracker::Fact;
 ///
 /// Told by what Weir saw: Flink made no tasks of it; or it was not running at three looks or more;
 /// or its root cause is one of starting. A run too short for any of these that failed is left to
-/// `job_state`: false. A submission that Flink refuses without a trace in its job list cannot be
-/// seen. Demands failures, counters and checkpoints.
+/// `job_state`: false.
+///
+/// A program that throws before it has a job leaves a trace from Flink 2.3 on, if it was started by
+/// `run-application` or in application mode: an application that FAILED without a job. It is told as
+/// a job by the application's name, which is the main class of the program; a later application of
+/// that name that gets as far as a job ends it. Before 2.3, and with `POST /jars/:id/run`, Flink
+/// refuses the submission without a trace, and nobody can see it. Demands failures, counters,
+/// checkpoints and applications.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartFailed {}
@@ -25,7 +31,11 @@ impl Kind for StartFailed {
     }
 
     fn demand(&self) -> Demand {
-        Demand { counters: true, checkpoints: true, failures: true, ..Demand::default() }
+        Demand { counters: true, checkpoints: true,
+            failures: true,
+            applications: true,
+            ..Demand::default()
+        }
     }
 
     fn evidence(&self) -> Vec<&'static str> {

@@ -17,6 +17,10 @@ const ROW: f64 = 350.0;
 const COUNTERS: f64 = 320.0;
 /// `/overview`, `/config` now and then, and the frame of the listing.
 const OVERVIEW: f64 = 230.0;
+/// A row of the applications, of which every job has one, and the listing's frame. Flink before 2.3
+/// has none and is asked once.
+const APPLICATION: f64 = 175.0;
+const APPLICATIONS: f64 = 20.0;
 /// The pulse: the `JobManager`'s CPU time.
 const PULSE: f64 = 55.0;
 /// A whole checkpoint history, and how often it is read without a reason.
@@ -76,6 +80,11 @@ pub fn cost(demand: &Demand, interval: Duration) -> Cost {
         cost.requests_per_job += 1.0;
         let named = wanted.job.iter().map(|wish| TEXT + id_length(wish));
         cost.bytes_per_job += COUNTERS + named.sum::<f64>();
+    }
+    if demand.applications {
+        cost.requests_per_cluster += 1.0;
+        cost.bytes_per_cluster += APPLICATIONS;
+        cost.bytes_per_job += APPLICATION;
     }
     if demand.checkpoints {
         cost.requests_per_job += share(CHECKPOINTS_EVERY);

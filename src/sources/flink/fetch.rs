@@ -67,6 +67,17 @@ impl Api<'_> {
         self.get("config", 64 * KIB).await
     }
 
+    pub(super) async fn applications(&self) -> Result<wire::ApplicationsOverview, HttpError> {
+        self.get("applications/overview", 4 * MIB).await
+    }
+
+    /// Why an application failed. Flink 2.3.0 keeps one entry and ignores `maxExceptions`
+    /// (FLINK-39730).
+    pub(super) async fn why_failed(&self, application: &str) -> Result<Vec<Failure>, HttpError> {
+        let path = format!("applications/{application}/exceptions");
+        Ok(observe::failures(self.get(&path, MIB).await?))
+    }
+
     /// The `JobManager`'s numbers, its CPU time among them.
     pub(super) async fn pulse(&self, path: &str) -> Result<Pulse, HttpError> {
         let metrics: Vec<wire::Metric> = self.get(path, 64 * KIB).await?;

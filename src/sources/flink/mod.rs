@@ -2,6 +2,7 @@
 //! only for a reason (`plan`). What the answers mean is decided by pure functions (`observe`,
 //! `root_cause`, `freeze`); this file only makes the calls and keeps what the next poll needs.
 
+mod applications;
 mod cluster;
 mod config;
 mod cost;
@@ -12,6 +13,7 @@ mod named;
 mod observe;
 mod plan;
 mod root_cause;
+mod start;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -27,11 +29,10 @@ use futures_util::future::BoxFuture;
 
 use crate::clock::{Clock, SystemClock};
 use crate::http::{HttpClient, HttpError};
-use crate::model::{
-    Completeness, Demand, JobKey, Labels, RunId, RunObservation, Seen, Snapshot, Time, Ts,
-};
+use crate::model::{Completeness, Demand, JobKey, RunId, RunObservation, Seen, Snapshot, Time, Ts};
 
 use super::Source;
+use applications::Applications;
 use cluster::ClusterMemory;
 use fetch::{Api, JobFacts, Pulse, Traffic};
 use freeze::FreezeDetector;
@@ -71,6 +72,7 @@ pub struct FlinkSource {
     had_jobs: bool,
     memory: HashMap<RunId, RunMemory>,
     cluster: ClusterMemory,
+    applications: Applications,
     /// The last demand, compiled.
     wanted: Arc<Wanted>,
     stopwatch: SystemClock,
@@ -114,6 +116,7 @@ impl FlinkSource {
             had_jobs: false,
             memory: HashMap::new(),
             cluster: ClusterMemory::default(),
+            applications: Applications::default(),
             wanted: Arc::default(),
             stopwatch: SystemClock::anchored(None),
         })
@@ -184,6 +187,7 @@ impl FlinkSource {
                         self.warm_at = None;
                         self.freeze.reset();
                         self.cluster.reset();
+                        self.applications.ask_again();
                     }
                     let total = answer.jobs.len();
                     let rows: Vec<Row> = answer.jobs.into_iter().filter_map(observe::row).collect();
@@ -271,12 +275,27 @@ impl FlinkSource {
             found = self.cluster.look(api, wanted, &pulse, !in_doubt, now.steady) => found,
             () = deadline.as_mut() => cluster::unknown(wanted),
         };
+        if wanted.demand.applications {
+            // `/overview` tells the version at every poll, also after an upgrade nobody noticed.
+            let now_is = overview.as_ref().and_then(|o| o.flink_version.as_deref());
+            let asked = now_is.or(version.as_deref());
+            let look = self.applications.look(api, asked, clock.map(|c| c.now), now.steady);
+            tokio::select! {
+                biased;
+                () = look => {}
+                () = deadline.as_mut() => {}
+            }
+        } else {
+            self.applications.skip();
+        }
         let mut facts =
             turns::gather(api, &self.memory, &rows, wanted, in_doubt, now, &mut deadline).await;
         let mut runs = Vec::with_capacity(rows.len());
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
             runs.push(self.observation(row, facts, wanted, now.steady));
         }
+        let starts = self.applications.starts();
+        runs.extend(starts.iter().map(|start| start.fill(self.blank(&start.name), &self.ui)));
         let mut cluster = observe::cluster(self.flink_cluster(), overview.as_ref());
         cluster.metrics = of_cluster;
         cluster.jobmanager_cpu = pulse.cpu.filter(|_| trusted && !frozen);
@@ -337,19 +356,12 @@ impl FlinkSource {
         };
         let page = if row.state.is_terminal() { "completed" } else { "running" };
         RunObservation {
-            key: JobKey::new(&self.config.name, "", "", &row.name),
-            cluster: self.config.name.clone(),
-            namespace: String::new(),
-            flink_cluster: self.flink_cluster().to_owned(),
-            flink_job_name: row.name.clone(),
             ui_url: Some(format!("{}/#/job/{page}/{}/overview", self.ui, row.run.job_id)),
-            name: row.name,
             run: row.run,
             state: row.state,
             end_time: row.end_time,
             tasks: row.tasks,
             last_modification: row.last_modification,
-            labels: Labels::default(),
             counters: facts.counters,
             checkpoints: facts.checkpoints,
             failures: facts.failures,
@@ -357,6 +369,19 @@ impl FlinkSource {
             lag: facts.lag,
             batch,
             metrics: facts.metrics,
+            ..self.blank(&row.name)
+        }
+    }
+
+    /// A run of a job of this name of which nothing is known yet.
+    fn blank(&self, name: &str) -> RunObservation {
+        RunObservation {
+            key: JobKey::new(&self.config.name, "", "", name),
+            name: name.to_owned(),
+            cluster: self.config.name.clone(),
+            flink_cluster: self.flink_cluster().to_owned(),
+            flink_job_name: name.to_owned(),
+            ..RunObservation::default()
         }
     }
 }

@@ -53,15 +53,12 @@ impl Row {
 
 /// Reads a row; one without a usable id is none.
 pub(super) fn row(row: wire::JobRow) -> Option<Row> {
-    let job_id = row.jid.filter(|j| !j.is_empty() && j.len() <= 64 && is_id(j))?;
+    let job_id = row.jid.filter(|j| is_id(j))?;
     let state = JobState::parse(row.state.as_deref().unwrap_or(""));
     let start_time = row.start_time.filter(|t| *t >= 0).unwrap_or(0);
     let live = !state.is_terminal() && start_time > 0;
-    let name = row.name.map_or_else(String::new, |n| {
-        if n.len() > MAX_NAME { n.chars().take(MAX_NAME).collect() } else { n }
-    });
     Some(Row {
-        name: if name.is_empty() { job_id.clone() } else { name },
+        name: name(row.name, &job_id),
         run: RunId { start_time, job_id },
         state,
         tasks: row.tasks.as_ref().map(tasks).unwrap_or_default(),
@@ -70,6 +67,12 @@ pub(super) fn row(row: wire::JobRow) -> Option<Row> {
         now: row.duration.filter(|d| live && *d >= 0).map(|d| start_time.saturating_add(d)),
         batch: row.job_type.as_deref().and_then(batch),
     })
+}
+
+/// A name that is not too long; the id where there is none.
+pub(super) fn name(name: Option<String>, id: &str) -> String {
+    let name = name.filter(|n| !n.is_empty()).unwrap_or_else(|| id.to_owned());
+    if name.len() > MAX_NAME { name.chars().take(MAX_NAME).collect() } else { name }
 }
 
 fn batch(job_type: &str) -> Option<bool> {
@@ -86,8 +89,11 @@ pub(super) fn is_batch(detail: &wire::JobDetail) -> Option<bool> {
     detail.job_type.as_deref().or_else(of_plan).and_then(batch)
 }
 
-fn is_id(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+/// Fit to be part of a path.
+pub(super) fn is_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 fn tasks(t: &wire::Tasks) -> TaskCounts {
@@ -104,7 +110,7 @@ fn tasks(t: &wire::Tasks) -> TaskCounts {
 }
 
 /// A source time; `-1` is none.
-fn time(ms: Option<i64>) -> Option<i64> {
+pub(super) fn time(ms: Option<i64>) -> Option<i64> {
     ms.filter(|t| *t > 0)
 }
 

@@ -10,6 +10,7 @@ const ALL: Demand = Demand {
     failures: true,
     lag: false,
     job_type: false,
+    applications: false,
     metrics: std::collections::BTreeMap::new(),
 };
 const HEALTHY: TaskCounts =

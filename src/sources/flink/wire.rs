@@ -80,6 +80,29 @@ pub(super) struct Tasks {
     pub(super) created: Option<i64>,
 }
 
+/// `/applications/overview`, from 2.3 on; without `applications` it is not one.
+#[derive(Debug, Deserialize)]
+pub(super) struct ApplicationsOverview {
+    pub(super) applications: Vec<ApplicationRow>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct ApplicationRow {
+    #[serde(deserialize_with = "text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) name: Option<String>,
+    #[serde(deserialize_with = "int")]
+    pub(super) start_time: Option<i64>,
+    #[serde(deserialize_with = "int")]
+    pub(super) end_time: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    pub(super) status: Option<String>,
+    /// Jobs by state; empty where `main()` has not made one (yet).
+    pub(super) jobs: Option<serde_json::Value>,
+}
+
 /// An element of `/jobs/:id/metrics?get=…`; values are always strings.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -10,6 +10,12 @@ use axum::http::header::AUTHORIZATION;
 /// Now, as the job of [`Fake::healthy`] shows it.
 pub(super) const JOB_NOW: i64 = 1_795_219_678_685 + 23_924;
 
+const JOBS: &str = r#"{"jobs":[{"jid":"fdebbd05f4093c7c84b4843d92fcc55e","name":"orders",
+    "start-time":1795219678685,"end-time":-1,"duration":23924,"state":"RUNNING",
+    "last-modification":1795219679142,"tasks":{"running":6,"canceling":0,"canceled":0,
+    "total":6,"created":0,"scheduled":0,"deploying":0,"reconciling":0,"finished":0,
+    "initializing":0,"failed":0},"pending-operators":0}]}"#;
+
 macro_rules! fixture {
     ($name:literal) => {
         include_str!(concat!("../../fixtures/flink-2.2.1/source-", $name, ".json"))
@@ -31,13 +37,7 @@ pub(super) struct Fake(Arc<Mutex<State>>);
 impl Fake {
     pub(super) fn healthy() -> Fake {
         let fake = Fake::default();
-        let jobs = r#"{"jobs":[{"jid":"fdebbd05f4093c7c84b4843d92fcc55e","name":"orders",
-            "start-time":1795219678685,"end-time":-1,"duration":23924,"state":"RUNNING",
-            "last-modification":1795219679142,"tasks":{"running":6,"canceling":0,"canceled":0,
-            "total":6,"created":0,"scheduled":0,"deploying":0,"reconciling":0,"finished":0,
-            "initializing":0,"failed":0},"pending-operators":0}]}"#;
-        fake.set("/overview", fixture!("overview"));
-        fake.set("/jobs/overview", jobs);
+        fake.overview(fixture!("overview"));
         fake.set("/config", fixture!("config"));
         fake.set("jobmanager/metrics", r#"[{"id":"Status.JVM.CPU.Time","value":"{count}"}]"#);
         fake.set(
@@ -56,6 +56,14 @@ impl Fake {
         fake.set("/subtasks/metrics", r#"[{"id":"numBytesOut"},{"id":"S[1].pendingRecords"}]"#);
         fake.set("S%5B1%5D.pendingRecords", r#"[{"id":"S[1].pendingRecords","sum":1234.0}]"#);
         fake
+    }
+
+    /// Answers `body` to `/overview`; the listing of the job stays, and there are no applications.
+    pub(super) fn overview(&self, body: &str) {
+        let none = r#"{"errors":["Unable to load requested file /applications/overview."]}"#;
+        self.set("/overview", body);
+        self.set("/jobs/overview", JOBS);
+        self.fail("/applications/overview", 404, none);
     }
 
     /// Answers `body` to paths that contain `part` (or end with it, from a slash on).
