@@ -112,6 +112,7 @@ pub(crate) fn message(id: u64, state: MessageState, at: Ts) -> Message {
         id,
         to: channel(),
         endpoint: "e1".into(),
+        channel_kind: "webhook".into(),
         kind: MessageKind::Incident,
         group: "0:{}".into(),
         notices: vec![1, 2],
