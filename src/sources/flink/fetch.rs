@@ -313,7 +313,7 @@ async fn look_at_named(
         nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
         return;
     }
-    if !row.is_healthy() {
+    if !row.is_healthy() || look.calls.waits {
         nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
         return;
     }
