@@ -160,6 +160,7 @@ impl Text {
             last_true: since.steady,
             first_look: false,
             unknown_since: None,
+            outdated: false,
             evidence: Evidence::new(),
             labels,
             annotations: pairs

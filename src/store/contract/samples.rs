@@ -29,6 +29,7 @@ pub(crate) fn alert(name: &str, job: &str) -> Alert {
         last_true: Ts(20),
         first_look: false,
         unknown_since: None,
+        outdated: false,
         evidence: BTreeMap::from([("count".into(), 3.into()), ("text".into(), NASTY.into())]),
         labels: Labels::from([("job_name", job)]),
         annotations: BTreeMap::from([("summary".into(), NASTY.into())]),
