@@ -23,7 +23,7 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.set_strict_mode(true);
     // Escaped later, for where the text lands: nobody knows that here.
     registry.register_escape_fn(handlebars::no_escape);
-    let helpers: [(&str, fn(f64) -> String); 5] = [
+    let helpers: [(&str, WriteNumber); 5] = [
         ("duration", duration_en),
         ("duration_zh", duration_zh),
         ("number", in_digits),
@@ -167,10 +167,13 @@ fn of_parameter(parameter: &Parameter, names: &mut BTreeSet<String>) {
     }
 }
 
+/// A number as people read it.
+type WriteNumber = fn(f64) -> String;
+
 /// A helper that writes the number it is given in one way; `per=1000` divides it first, for what Flink
 /// counts in milliseconds.
 #[derive(Clone, Copy)]
-struct Shown(fn(f64) -> String);
+struct Shown(WriteNumber);
 
 impl HelperDef for Shown {
     fn call<'reg: 'rc, 'rc>(

@@ -160,7 +160,7 @@ mod tests {
             let checkpoints = Seen::Fresh(stats.clone());
             watch.look(
                 at,
-                vec![RunObservation { checkpoints, tasks, ..run("a", 1, JobState::Running) }],
+                vec![RunObservation { tasks, checkpoints, ..run("a", 1, JobState::Running) }],
             );
             assert_eq!(watch.truth(&rule), expected, "at {at}");
         }

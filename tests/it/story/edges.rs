@@ -181,7 +181,7 @@ fn a_job_that_is_forgotten_takes_its_alerts_with_it() {
         }));
         bench.look(last, look);
         let alerts = bench.kept.load(Ts(last)).alerts.len();
-        let fires = at >= MINUTE && at < 25 * HOUR;
+        let fires = (MINUTE..25 * HOUR).contains(&at);
         assert_eq!(alerts, usize::from(fires), "after {} min", at / MINUTE);
         assert_eq!(bench.engine().rules().alerts().count(), alerts);
     }
