@@ -47,6 +47,7 @@ pub(super) fn teller(
                 id: 0,
                 to: plan.id.clone(),
                 endpoint: plan.endpoint.clone(),
+                channel_kind: plan.kind.clone(),
                 kind: MessageKind::Incident,
                 group: "weir:".to_owned(),
                 notices: Vec::new(),

@@ -57,6 +57,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             id: 0,
             to: channel_plan.id.clone(),
             endpoint: channel_plan.endpoint.clone(),
+            channel_kind: channel_plan.kind.clone(),
             kind: MessageKind::Test,
             group: "test".to_owned(),
             notices: Vec::new(),

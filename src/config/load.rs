@@ -158,6 +158,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         incidents: raw.incidents.build(route.group_interval),
         notify: Settings {
             receivers: built.plans,
+            shadow: raw.delivery == super::Delivery::Shadow,
             route,
             storm: raw.storm.build(findings),
             external_url: web.external_url.clone(),

@@ -54,6 +54,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         incidents: incidents::IncidentsConfig::default().build(route.group_interval),
         notify: Settings {
             receivers: built.plans,
+            shadow: false,
             route,
             storm: Storm::default(),
             external_url: None,

@@ -40,7 +40,7 @@ impl OwnTrouble {
     ) -> Vec<(Subject, Option<Alert>)> {
         let mut found = Vec::new();
         for (id, health) in pipeline.health() {
-            if pipeline.channel(id).is_none() {
+            if !pipeline.sends(id) {
                 continue;
             }
             let subject = Subject::Channel(id.clone());
@@ -121,7 +121,7 @@ impl OwnTrouble {
         pipeline
             .health()
             .iter()
-            .filter(|(id, _)| pipeline.channel(id).is_some())
+            .filter(|(id, _)| pipeline.sends(id))
             .filter(|(id, _)| !self.told.contains(&Subject::Channel((*id).clone())))
             .filter_map(|(_, h)| Some(h.failing_since?.steady + after))
             .min()
@@ -160,6 +160,7 @@ impl Text {
             last_true: since.steady,
             first_look: false,
             unknown_since: None,
+            outdated: false,
             evidence: Evidence::new(),
             labels,
             annotations: pairs

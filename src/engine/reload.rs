@@ -47,14 +47,14 @@ impl Engine {
         changes.extend(self.rules.reload(rules, settings.labels.clone()));
         self.tracker.set_demand(&self.rules.set.demand());
         self.incidents.reload(settings.incidents);
-        changes.extend(self.pipeline.reload(time, settings.notify.clone(), composers));
+        self.pipeline.reload(time, settings.notify.clone(), composers);
         self.settings = settings;
         if !left.is_empty() || self.has_lost_a_channel() {
             self.unwatch(time, changes);
         }
         let (settings, pipeline) = (&self.settings, &self.pipeline);
         self.own.retain(|subject| match subject {
-            Subject::Channel(id) => pipeline.channel(id).is_some(),
+            Subject::Channel(id) => pipeline.sends(id),
             Subject::Source(name) => settings.sources.contains_key(name),
             _ => true,
         });
@@ -62,10 +62,10 @@ impl Engine {
         self.picture.reload(time, &settings.sources, tracker, rules, pipeline);
     }
 
-    /// Whether something open is about a channel that is not configured.
+    /// Whether something open is about a channel that does not send.
     fn has_lost_a_channel(&self) -> bool {
         let lost = |subject: &Subject| match subject {
-            Subject::Channel(id) => self.pipeline.channel(id).is_none(),
+            Subject::Channel(id) => !self.pipeline.sends(id),
             _ => false,
         };
         self.incidents.iter().any(|i| i.is_open() && lost(&i.subject))

@@ -237,7 +237,7 @@ impl Engine {
         let watched = |subject: &Subject| match subject {
             Subject::Job(key) => tracker.job(key).is_some(),
             Subject::Source(name) | Subject::Cluster(name, _) => sources.contains_key(name),
-            Subject::Channel(id) => pipeline.channel(id).is_some(),
+            Subject::Channel(id) => pipeline.sends(id),
         };
         let stepped = self.incidents.unwatch(time, &watched);
         let gone: Vec<Subject> = self.rules.subjects().filter(|s| !watched(s)).cloned().collect();

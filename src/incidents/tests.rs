@@ -14,6 +14,7 @@ fn alert(name: &str, severity: Severity) -> Alert {
         last_true: Ts(0),
         first_look: false,
         unknown_since: None,
+        outdated: false,
         evidence: Evidence::new(),
         labels: Labels::from([("cluster", "prod"), ("alertname", name)]),
         annotations: BTreeMap::new(),

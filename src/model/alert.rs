@@ -135,6 +135,10 @@ pub struct Alert {
     /// Steady time since when the condition has been unknown without a break.
     #[serde(default)]
     pub unknown_since: Option<Ts>,
+    /// Its rule came to judge otherwise while it was firing, and has not been true since: it stands on
+    /// what the rule said before.
+    #[serde(default)]
+    pub outdated: bool,
     /// The values that made it true, as of the last true judgement.
     pub evidence: Evidence,
     /// All labels, the subject's and the rule's.

@@ -54,6 +54,9 @@ pub struct Message {
     pub to: ChannelId,
     /// Hash of the endpoint whose budget it uses.
     pub endpoint: String,
+    /// Kind of the channel its bytes are for, such as `feishu_bot`; empty: not written down.
+    #[serde(default)]
+    pub channel_kind: String,
     /// What kind.
     pub kind: MessageKind,
     /// Group key it was composed for.

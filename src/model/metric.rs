@@ -3,119 +3,61 @@
 use std::fmt;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whose metric it is, in Flink's words.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricScope {
-    /// Of the job as a whole, kept by the `JobManager`: `lastCheckpointDuration`.
-    Job,
-    /// Of the tasks of a vertex: `busyTimeMsPerSecond`.
-    Vertex,
-    /// Of an operator inside a vertex: `pendingRecords`, `watermarkLag`.
-    Operator,
-    /// Of the `TaskManagers` of a cluster: `Status.JVM.Memory.Heap.Used`.
-    Taskmanager,
-    /// Of the `JobManager` of a cluster: `taskSlotsAvailable`.
-    Jobmanager,
+use super::words::words;
+
+words! {
+    /// Whose metric it is, in Flink's words.
+    MetricScope {
+        /// Of the job as a whole, kept by the `JobManager`: `lastCheckpointDuration`.
+        Job = "job",
+        /// Of the tasks of a vertex: `busyTimeMsPerSecond`.
+        Vertex = "vertex",
+        /// Of an operator inside a vertex: `pendingRecords`, `watermarkLag`.
+        Operator = "operator",
+        /// Of the `TaskManagers` of a cluster: `Status.JVM.Memory.Heap.Used`.
+        Taskmanager = "taskmanager",
+        /// Of the `JobManager` of a cluster: `taskSlotsAvailable`.
+        Jobmanager = "jobmanager",
+    }
 }
 
 impl MetricScope {
-    /// As written in rules.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            MetricScope::Job => "job",
-            MetricScope::Vertex => "vertex",
-            MetricScope::Operator => "operator",
-            MetricScope::Taskmanager => "taskmanager",
-            MetricScope::Jobmanager => "jobmanager",
-        }
-    }
-
     /// It is a number of a Flink cluster, not of one job.
     pub const fn is_of_cluster(self) -> bool {
         matches!(self, MetricScope::Taskmanager | MetricScope::Jobmanager)
     }
 }
 
-/// How one number is made of those of all subtasks, operators or `TaskManagers`.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Across {
-    /// The worst of them.
-    #[default]
-    Max,
-    /// The least of them.
-    Min,
-    /// Their mean.
-    Avg,
-    /// All together.
-    Sum,
-}
-
-impl Across {
-    /// As written in rules, and in Flink's `agg=`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Across::Max => "max",
-            Across::Min => "min",
-            Across::Avg => "avg",
-            Across::Sum => "sum",
-        }
+words! {
+    /// How one number is made of those of all subtasks, operators or `TaskManagers`.
+    #[derive(Default)]
+    // The words are those of Flink's `agg=`, too.
+    Across {
+        /// The worst of them.
+        #[default]
+        Max = "max",
+        /// The least of them.
+        Min = "min",
+        /// Their mean.
+        Avg = "avg",
+        /// All together.
+        Sum = "sum",
     }
 }
 
-/// Which vertices of the job's graph.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Vertices {
-    /// All of them.
-    #[default]
-    All,
-    /// Those without inputs.
-    Sources,
-    /// Those nothing reads from.
-    Sinks,
-}
-
-impl Vertices {
-    /// As written in rules.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Vertices::All => "all",
-            Vertices::Sources => "sources",
-            Vertices::Sinks => "sinks",
-        }
+words! {
+    /// Which vertices of the job's graph.
+    #[derive(Default)]
+    Vertices {
+        /// All of them.
+        #[default]
+        All = "all",
+        /// Those without inputs.
+        Sources = "sources",
+        /// Those nothing reads from.
+        Sinks = "sinks",
     }
 }
 

@@ -16,6 +16,7 @@ mod severity;
 mod subject;
 mod time;
 mod time_interval;
+mod words;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};

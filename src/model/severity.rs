@@ -1,51 +1,25 @@
 //! How much an alert matters.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use super::words::words;
 
-/// `critical` (a person now) > `warning` (today) > `info` (summary only).
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Summary only.
-    Info,
-    /// Somebody should look today.
-    #[default]
-    Warning,
-    /// A person is needed now.
-    Critical,
+words! {
+    /// `critical` (a person now) > `warning` (today) > `info` (summary only).
+    #[derive(Default)]
+    Severity {
+        /// Summary only.
+        Info = "info",
+        /// Somebody should look today.
+        #[default]
+        Warning = "warning",
+        /// A person is needed now.
+        Critical = "critical",
+    }
 }
 
 impl Severity {
-    /// The label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-
     /// Reads the label value.
     pub fn parse(text: &str) -> Option<Severity> {
-        match text {
-            "info" => Some(Severity::Info),
-            "warning" => Some(Severity::Warning),
-            "critical" => Some(Severity::Critical),
-            _ => None,
-        }
+        let all = [Severity::Info, Severity::Warning, Severity::Critical];
+        all.into_iter().find(|severity| severity.as_str() == text)
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn message(
         id,
         to: plan.id.clone(),
         endpoint: plan.endpoint.clone(),
+        channel_kind: plan.kind.clone(),
         kind,
         group: group.to_owned(),
         notices: ordered,

@@ -27,6 +27,7 @@ impl Pipeline {
         self.ledger.retain(&|id| incidents.get(id).is_some());
         self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
+        self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_inhibited(incidents, &mut out.changes);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();

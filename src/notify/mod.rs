@@ -13,6 +13,7 @@ mod ledger;
 mod pipeline;
 mod reload;
 pub mod render;
+mod revise;
 mod settings;
 mod view;
 

@@ -266,6 +266,12 @@ impl Pipeline {
         receiver.channels.iter().find(|c| c.id == *id)
     }
 
+    /// Whether a channel is configured, and its receiver sends.
+    pub fn sends(&self, id: &ChannelId) -> bool {
+        let receiver = self.settings.receivers.get(&id.receiver);
+        self.channel(id).is_some() && receiver.is_some_and(|r| !r.shadow)
+    }
+
     /// The receiver of a channel that is configured, or leaving with something still to say.
     pub(super) fn receiver_of(&self, id: &ChannelId) -> Option<&ReceiverPlan> {
         if self.channel(id).is_some() {

@@ -13,6 +13,8 @@ use crate::model::{ChannelId, Labels, Matcher, matches_all};
 pub struct Settings {
     /// Receivers by name.
     pub receivers: BTreeMap<String, ReceiverPlan>,
+    /// What `delivery` says for whoever has none of their own.
+    pub shadow: bool,
     /// Root of the routing tree; it matches everything.
     pub route: Route,
     /// Many incidents at once become one message.

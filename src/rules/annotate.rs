@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, Path, PathSeg, RenderContext,
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, Path, PathSeg, RenderContext,
     RenderErrorReason, Renderable, Template,
 };
 use serde_json::{Map, Value};
@@ -23,11 +23,16 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.set_strict_mode(true);
     // Escaped later, for where the text lands: nobody knows that here.
     registry.register_escape_fn(handlebars::no_escape);
-    registry.register_helper("duration", Box::new(duration_en));
-    registry.register_helper("duration_zh", Box::new(duration_zh));
-    registry.register_helper("number", Box::new(number));
-    registry.register_helper("percent", Box::new(percent));
-    registry.register_helper("bytes", Box::new(bytes));
+    let helpers: [(&str, WriteNumber); 5] = [
+        ("duration", duration_en),
+        ("duration_zh", duration_zh),
+        ("number", in_digits),
+        ("percent", percent),
+        ("bytes", in_bytes),
+    ];
+    for (name, write) in helpers {
+        registry.register_helper(name, Box::new(Shown(write)));
+    }
     registry
 });
 
@@ -162,80 +167,55 @@ fn of_parameter(parameter: &Parameter, names: &mut BTreeSet<String>) {
     }
 }
 
-/// The number given; `per=1000` divides it, for what Flink counts in milliseconds.
-fn param(helper: &Helper<'_>) -> Result<f64, RenderErrorReason> {
-    let per = helper.hash_get("per").and_then(|p| p.value().as_f64());
-    helper
-        .param(0)
-        .and_then(|p| p.value().as_f64())
-        .map(|value| value / per.filter(|per| *per > 0.0).unwrap_or(1.0))
-        .ok_or(RenderErrorReason::ParamNotFoundForIndex("duration", 0))
+/// A number as people read it.
+type WriteNumber = fn(f64) -> String;
+
+/// A helper that writes the number it is given in one way; `per=1000` divides it first, for what Flink
+/// counts in milliseconds.
+#[derive(Clone, Copy)]
+struct Shown(WriteNumber);
+
+impl HelperDef for Shown {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let number = helper.param(0).and_then(|p| p.value().as_f64());
+        let number = number.ok_or(RenderErrorReason::ParamNotFoundForIndex("a number", 0))?;
+        let per = helper.hash_get("per").and_then(|p| p.value().as_f64());
+        out.write(&(self.0)(number / per.filter(|per| *per > 0.0).unwrap_or(1.0)))?;
+        Ok(())
+    }
 }
 
-fn duration_en(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&humanize(param(helper)?, &[("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)]))?;
-    Ok(())
+fn duration_en(seconds: f64) -> String {
+    humanize(seconds, &[("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)])
 }
 
-fn duration_zh(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let units = [("天", 86_400), ("小时", 3_600), ("分钟", 60), ("秒", 1)];
-    out.write(&humanize(param(helper)?, &units))?;
-    Ok(())
+fn duration_zh(seconds: f64) -> String {
+    humanize(seconds, &[("天", 86_400), ("小时", 3_600), ("分钟", 60), ("秒", 1)])
 }
 
-fn number(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let value = param(helper)?.round() as i64;
+fn percent(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
+}
+
+/// With commas: `1,234,567`.
+fn in_digits(value: f64) -> String {
+    let value = value.round() as i64;
     let digits = value.unsigned_abs().to_string();
-    let mut text = String::new();
+    let mut text = if value < 0 { "-".to_owned() } else { String::new() };
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
     }
-    out.write(if value < 0 { "-" } else { "" })?;
-    out.write(&text)?;
-    Ok(())
-}
-
-fn percent(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&format!("{:.0}%", param(helper)? * 100.0))?;
-    Ok(())
-}
-
-fn bytes(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&in_bytes(param(helper)?))?;
-    Ok(())
+    text
 }
 
 /// In the largest unit of which there is one: `300 MiB`, `1.5 GiB`.

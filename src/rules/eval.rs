@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::applies::fits;
 use super::kinds::{About, Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
+use super::outdated::Outdated;
 use super::picks::{Pick, of_labels};
 use super::{Rule, RuleSet};
 use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
@@ -87,6 +88,8 @@ pub struct Rules {
     pub(super) late: BTreeSet<RuleId>,
     /// Alerts whose rule got other words since they were written.
     pub(super) reworded: BTreeSet<(Subject, RuleId)>,
+    /// Alerts whose rule changed while they were firing and cannot be judged since.
+    pub(super) outdated: Outdated,
 }
 
 /// What one round of judgements changed.
@@ -149,7 +152,8 @@ impl Rules {
         let labels = || book.of_source(source, None);
         let values = || named(source);
         let picks = of_labels(&rules, &labels());
-        let turn = Turn { time, rules: &rules, picks: &picks, first_look: false };
+        let seen = track.is_up() && !track.frozen;
+        let turn = Turn { time, rules: &rules, picks: &picks, first_look: false, seen };
         self.judge(
             turn,
             Scope::Sources,
@@ -238,6 +242,12 @@ impl Rules {
                 && self.is_first_judgement(&subject, rule, &verdict)
                 && rule.hold <= WAIVED_UP_TO;
             let before = of_subject.remove(&rule.id);
+            let seen = turn.seen && rule.is_active(turn.time.wall);
+            let alert = before.as_ref();
+            if self.outdated.ends(turn.time.steady, rule, &subject, alert, verdict.truth, seen) {
+                judged.changes.push(forget(&rule.id, &subject));
+                continue;
+            }
             if before.is_none() && verdict.truth != crate::model::Truth::True {
                 continue;
             }
@@ -315,6 +325,7 @@ impl Rules {
 
     /// Drops the alerts of a subject that is not watched any more.
     pub fn forget_subject(&mut self, subject: &Subject) -> Vec<Change> {
+        self.outdated.forget(subject);
         let gone = self.alerts.remove(subject).unwrap_or_default();
         gone.keys().map(|rule| forget(rule, subject)).collect()
     }
@@ -326,6 +337,8 @@ struct Turn<'a> {
     rules: &'a [Rule],
     picks: &'a [Pick],
     first_look: bool,
+    /// The source can be seen, and its metrics move.
+    seen: bool,
 }
 
 pub(super) fn forget(rule: &RuleId, subject: &Subject) -> Change {
@@ -360,7 +373,7 @@ fn updated(
 ) -> (Alert, Option<Change>) {
     let is_true = verdict.truth == crate::model::Truth::True;
     let Before { alert: before, mut anew } = before;
-    let was = before.as_ref().map(|a| a.state);
+    let was = before.as_ref().map(|a| (a.state, a.outdated));
     let mut alert = before.unwrap_or_else(|| Alert {
         rule: rule.id.clone(),
         subject: subject.clone(),
@@ -370,6 +383,7 @@ fn updated(
         last_true: life.last_true,
         first_look,
         unknown_since: None,
+        outdated: false,
         evidence: crate::model::Evidence::new(),
         labels: Labels::default(),
         annotations: BTreeMap::new(),
@@ -378,6 +392,7 @@ fn updated(
     alert.since = life.since;
     alert.last_true = life.last_true;
     alert.unknown_since = life.unknown_since;
+    alert.outdated &= !is_true;
     if is_true {
         let mut all = labels.clone();
         all.extend(&rule.labels);
@@ -398,7 +413,8 @@ fn updated(
             alert.annotations = rule.annotations.render(&context);
         }
     }
-    let change = (was != Some(alert.state)).then(|| Change::Alert(Box::new(alert.clone())));
+    let change = (was != Some((alert.state, alert.outdated)))
+        .then(|| Change::Alert(Box::new(alert.clone())));
     (alert, change)
 }
 

@@ -18,6 +18,7 @@ pub mod kinds;
 mod labels;
 mod lifecycle;
 mod lint;
+mod outdated;
 #[cfg(test)]
 mod override_tests;
 mod overrides;

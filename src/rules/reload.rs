@@ -49,8 +49,8 @@ fn by_id(set: &RuleSet) -> BTreeMap<&RuleId, &Rule> {
 
 impl Rules {
     /// Puts other rules in force. Alerts of rules that judge as before stay as they are. Where the
-    /// judgement changed, a pending alert starts anew, and a firing one keeps firing until the next
-    /// look judges it. Alerts of rules that are gone are dropped.
+    /// judgement changed, a pending alert starts anew, and a firing one keeps firing until a look
+    /// judges it, or none could for long. Alerts of rules that are gone are dropped.
     pub fn reload(&mut self, set: RuleSet, book: LabelBook) -> Vec<Change> {
         let old = by_id(&self.set);
         let new = by_id(&set);
@@ -69,7 +69,13 @@ impl Rules {
                 });
                 if !keep {
                     changes.push(forget(id, subject));
-                } else if before.zip(after).is_none_or(|(a, b)| a.annotations != b.annotations) {
+                    return false;
+                }
+                if !same && !alert.outdated {
+                    alert.outdated = true;
+                    changes.push(Change::Alert(Box::new(alert.clone())));
+                }
+                if before.zip(after).is_none_or(|(a, b)| a.annotations != b.annotations) {
                     self.reworded.insert((subject.clone(), id.clone()));
                 }
                 keep
@@ -79,6 +85,7 @@ impl Rules {
         let has = |key: &(Subject, RuleId)| {
             self.alerts.get(&key.0).is_some_and(|alerts| alerts.contains_key(&key.1))
         };
+        self.outdated.reload(has);
         self.reworded.retain(has);
         for ids in self.judged.values_mut() {
             ids.retain(|id| new.contains_key(id));
@@ -88,7 +95,8 @@ impl Rules {
         changes
     }
 
-    /// Whether this rule is in force and still about this subject in this aspect.
+    /// Whether this rule is in force and still about this subject in this aspect, and able to judge
+    /// what it said before it changed.
     pub fn is_about(
         &self,
         rule: &RuleId,
@@ -96,6 +104,9 @@ impl Rules {
         aspect: &Aspect,
         tracker: &Tracker,
     ) -> bool {
+        if self.outdated.has_ended(rule, subject) {
+            return false;
+        }
         let found = self.set.rules.iter().find(|r| r.ids().any(|id| id == rule));
         let Some(found) = found.filter(|found| found.aspect == *aspect) else { return false };
         if found.matchers.is_empty() && found.variants.is_empty() {

@@ -308,6 +308,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
         incidents: raw.incidents.build(route.group_interval),
         notify: notify::Settings {
             receivers: receivers(&route, language, raw),
+            shadow: false,
             storm: raw.storm.build(findings),
             external_url: None,
             route,

@@ -75,6 +75,11 @@ impl Causes {
         number
     }
 
+    /// Whether no failure is remembered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.failures.is_empty()
+    }
+
     /// Forgets all failures.
     pub(super) fn clear(&mut self) {
         *self = Causes { next: self.next, ..Causes::default() };

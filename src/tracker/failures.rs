@@ -96,6 +96,9 @@ pub struct Added {
     pub count: u64,
     /// Raw source times of those that are known, oldest first.
     pub times: Vec<i64>,
+    /// Raw source times of exceptions read now whose failures had been counted before, by a witness
+    /// that could not tell what they were; oldest first.
+    pub explained: Vec<i64>,
 }
 
 impl FailureCount {
@@ -166,8 +169,8 @@ impl FailureCount {
         }
         // Exceptions that only explain restarts counted before are not new failures.
         let keep = usize::try_from(count).unwrap_or(usize::MAX).min(times.len());
-        times.drain(..times.len() - keep);
-        Added { count, times }
+        let explained = times.drain(..times.len() - keep).collect();
+        Added { count, times, explained }
     }
 
     fn is_known(&self, entry: &Failure, list: &[Failure]) -> bool {

@@ -171,7 +171,7 @@ impl JobTrack {
             Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
             _ => None,
         };
-        if self.ended_on_purpose() && !self.failure_times.is_empty() {
+        if self.ended_on_purpose() && !(self.failure_times.is_empty() && self.causes.is_empty()) {
             // Somebody ended it: what failed before says nothing about the run they start next.
             self.failure_times.clear();
             self.causes.clear();
@@ -272,6 +272,13 @@ impl JobTrack {
         added: &super::failures::Added,
         read: Option<&Vec<crate::model::Failure>>,
     ) {
+        let find = |at: i64| read.and_then(|list| list.iter().find(|f| f.at == at));
+        for at in &added.explained {
+            if let Some(failure) = find(*at) {
+                self.causes.note(source.to_steady(time, *at), failure);
+                self.dirty = true;
+            }
+        }
         if added.count == 0 {
             return;
         }
@@ -291,7 +298,7 @@ impl JobTrack {
             let steady = source.to_steady(time, *at);
             self.failure_times.push_back(steady);
             self.flaps.note(steady);
-            if let Some(failure) = read.and_then(|list| list.iter().find(|f| f.at == *at)) {
+            if let Some(failure) = find(*at) {
                 self.causes.note(steady, failure);
             }
         }

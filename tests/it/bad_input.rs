@@ -43,20 +43,8 @@ impl Scene {
         let fleet = Fleet::start(FleetOptions::of(2, 3, Version::V2_2)).await?;
         let hook = Webhook::start(WebhookOptions::default()).await?;
         std::fs::write(dir.path().join("rules.yaml"), RULES)?;
-        let config = format!(
-            r#"
-poll: {{ interval: 500ms, timeout: 1s }}
-rule_files: ["rules.yaml"]
-incidents: {{ resolve_after: 1s, reopen_within: 1ms }}
-route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 1s }}
-receivers:
-  - name: team
-    channels:
-      - webhook: {{ url: "{}" }}
-{}"#,
-            hook.url(),
-            story::sources(&fleet, 2)
-        );
+        let poll = "interval: 500ms, timeout: 1s";
+        let config = story::config(&hook, (&fleet, 2), poll, "0s");
         let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
         story::ready(&weir).await?;
         story::after_polls(&weir, 2).await?;

@@ -15,7 +15,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::get;
 use futures_util::{StreamExt, stream};
-use weir::model::{Completeness, Demand, JobState, Seen, Snapshot, Time};
+use weir::model::{
+    Across, Completeness, Demand, JobState, MetricQuery, MetricScope, Seen, Snapshot, Time,
+    Vertices,
+};
 use weir::sources::Source;
 use weir::sources::flink::{FlinkConfig, FlinkSource};
 
@@ -203,6 +206,34 @@ async fn a_job_is_seen_with_all_its_facts() {
     let third = source.poll(&narrow, Time::at(NOW + 12_000)).await;
     let shared = 174 + 60;
     assert!(third.bytes < 1200 + shared, "{} bytes", third.bytes);
+}
+
+/// Numbers come one by one while a job is young: what is not there yet is unknown, not n/a.
+#[tokio::test]
+async fn what_a_young_job_does_not_report_is_not_known_to_be_missing() {
+    let query = MetricQuery {
+        scope: MetricScope::Vertex,
+        id: "nowhere".to_owned(),
+        across: Across::Max,
+        vertices: Vertices::All,
+    };
+    let fake = Fake::healthy();
+    fake.set("/subtasks/metrics", r#"[{"id":"numBytesOut"}]"#);
+    let url = serve(fake.router()).await;
+    let mut source = at(&url);
+    let mut demand = ALL;
+    demand.metrics.insert(query.clone(), Duration::ZERO);
+    // It is looked for at each of these polls: soon again while the job is young, then now and then.
+    for (second, number, lag) in [
+        (0, Seen::Unknown, Seen::Unknown),
+        (170, Seen::Unknown, Seen::Unknown),
+        (520, Seen::NotApplicable, Seen::NotApplicable),
+    ] {
+        let snapshot = source.poll(&demand, Time::at(NOW + second * 1_000)).await;
+        let run = &snapshot.runs[0];
+        let said = (run.metrics.get(&query.key()), &run.lag);
+        assert_eq!(said, (Some(&number), &lag), "after {second} s");
+    }
 }
 
 #[tokio::test]

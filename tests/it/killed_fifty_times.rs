@@ -18,15 +18,6 @@ use crate::testbed::{time, tools};
 const KILLS: usize = 50;
 const JOBS: usize = 4;
 
-const RULES: &str = "
-groups:
-  - name: story
-    rules:
-      - alert: JobFailed
-        when: { job_state: { any_of: [FAILED] } }
-        labels: { severity: critical }
-";
-
 /// What happened to one job, by its script.
 #[derive(Default)]
 struct Truth {
@@ -86,22 +77,10 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
     let options = WebhookOptions { persist: Some(persist.clone()), ..WebhookOptions::default() };
     let hook = Arc::new(Webhook::start(options).await?);
     let fleet = Arc::new(Fleet::start(FleetOptions::of(1, JOBS, Version::V1_20)).await?);
-    std::fs::write(dir.path().join("rules.yaml"), RULES)?;
-    let config = format!(
-        r#"
-poll: {{ interval: 500ms, timeout: 5s }}
-rule_files: ["rules.yaml"]
-incidents: {{ resolve_after: 1s, reopen_within: 1ms }}
-storm: {{ incidents: 1000, within: 1s }}
-route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 1s }}
-receivers:
-  - name: team
-    channels:
-      - webhook: {{ url: "{}" }}
-{}"#,
-        hook.url(),
-        story::sources(&fleet, 1)
-    );
+    std::fs::write(dir.path().join("rules.yaml"), story::JOB_FAILED)?;
+    let poll = "interval: 500ms, timeout: 5s";
+    let config = story::config(&hook, (&fleet, 1), poll, "0s");
+    let config = format!("{config}storm: {{ incidents: 1000, within: 1s }}\n");
     let mut weir = Weir::start(crate::binary(), dir.path(), &config).await?;
     story::ready(&weir).await?;
 

@@ -14,15 +14,6 @@ use crate::testbed::time;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
 
-const RULES: &str = "
-groups:
-  - name: story
-    rules:
-      - alert: JobFailed
-        when: { job_state: { any_of: [FAILED] } }
-        labels: { severity: critical }
-";
-
 /// The same and one that needs what nobody asked for.
 const OTHER_RULES: &str = "
 groups:
@@ -75,25 +66,13 @@ impl Stage {
 async fn what_was_said_is_said_again_and_never_sent() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let dir = dir.path();
-    std::fs::write(dir.join("rules.yaml"), RULES)?;
+    std::fs::write(dir.join("rules.yaml"), story::JOB_FAILED)?;
     std::fs::create_dir(dir.join("new-rules"))?;
     std::fs::write(dir.join("new-rules/other.yaml"), OTHER_RULES)?;
     let hook = Webhook::start(WebhookOptions::default()).await?;
     let fleet = Fleet::start(FleetOptions::of(2, 3, Version::V1_20)).await?;
-    let config = format!(
-        r#"
-poll: {{ interval: 300ms, timeout: 5s }}
-rule_files: ["rules.yaml"]
-incidents: {{ resolve_after: 1s, reopen_within: 1ms }}
-route: {{ receiver: team, group_by: [cluster], group_wait: 500ms, group_interval: 1s }}
-receivers:
-  - name: team
-    channels:
-      - webhook: {{ url: "{}" }}
-{}"#,
-        hook.url(),
-        story::sources(&fleet, 2)
-    );
+    let poll = "interval: 300ms, timeout: 5s";
+    let config = story::config(&hook, (&fleet, 2), poll, "500ms");
     let weir = Weir::start(crate::binary(), dir, &config).await?;
     let mut stage = Stage { fleet, hook, weir };
     story::ready(&stage.weir).await?;

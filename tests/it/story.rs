@@ -4,6 +4,7 @@ mod bench;
 mod edges;
 mod history;
 mod reload;
+mod revised;
 mod world;
 
 use proptest::prelude::*;

@@ -232,6 +232,7 @@ fn message() -> Change {
         id: 9,
         to: channel(),
         endpoint: "e".into(),
+        channel_kind: "webhook".into(),
         kind: MessageKind::Incident,
         group: "0:{}".into(),
         notices: vec![7],

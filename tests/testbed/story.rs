@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::fleet::Fleet;
 use super::time;
-use super::webhook::Received;
+use super::webhook::{Received, Webhook};
 use super::weir::Weir;
 
 /// Longest wait for anything; two cores shared with a compiler are slow.
@@ -17,6 +17,40 @@ pub(crate) const SOON: Duration = Duration::from_secs(90);
 pub(crate) fn sources(fleet: &Fleet, clusters: usize) -> String {
     let line = |i: usize| format!("  - flink: {{ name: c{i}, urls: [\"{}\"] }}\n", fleet.url(i));
     format!("sources:\n{}", (0..clusters).map(line).collect::<String>())
+}
+
+/// One rule: a job that is dead.
+pub(crate) const JOB_FAILED: &str = "
+groups:
+  - name: story
+    rules:
+      - alert: JobFailed
+        when: { job_state: { any_of: [FAILED] } }
+        labels: { severity: critical }
+";
+
+/// A configuration that watches clusters of a fleet, with `rules.yaml` beside it, and tells one
+/// webhook soon. `poll` is that section; other sections can be put behind it.
+pub(crate) fn config(
+    hook: &Webhook,
+    (fleet, clusters): (&Fleet, usize),
+    poll: &str,
+    group_wait: &str,
+) -> String {
+    format!(
+        r#"
+poll: {{ {poll} }}
+rule_files: ["rules.yaml"]
+incidents: {{ resolve_after: 1s, reopen_within: 1ms }}
+route: {{ receiver: team, group_by: [cluster], group_wait: {group_wait}, group_interval: 1s }}
+receivers:
+  - name: team
+    channels:
+      - webhook: {{ url: "{}" }}
+{}"#,
+        hook.url(),
+        sources(fleet, clusters)
+    )
 }
 
 /// A list of the API, as many as one page has.

@@ -169,6 +169,7 @@ pub(crate) fn message(frozen: Frozen) -> Message {
         id: 7,
         to: ChannelId { receiver: "platform".to_owned(), channel: "c".to_owned() },
         endpoint: String::new(),
+        channel_kind: String::new(),
         kind: MessageKind::Incident,
         group: String::new(),
         notices: vec![1],

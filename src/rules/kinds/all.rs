@@ -117,8 +117,10 @@ pub(super) fn problem(members: &[Condition], name: &str) -> Option<String> {
         Scope::Clusters => "clusters",
         Scope::Sources => "sources",
     };
-    let first = members.first().map(about);
-    // What is about both fits whatever the first is about, but for sources.
+    // What is about both fits whatever the others are about, but for sources.
+    let narrow = members.iter().find(|m| m.scope() != Scope::JobsAndClusters);
+    let of_clusters = narrow.filter(|m| m.scope() == Scope::Clusters);
+    let first = of_clusters.or(members.first()).map(about);
     let fits = |m: &&Condition| {
         Some(about(m)) == first
             || (m.scope() == Scope::JobsAndClusters && first == Some("clusters"))
@@ -128,4 +130,50 @@ pub(super) fn problem(members: &[Condition], name: &str) -> Option<String> {
         return Some(format!("{name} mixes conditions about {first} and about {}", about(other)));
     }
     members.iter().find_map(Condition::problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Any, Condition};
+    use super::*;
+    use Scope::{Clusters, Jobs, JobsAndClusters, Sources};
+
+    fn condition(scope: Scope) -> Condition {
+        let kind = match scope {
+            Jobs => "job_state: { any_of: [FAILED] }",
+            JobsAndClusters => "job_missing: {}",
+            Clusters => "jobmanager_restarted: {}",
+            Sources => "source_unreachable: {}",
+        };
+        let condition: Condition = serde_saphyr::from_str(kind).unwrap();
+        assert_eq!(condition.scope(), scope);
+        condition
+    }
+
+    /// What `all` and `any` of members of these scopes are about; none: refused.
+    #[test]
+    fn members_decide_what_it_is_about() {
+        for (members, all, any) in [
+            (vec![Jobs, Jobs], Some(Jobs), Some(Jobs)),
+            (vec![Clusters], Some(Clusters), Some(Clusters)),
+            (vec![Sources], Some(Sources), Some(Sources)),
+            (vec![JobsAndClusters], Some(JobsAndClusters), Some(JobsAndClusters)),
+            // All of them can only hold for what all of them are about, any also for the rest.
+            (vec![Jobs, JobsAndClusters], Some(Jobs), Some(JobsAndClusters)),
+            (vec![JobsAndClusters, Jobs], Some(Jobs), Some(JobsAndClusters)),
+            (vec![Clusters, JobsAndClusters], Some(Clusters), Some(Clusters)),
+            (vec![JobsAndClusters, Clusters], Some(Clusters), Some(Clusters)),
+            (vec![JobsAndClusters, Clusters, Clusters], Some(Clusters), Some(Clusters)),
+            (vec![Jobs, Clusters], None, None),
+            (vec![JobsAndClusters, Jobs, Clusters], None, None),
+            (vec![Sources, JobsAndClusters], None, None),
+            (vec![JobsAndClusters, Sources], None, None),
+            (vec![Jobs, Sources], None, None),
+        ] {
+            let conditions = || members.iter().map(|s| condition(*s)).collect::<Vec<_>>();
+            let scope = |kind: &dyn Kind| kind.problem().is_none().then(|| kind.scope());
+            assert_eq!(scope(&All(conditions())), all, "all of {members:?}");
+            assert_eq!(scope(&Any(conditions())), any, "any of {members:?}");
+        }
+    }
 }

@@ -98,7 +98,9 @@ mod tests {
 
     use super::super::watch::{Watch, checkpoint, run};
     use super::*;
-    use crate::model::{CheckpointStats, CheckpointSummary, JobState, RunObservation, Seen, Truth};
+    use crate::model::{
+        CheckpointStats, CheckpointSummary, JobState, RunObservation, Seen, TaskCounts, Truth,
+    };
 
     fn rule(above: Option<u64>, intervals: Option<u32>) -> CheckpointAge {
         CheckpointAge { above: above.map(|s| Span(Duration::from_secs(s))), intervals }
@@ -137,6 +139,31 @@ mod tests {
             assert_eq!(watch.truth(&rule), expected, "{rule:?} at {at}");
         }
         assert!(rule(None, None).problem().is_some() && rule(None, Some(0)).problem().is_some());
+    }
+
+    /// Where none completed, the age counts from the start of the run, but only once it has run: one
+    /// that waits for slots could not take any.
+    #[test]
+    fn the_age_of_no_checkpoint_is_unknown_until_the_run_has_run() {
+        let stats = CheckpointStats {
+            interval_ms: Some(10_000),
+            periodic: Some(true),
+            completed: Some(0),
+            ..CheckpointStats::default()
+        };
+        let rule = rule(Some(100), None);
+        let mut watch = Watch::new();
+        for (at, running, expected) in
+            [(50, 0, Truth::Unknown), (500, 0, Truth::Unknown), (510, 1, Truth::True)]
+        {
+            let tasks = TaskCounts { total: 1, running, ..TaskCounts::default() };
+            let checkpoints = Seen::Fresh(stats.clone());
+            watch.look(
+                at,
+                vec![RunObservation { tasks, checkpoints, ..run("a", 1, JobState::Running) }],
+            );
+            assert_eq!(watch.truth(&rule), expected, "at {at}");
+        }
     }
 
     #[test]

@@ -20,8 +20,9 @@ use crate::tracker::{KnownCause, MAX_FAILURES};
 /// Failures count across resubmissions; those older than Weir's first look do not.
 ///
 /// With `class` or `pattern` only failures count whose root cause is meant by them, by both where
-/// both are given; those whose exception could not be read never are. Up to eight different causes
-/// are remembered per job. Demands failures, counters and checkpoints.
+/// both are given; those whose exception was not read do not, those whose exception is read later
+/// do from then on. Up to eight different causes are remembered per job. Demands failures, counters
+/// and checkpoints.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureRate {
@@ -258,6 +259,44 @@ mod tests {
         }
         let told = watch.judge(&chosen(Some("Poison"), None, 2));
         assert_eq!(told.evidence["matched_cause"], "com.example.Poison: offset 7");
+    }
+
+    /// The restart counter tells of a failure before its exception can be read.
+    #[test]
+    fn a_cause_that_is_read_late_counts_once() {
+        use super::super::watch::{Watch, failure, run};
+        use crate::model::{Counters, JobState, RunObservation, Seen, Truth};
+
+        let look = |watch: &mut Watch, at, restarts, failures| {
+            let counters = Counters { restarts: Some(restarts), ..Counters::default() };
+            let counters = Seen::Fresh(counters);
+            let seen =
+                RunObservation { counters, failures, ..run("a", 1, JobState::Running) };
+            watch.look(at, vec![seen]);
+        };
+        let mut watch = Watch::new();
+        watch.look(0, vec![]);
+        look(&mut watch, 1, 0, Seen::Fresh(Vec::new()));
+        look(&mut watch, 60, 2, Seen::Unknown);
+        assert_eq!(watch.job().failures_total, 2, "counted by the counter");
+        let poison = |at| failure(at, "com.example.Poison", "offset 7");
+        let history = vec![poison(50_000), poison(40_000)];
+        let chosen = |count| -> FailureRate {
+            let chosen = serde_json::json!({ "count": count, "window": "5m", "class": "Poison" });
+            serde_json::from_value(chosen).unwrap()
+        };
+        assert_eq!(watch.truth(&chosen(2)), Truth::False, "nobody knows what they were");
+        for at in [70, 80] {
+            look(&mut watch, at, 2, Seen::Fresh(history.clone()));
+            assert_eq!(watch.job().failures_total, 2);
+            assert_eq!(watch.truth(&chosen(2)), Truth::True);
+            assert_eq!(watch.truth(&chosen(3)), Truth::False, "each once");
+        }
+        let third = vec![poison(85_000), poison(50_000), poison(40_000)];
+        look(&mut watch, 90, 3, Seen::Fresh(third));
+        assert_eq!(watch.job().failures_total, 3);
+        assert_eq!(watch.truth(&chosen(3)), Truth::True);
+        assert_eq!(watch.truth(&chosen(4)), Truth::False);
     }
 
     #[test]

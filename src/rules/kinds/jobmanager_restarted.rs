@@ -9,10 +9,11 @@ use super::{About, Facts, Kind, Scope, Span, evidence};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True for `within` after a Flink cluster was found to have another JobManager: the CPU time of its
-/// process went back, or jobs that were alive began anew under their old ids, as they do after a
-/// failover. It is about the Flink cluster: one alert, however many jobs it carried. Jobs that did
-/// not come back are `job_missing`. Deploying an application anew under its old job id looks the
-/// same. Demands counters.
+/// process went back and has grown from there for two more polls, none of the JobManagers that
+/// answer at the same address explaining it; or jobs that were alive began anew under their old ids,
+/// as they do after a failover. It is about the Flink cluster: one alert, however many jobs it
+/// carried. Jobs that did not come back are `job_missing`. Deploying an application anew under its
+/// old job id looks the same. Demands counters.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobmanagerRestarted {
@@ -92,16 +93,18 @@ mod tests {
         let rule = JobmanagerRestarted { within: ten_minutes() };
         let job = |start, state| vec![run("a", start, state)];
         for (name, looks, expected) in [
-            ("the same", [(50, job(1, Running)), (60, job(1, Running))], false),
-            ("another process", [(50, job(1, Running)), (7, job(1, Running))], true),
-            ("another process without jobs", [(50, job(1, Running)), (7, vec![])], true),
-            ("a failover", [(50, job(1, Running)), (60, job(15, Running))], true),
-            ("started again", [(50, job(1, Canceled)), (60, job(15, Running))], false),
-            ("another job", [(50, job(1, Running)), (60, vec![run("b", 15, Running)])], false),
+            ("the same", ([50, 60, 70, 80], job(1, Running), job(1, Running)), false),
+            ("another process", ([50, 7, 8, 9], job(1, Running), job(1, Running)), true),
+            ("another process without jobs", ([50, 7, 8, 9], job(1, Running), vec![]), true),
+            ("another answers", ([50, 7, 60, 8], job(1, Running), job(1, Running)), false),
+            ("a failover", ([50, 60, 70, 80], job(1, Running), job(15, Running)), true),
+            ("started again", ([50, 60, 70, 80], job(1, Canceled), job(15, Running)), false),
+            ("another job", ([50, 60, 70, 80], job(1, Running), vec![run("b", 15, Running)]), false),
         ] {
             let mut watch = Watch::new();
-            let last = looks[1].1.clone();
-            for (at, (cpu, runs)) in [10, 20].into_iter().zip(looks) {
+            let (cpus, first, last) = looks;
+            let shown = [first, last.clone(), last.clone(), last.clone()];
+            for ((at, cpu), runs) in [10, 20, 30, 40].into_iter().zip(cpus).zip(shown) {
                 watch.clusters = with_cpu(cpu);
                 watch.look(at, runs);
             }

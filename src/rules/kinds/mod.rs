@@ -292,6 +292,11 @@ impl Condition {
         (limit < poll * 2).then(what)
     }
 
+    /// The longest time it or any of its members looks back over.
+    pub fn span(&self) -> Option<Duration> {
+        self.kind().span().max(self.members().into_iter().filter_map(Condition::span).max())
+    }
+
     /// The time for which it is true at most, where that is limited whatever happens.
     pub fn lasts(&self) -> Option<Duration> {
         self.kind().lasts()

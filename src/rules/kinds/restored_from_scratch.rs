@@ -82,7 +82,7 @@ impl Kind for RestoredFromScratch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::watch::{Watch, checkpoint, run};
+    use super::super::watch::{Watch, checkpoint, run, savepoint};
     use super::*;
     use crate::model::{CheckpointStats, JobState, RunObservation, Seen, Truth};
 
@@ -104,13 +104,15 @@ mod tests {
 
     #[test]
     fn a_start_with_nothing_after_a_run_that_left_something() {
-        use JobState::{Canceled, Failed, Running};
+        use JobState::{Canceled, Failed, Finished, Running};
         let rule = RestoredFromScratch { within: an_hour() };
         for (name, before, restored, expected) in [
             ("cancelled, begun with nothing", Some((Canceled, Some(5))), None, true),
             ("failed, begun with nothing", Some((Failed, Some(5))), None, true),
             ("restored", Some((Canceled, Some(5))), Some(5), false),
             ("nothing was left", Some((Canceled, None)), None, false),
+            // What ends by itself takes its checkpoints along.
+            ("finished, begun with nothing", Some((Finished, Some(5))), None, false),
             ("a new job", None, None, false),
         ] {
             let mut watch = Watch::new();
@@ -135,6 +137,27 @@ mod tests {
             watch.look(3700, vec![seen("b", 12, Running, stats(Some(60), restored))]);
             assert_eq!(watch.truth(&rule), Truth::False, "{name}: over");
         }
+    }
+
+    /// FINISHED is also what a stop with savepoint ends in: that one left something.
+    #[test]
+    fn a_start_with_nothing_after_a_stop_with_savepoint() {
+        let rule = RestoredFromScratch { within: an_hour() };
+        let mut watch = Watch::new();
+        watch.look(0, vec![seen("a", 1, JobState::Running, stats(Some(5), None))]);
+        let stopped = CheckpointStats {
+            latest_savepoint: Some(savepoint(8)),
+            ..stats(Some(5), None)
+        };
+        let ended = || seen("a", 1, JobState::Finished, stopped.clone());
+        for at in [10, 20] {
+            watch.look(at, vec![ended()]);
+        }
+        for at in [30, 40] {
+            let next = seen("b", 25, JobState::Running, stats(None, None));
+            watch.look(at, vec![ended(), next]);
+        }
+        assert_eq!(watch.truth(&rule), Truth::True);
     }
 
     #[test]

@@ -43,3 +43,51 @@ impl Kind for TaskmanagersLost {
         vec!["lost_taskmanagers", "state"]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::watch::{Watch, run};
+    use super::*;
+    use crate::model::{ClusterObservation, JobState, Truth};
+
+    fn with(taskmanagers: u32) -> Vec<ClusterObservation> {
+        vec![ClusterObservation {
+            flink_cluster: "s".to_owned(),
+            taskmanagers: Some(taskmanagers),
+            ..ClusterObservation::default()
+        }]
+    }
+
+    /// Those its predecessor ran on may have gone with it: only what has run itself can lose any.
+    #[test]
+    fn a_run_that_never_ran_has_lost_none() {
+        use JobState::{Canceled, Created, Failed, Restarting, Running};
+        for (name, looks, expected) in [
+            ("it ran on them", vec![(3, "a", Running), (1, "a", Restarting)], true),
+            ("all are there", vec![(3, "a", Running), (3, "a", Restarting)], false),
+            ("it runs without", vec![(3, "a", Running), (1, "a", Running)], false),
+            (
+                "the next one waits for its own",
+                vec![(3, "a", Running), (3, "a", Canceled), (1, "b", Created)],
+                false,
+            ),
+            (
+                "the next one cannot start",
+                vec![(3, "a", Running), (3, "a", Failed), (0, "b", Restarting)],
+                false,
+            ),
+            (
+                "the next one lost some of its own",
+                vec![(3, "a", Running), (3, "a", Canceled), (2, "b", Running), (1, "b", Restarting)],
+                true,
+            ),
+        ] {
+            let mut watch = Watch::new();
+            for (at, (taskmanagers, id, state)) in (10..).step_by(10).zip(looks) {
+                watch.clusters = with(taskmanagers);
+                watch.look(at, vec![run(id, if id == "a" { 1 } else { 25 }, state)]);
+            }
+            assert_eq!(watch.truth(&TaskmanagersLost {}) == Truth::True, expected, "{name}");
+        }
+    }
+}

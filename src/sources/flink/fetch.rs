@@ -324,7 +324,7 @@ async fn look_at_named(
         nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
         return;
     }
-    if !row.is_healthy() {
+    if !row.is_healthy() || look.calls.waits {
         nothing_named(wanted, &mut facts.metrics, &mut facts.lag);
         return;
     }

@@ -52,6 +52,10 @@ pub(super) struct NamedMemory {
     /// Something wanted is nowhere.
     missing: bool,
     slow_at: Option<Ts>,
+    /// Tries in a row to find out where its numbers are that failed.
+    misses: u32,
+    /// Not tried again before this time.
+    try_again: Option<Ts>,
     /// Which demand the ids were chosen for.
     generation: u64,
 }
@@ -65,6 +69,8 @@ pub(super) struct NamedCalls {
     pub(super) often: bool,
     /// Read everything else too.
     pub(super) slow: bool,
+    /// Where it is could not be found out, and is not asked for now.
+    pub(super) waits: bool,
 }
 
 /// What was read of a run.
@@ -95,15 +101,20 @@ impl NamedMemory {
         let since = |at: Option<Ts>| at.map_or(Duration::MAX, |at| now.since(at));
         let again = if since(self.young_since) < YOUNG { SOON } else { ROUTINE };
         let restarted = restarts.is_some() && restarts != self.restarts;
-        let discover = self.looked_at.is_none()
-            || wanted.generation != self.generation
-            || restarted
-            || (self.missing && since(self.looked_at) >= again);
+        let unknown = self.looked_at.is_none() || wanted.generation != self.generation;
+        let wanted_anew = unknown || restarted || (self.missing && since(self.looked_at) >= again);
+        // A time further off than any wait is from a clock that was set back since.
+        let waits = self.try_again.is_some_and(|at| at > now && at.since(now) <= ROUTINE);
+        if unknown && waits {
+            return NamedCalls { waits, ..NamedCalls::default() };
+        }
+        let discover = wanted_anew && !waits;
         let slow_due = discover || since(self.slow_at) >= SLOW;
         NamedCalls {
             discover,
             often: discover || self.nodes.iter().any(|n| n.often > 0),
             slow: slow_due && (discover || self.nodes.iter().any(|n| n.often < n.ids.len())),
+            waits: false,
         }
     }
 
@@ -140,6 +151,10 @@ impl NamedMemory {
             self.restarts = restarts.or(self.restarts);
             self.generation = wanted.generation;
         }
+        if look.calls.discover {
+            self.misses = if look.nodes.is_some() { 0 } else { self.misses.saturating_add(1) };
+            self.try_again = (self.misses > 0).then(|| now + pause(self.misses));
+        }
         if look.calls.slow && !look.failed {
             // Jobs found by one poll are not all read again by one poll.
             let spread = if self.slow_at.is_none() { phase(job_id) } else { Duration::ZERO };
@@ -153,6 +168,12 @@ impl NamedMemory {
     pub(super) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
+}
+
+/// How long where it is is not asked for after so many tries that failed: one may have been bad luck.
+fn pause(misses: u32) -> Duration {
+    let Some(doublings) = misses.checked_sub(2) else { return Duration::ZERO };
+    SOON.saturating_mul(1 << doublings.min(8)).min(ROUTINE)
 }
 
 /// A part of [`SLOW`] that is the job's own.

@@ -71,7 +71,7 @@ fn ids_are_found_once_and_what_can_wait_is_read_every_half_minute() {
     demand.metrics.insert(busy(), Duration::ZERO);
     let mut story = story(&demand, &["busyTimeMsPerSecond", "Source__a.pendingRecords"]);
     let first = story.poll(0, 0);
-    assert_eq!(first, NamedCalls { discover: true, often: true, slow: true });
+    assert_eq!(first, NamedCalls { discover: true, often: true, slow: true, waits: false });
     let mut slow = Vec::new();
     for at in (10..=300).step_by(10) {
         let calls = story.poll(at, 0);
@@ -94,6 +94,43 @@ fn what_is_nowhere_yet_is_looked_for_again() {
     assert_eq!(found, [0, 30, 60, 90, 120, 150, 450, 750]);
     story.has.push("Source__a.pendingRecords");
     assert!(story.poll(1080, 0).discover && !story.poll(1090, 0).discover);
+}
+
+/// The list of its vertices is refused, or too slow: asked for ever less often, and at once again
+/// when it answered.
+#[test]
+fn a_list_that_fails_is_not_asked_for_at_every_poll() {
+    let demand = Demand { lag: true, ..Demand::default() };
+    let mut story = story(&demand, &["Source__a.pendingRecords"]);
+    let row = row(JobState::Running);
+    let mut asked = Vec::new();
+    for at in (0..3_600).step_by(10) {
+        let now = Ts(at * 1000);
+        let calls = story.memory.plan(&row, Some(0), &story.wanted, now);
+        if calls.discover {
+            asked.push(at);
+        } else {
+            assert!(calls.waits && !calls.often && !calls.slow, "nothing to read at {at}");
+        }
+        let look = NamedLook { calls, failed: calls.discover, ..NamedLook::default() };
+        story.memory.remember(&look, Some(0), "a", &story.wanted, now);
+    }
+    assert_eq!(asked[..7], [0, 10, 40, 100, 220, 460, 760]);
+    assert!(asked.windows(2).skip(5).all(|w| w[1] - w[0] == 300), "{asked:?}");
+    let next = asked.last().unwrap() + 300;
+    assert!(story.poll(next, 0).discover);
+    assert!(story.poll(next + 10, 0).often, "found");
+    // What was found is read on while it cannot be looked for again.
+    let plan = |story: &Story, at: i64| {
+        story.memory.plan(&row, Some(1), &story.wanted, Ts((next + at) * 1000))
+    };
+    for (at, waits) in [(20, false), (30, false), (40, true)] {
+        let calls = plan(&story, at);
+        assert_eq!(calls.discover, !waits, "{at}");
+        let look = NamedLook { calls, failed: calls.discover, ..NamedLook::default() };
+        story.memory.remember(&look, Some(1), "a", &story.wanted, Ts((next + at) * 1000));
+    }
+    assert!(plan(&story, 50).often && !plan(&story, 50).waits);
 }
 
 #[test]

@@ -249,7 +249,8 @@ fn digest(json: &str) {
         let wanted = super::wanted::Wanted::of(&demand);
         let mut node = super::named::Node { is_source: true, ..Default::default() };
         node.choose(&wanted.vertex, &answer);
-        let calls = super::named::NamedCalls { discover: true, often: true, slow: true };
+        let calls =
+            super::named::NamedCalls { discover: true, often: true, slow: true, waits: false };
         super::named::fold(&wanted, &[node], &[Some(answer)], calls);
     }
 }

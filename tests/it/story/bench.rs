@@ -26,10 +26,12 @@ pub(super) struct Text {
     pub(super) subjects: Vec<String>,
     pub(super) counted: usize,
     pub(super) occurrences: Vec<u64>,
+    /// Kind of the channel that wrote it.
+    pub(super) by: String,
 }
 
-/// Names at most so many.
-struct Plain(usize);
+/// Names at most so many; writes for a channel of this kind.
+struct Plain(usize, String);
 
 impl Compose for Plain {
     fn compose(&self, view: &MessageView) -> Composed {
@@ -40,6 +42,7 @@ impl Compose for Plain {
             subjects: items.iter().map(|i| i.name.clone()).collect(),
             counted: view.items.len() - named,
             occurrences: items.iter().map(|i| i.incident.occurrences).collect(),
+            by: self.1.clone(),
         };
         let body = serde_json::to_string(&text).unwrap();
         Composed { frozen: Frozen { body, title: String::new() }, named }
@@ -78,6 +81,10 @@ pub(super) struct Setup {
     pub(super) without: Option<&'static str>,
     /// The second channel is configured.
     pub(super) mail: bool,
+    /// Kind of the first channel.
+    pub(super) bot_kind: &'static str,
+    /// `delivery: shadow`.
+    pub(super) shadow: bool,
     /// What else was changed in the rule files.
     pub(super) edit: fn(&mut RuleSet),
 }
@@ -93,6 +100,8 @@ impl Default for Setup {
             apart: false,
             without: None,
             mail: true,
+            bot_kind: "bot",
+            shadow: false,
             edit: |_| {},
         }
     }
@@ -124,29 +133,27 @@ pub(super) struct Bench {
 }
 
 fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Composers) {
-    let channel = |name: &str, per_incident| ChannelPlan {
+    let channel = |name: &str, kind: &str, per_incident| ChannelPlan {
         id: ChannelId { receiver: "team".to_owned(), channel: name.to_owned() },
-        kind: name.to_owned(),
-        endpoint: name.to_owned(),
+        kind: kind.to_owned(),
+        endpoint: kind.to_owned(),
         budgets: setup.budget.into_iter().collect(),
         send_resolved: true,
         per_incident,
     };
-    let mut channels = vec![channel("bot", false)];
+    let mut channels = vec![channel("bot", setup.bot_kind, false)];
     if setup.mail {
-        channels.push(channel("mail", true));
+        channels.push(channel("mail", "mail", true));
     }
-    let composer = Arc::new(Plain(setup.names));
-    let composers = channels
-        .iter()
-        .map(|c| (c.id.clone(), Arc::clone(&composer) as Arc<dyn Compose>))
-        .collect();
+    let composer = |c: &ChannelPlan| Arc::new(Plain(setup.names, c.kind.clone()));
+    let composers =
+        channels.iter().map(|c| (c.id.clone(), composer(c) as Arc<dyn Compose>)).collect();
     let receiver = ReceiverPlan {
         storm: None,
         name: "team".to_owned(),
         language: Language::En,
         zone: TimeZone::UTC,
-        shadow: false,
+        shadow: setup.shadow,
         channels,
     };
     let route = Route {
@@ -169,6 +176,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         incidents: weir::incidents::Settings::default(),
         notify: Settings {
             receivers: BTreeMap::from([("team".to_owned(), receiver)]),
+            shadow: setup.shadow,
             route,
             storm: if setup.apart {
                 Storm { incidents: 10_000, ..Storm::default() }
@@ -369,6 +377,17 @@ impl Bench {
         let chunks = self.history.as_ref().map(|(_, chunks)| chunks.clone()).unwrap_or_default();
         let plan = Plan { mode, since: Ts(since), settings, rules, composers };
         replay::run(plan, chunks, |_| {})
+    }
+
+    /// Lets time pass until a message is on the wire; returns when that is.
+    pub(super) fn run_until_sending(&mut self, from: i64) -> i64 {
+        let mut now = from;
+        while self.answers.is_empty() {
+            now += 100;
+            assert!(now < from + 3_600_000, "nothing is sent");
+            self.run(now);
+        }
+        now
     }
 
     /// Messages a channel took, each once, in order.

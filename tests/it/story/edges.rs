@@ -1,6 +1,7 @@
 //! Stories of what goes wrong on the way to people, and of trouble that comes back.
 
 use weir::model::*;
+use weir::rules::{RuleSet, RuleSource, parse};
 
 use super::bench::{Bench, CHANNELS, Setup};
 use super::world::{Fail, SimRun, World};
@@ -145,4 +146,47 @@ fn an_incident_of_a_rule_that_is_gone_ends_unwatched() {
     let ended: Vec<_> = bench.kept.incidents.values().filter_map(|i| i.end_reason).collect();
     assert_eq!(ended, [EndReason::Unwatched]);
     assert_eq!(reasons(&bench, "bot", "failure"), [NoticeReason::Opened, NoticeReason::Resolved]);
+}
+
+/// A job that ended on purpose is forgotten a day after it was last listed, with its alerts.
+#[test]
+fn a_job_that_is_forgotten_takes_its_alerts_with_it() {
+    let edit = |rules: &mut RuleSet| {
+        let text = "groups: [{ name: g, rules: [{ alert: Cancelled, labels: { severity: info }, \
+                    when: { job_state: { any_of: [CANCELED] } } }] }]";
+        *rules = parse(&[RuleSource { file: "own.yaml", text }]).unwrap();
+    };
+    let mut bench =
+        Bench::new(Setup { edit, ..Setup::default() }, vec![world_with(Vec::new(), None)]);
+    let mut last = START;
+    for (at, state) in [
+        (0, Some(JobState::Running)),
+        (MINUTE, Some(JobState::Canceled)),
+        (2 * MINUTE, None),
+        (23 * HOUR, None),
+        (25 * HOUR, None),
+        (25 * HOUR + MINUTE, None),
+    ] {
+        last = START + at;
+        let mut look = bench.worlds[0].poll(last);
+        look.runs.extend(state.map(|state| RunObservation {
+            key: JobKey::new("prod", "", "", "gone"),
+            name: "gone".to_owned(),
+            cluster: "prod".to_owned(),
+            flink_cluster: "prod".to_owned(),
+            flink_job_name: "gone".to_owned(),
+            run: RunId { start_time: START - HOUR, job_id: "g".to_owned() },
+            state,
+            ..RunObservation::default()
+        }));
+        bench.look(last, look);
+        let alerts = bench.kept.load(Ts(last)).alerts.len();
+        let fires = (MINUTE..25 * HOUR).contains(&at);
+        assert_eq!(alerts, usize::from(fires), "after {} min", at / MINUTE);
+        assert_eq!(bench.engine().rules().alerts().count(), alerts);
+    }
+    bench.restart(last + SECOND);
+    assert_eq!(bench.engine().rules().alerts().count(), 0);
+    let ended: Vec<_> = bench.kept.incidents.values().map(|i| i.end_reason).collect();
+    assert_eq!(ended, [Some(EndReason::Unwatched)]);
 }

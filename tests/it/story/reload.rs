@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use weir::model::*;
+use weir::rules::{RuleSet, RuleSource, parse};
 
 use super::bench::{Bench, Setup};
 use super::world::{Fail, SimRun, World};
@@ -116,6 +117,70 @@ fn a_firing_rule_that_changed_goes_on_without_a_message() {
     bench.run(DEATH + HOUR);
     assert_eq!(open(&bench), 1);
     assert_eq!(reasons(&bench, "bot"), [NoticeReason::Opened]);
+}
+
+fn only_the_loop(rules: &mut RuleSet) {
+    rules.rules.retain(|r| r.id.alert == "JobFailingRepeatedly");
+}
+
+/// A condition nobody can judge: the job does not report this number.
+fn cannot_judge_the_loop(rules: &mut RuleSet) {
+    only_the_loop(rules);
+    let text = "groups: [{ name: g, rules: [{ alert: A, when: { metric: { scope: job, id: \
+                nowhere, above: 1 } } }] }]";
+    let other = parse(&[RuleSource { file: "other.yaml", text }]).unwrap();
+    rules.rules[0].when = other.rules[0].when.clone();
+}
+
+/// Unknown freezes what a condition began, not what another one did: where the new condition of a
+/// firing rule stays unknown although the job is seen, somebody has to let go.
+#[test]
+fn a_changed_rule_that_cannot_judge_does_not_fire_for_ever() {
+    for silent_for in [0, 2 * HOUR] {
+        let fails = looping(7, START + CALM, 3, 2 * MINUTE, 5_000, false);
+        let changed = fails.last().unwrap().at + MINUTE;
+        let mut world = world_with(fails, None);
+        world.silent = Some((changed + MINUTE, changed + MINUTE + silent_for));
+        let setup = Setup { edit: only_the_loop, ..Setup::default() };
+        let mut bench = Bench::new(setup, vec![world]);
+        bench.begin(START);
+        bench.run(changed);
+        assert_eq!((open(&bench), reasons(&bench, "bot")), (1, vec![Opened]));
+        let incident = *bench.kept.incidents.keys().next().unwrap();
+        let state = |bench: &Bench| {
+            let told = bench.told("bot").into_iter().flat_map(|r| r.text.named.clone());
+            let told: Vec<_> = told.filter(|n| n.0 == incident).map(|n| n.1).collect();
+            (bench.kept.incidents[&incident].end_reason, told)
+        };
+        bench.setup.edit = cannot_judge_the_loop;
+        bench.reload(changed);
+        bench.run(changed + silent_for + 4 * MINUTE);
+        assert_eq!(state(&bench), (None, vec![Opened]), "given time, and while nobody could see");
+        bench.restart(changed + silent_for + 4 * MINUTE);
+        bench.run(changed + silent_for + 20 * MINUTE);
+        assert_eq!(state(&bench), (Some(EndReason::Unwatched), vec![Opened, Resolved]));
+        assert!(bench.kept.load(Ts(changed)).alerts.is_empty());
+    }
+}
+
+/// One that can judge after a while goes on as if nothing had happened.
+#[test]
+fn a_changed_rule_that_judges_late_goes_on() {
+    let fails = looping(7, START + CALM, 60, 2 * MINUTE, 5_000, false);
+    let changed = fails[3].at + MINUTE;
+    let setup = Setup { edit: only_the_loop, ..Setup::default() };
+    let mut bench = Bench::new(setup, vec![world_with(fails, None)]);
+    bench.begin(START);
+    bench.run(changed);
+    bench.setup.edit = cannot_judge_the_loop;
+    bench.reload(changed);
+    bench.run(changed + 4 * MINUTE);
+    bench.setup.edit = only_the_loop;
+    bench.reload(changed + 4 * MINUTE);
+    bench.run(changed + 30 * MINUTE);
+    assert_eq!((open(&bench), reasons(&bench, "bot")), (1, vec![Opened]));
+    let alerts = bench.kept.load(Ts(changed)).alerts;
+    assert!(alerts.len() == 1 && !alerts[0].outdated, "{alerts:?}");
 }
 
 #[test]
