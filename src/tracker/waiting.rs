@@ -1,7 +1,5 @@
 //! Why a run that has begun does not run.
 
-use std::fmt::Write as _;
-
 use super::JobFacts;
 use crate::model::{JobState, RootCause};
 
@@ -73,7 +71,7 @@ impl<'a> JobFacts<'a> {
 impl Waiting<'_> {
     /// For people: `waiting for slots: 4 tasks wait, 0 of 8 slots free`.
     pub fn words(&self) -> String {
-        let mut words = match &self.stage {
+        let (free, all) = match &self.stage {
             Stage::Initializing => {
                 return "initializing: the JobManager plans the job or reads its state".to_owned();
             }
@@ -82,25 +80,24 @@ impl Waiting<'_> {
             }
             Stage::State(state, None) => return state.to_string(),
             Stage::State(state, Some(cause)) => return format!("{state}: {}", cause.line()),
-            Stage::Slots { .. } => "waiting for slots: ".to_owned(),
-        };
-        if self.tasks > 0 {
-            let _ = write!(words, "{} tasks wait, ", self.tasks);
-        }
-        words += &match &self.stage {
-            Stage::Slots { taskmanagers: Some(0), .. } => "no TaskManager".to_owned(),
-            Stage::Slots { free: Some(free), all: Some(all), .. } => {
-                format!("{free} of {all} slots free")
+            Stage::Slots { taskmanagers: Some(0), .. } => {
+                return format!("waiting for slots: {}no TaskManager", self.waiting_tasks());
             }
-            Stage::Slots { free: Some(free), .. } => format!("{free} slots free"),
-            _ => "free slots not known".to_owned(),
+            Stage::Slots { free, all, .. } => (free, all),
         };
-        words
+        let tasks = self.waiting_tasks();
+        match (free, all) {
+            (Some(free), Some(all)) => {
+                format!("waiting for slots: {tasks}{free} of {all} slots free")
+            }
+            (Some(free), None) => format!("waiting for slots: {tasks}{free} slots free"),
+            _ => format!("waiting for slots: {tasks}free slots not known"),
+        }
     }
 
     /// The same in Chinese.
     pub fn words_zh(&self) -> String {
-        let mut words = match &self.stage {
+        let (free, all) = match &self.stage {
             Stage::Initializing => {
                 return "正在初始化：JobManager 正在生成执行计划或读取状态".to_owned();
             }
@@ -109,19 +106,28 @@ impl Waiting<'_> {
             }
             Stage::State(state, None) => return state.to_string(),
             Stage::State(state, Some(cause)) => return format!("{state}：{}", cause.line()),
-            Stage::Slots { .. } => "等待 slot：".to_owned(),
-        };
-        if self.tasks > 0 {
-            let _ = write!(words, "{} 个任务在等待，", self.tasks);
-        }
-        words += &match &self.stage {
-            Stage::Slots { taskmanagers: Some(0), .. } => "没有 TaskManager".to_owned(),
-            Stage::Slots { free: Some(free), all: Some(all), .. } => {
-                format!("{all} 个 slot 中空闲 {free} 个")
+            Stage::Slots { taskmanagers: Some(0), .. } => {
+                return format!("等待 slot：{}没有 TaskManager", self.waiting_tasks_zh());
             }
-            Stage::Slots { free: Some(free), .. } => format!("空闲 slot {free} 个"),
-            _ => "空闲 slot 数未知".to_owned(),
+            Stage::Slots { free, all, .. } => (free, all),
         };
-        words
+        let tasks = self.waiting_tasks_zh();
+        match (free, all) {
+            (Some(free), Some(all)) => format!("等待 slot：{tasks}{all} 个 slot 中空闲 {free} 个"),
+            (Some(free), None) => format!("等待 slot：{tasks}空闲 slot {free} 个"),
+            _ => format!("等待 slot：{tasks}空闲 slot 数未知"),
+        }
+    }
+
+    fn waiting_tasks(&self) -> String {
+        if self.tasks == 0 { String::new() } else { format!("{} tasks wait, ", self.tasks) }
+    }
+
+    fn waiting_tasks_zh(&self) -> String {
+        if self.tasks == 0 {
+            String::new()
+        } else {
+            format!("{} 个任务在等待，", self.tasks)
+        }
     }
 }
