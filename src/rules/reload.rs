@@ -80,9 +80,7 @@ impl Rules {
             self.alerts.get(&key.0).is_some_and(|alerts| alerts.contains_key(&key.1))
         };
         self.reworded.retain(has);
-        for ids in self.judged.values_mut() {
-            ids.retain(|id| new.contains_key(id));
-        }
+        self.judged.keep(|id| new.contains_key(id));
         self.set = set;
         self.book = book;
         changes
