@@ -18,15 +18,13 @@ pub(super) struct FirstJudgements {
 impl FirstJudgements {
     /// Notes a judgement; true if it is the first one of this rule on this subject.
     pub(super) fn note(&mut self, subject: &Subject, rule: &RuleId) -> bool {
-        let number = match self.numbers.get(rule) {
-            Some(number) => *number,
-            None => {
-                let number = self.next;
-                self.next += 1;
-                self.numbers.insert(rule.clone(), number);
-                number
-            }
-        };
+        let known = self.numbers.get(rule).copied();
+        let number = known.unwrap_or_else(|| {
+            let number = self.next;
+            self.next += 1;
+            self.numbers.insert(rule.clone(), number);
+            number
+        });
         if let Some(known) = self.of_subject.get_mut(subject) {
             let place = known.binary_search(&number);
             if let Err(place) = place {

@@ -124,7 +124,9 @@ fn find(set: RuleSet, rounds: usize) -> Result<Found> {
         if n < JUDGED_EVERY || n.is_multiple_of(JUDGED_EVERY) {
             turn(at, looks, &mut tracker, &mut rules);
         } else {
-            looks.iter().for_each(|look| drop(tracker.step(at, look)));
+            for look in looks {
+                drop(tracker.step(at, look));
+            }
         }
     }
     let after = memory_mb(std::process::id(), "VmRSS")?;
