@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::applies::fits;
+use super::first::FirstJudgements;
 use super::kinds::{About, Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
 use super::outdated::Outdated;
@@ -83,7 +84,7 @@ pub struct Rules {
     /// Sources whose first look was a moment ago.
     grace: BTreeSet<String>,
     /// Judged false (or true) once since the first look: what comes now is news.
-    pub(super) judged: BTreeMap<Subject, BTreeSet<RuleId>>,
+    pub(super) judged: FirstJudgements,
     /// Rules that came or changed by a reload: what they find is news, however young the source.
     pub(super) late: BTreeSet<RuleId>,
     /// Alerts whose rule got other words since they were written.
@@ -287,11 +288,7 @@ impl Rules {
         if matches!(verdict.truth, Truth::Unknown | Truth::NotApplicable) {
             return false;
         }
-        let known = self.judged.get(subject).is_some_and(|ids| ids.contains(&rule.id));
-        if !known {
-            self.judged.entry(subject.clone()).or_default().insert(rule.id.clone());
-        }
-        !known
+        self.judged.note(subject, &rule.id)
     }
 
     fn alerted_clusters(&self, source: &str) -> BTreeSet<String> {

@@ -13,6 +13,7 @@ mod eval;
 mod eval_tests;
 mod explain;
 mod file;
+mod first;
 mod intervals;
 pub mod kinds;
 mod labels;

@@ -87,9 +87,7 @@ impl Rules {
         };
         self.outdated.reload(has);
         self.reworded.retain(has);
-        for ids in self.judged.values_mut() {
-            ids.retain(|id| new.contains_key(id));
-        }
+        self.judged.keep(|id| new.contains_key(id));
         self.set = set;
         self.book = book;
         changes

@@ -12,6 +12,7 @@ mod job;
 mod jobmanager;
 mod life;
 mod numbers;
+mod packed;
 mod run;
 mod series;
 mod source;

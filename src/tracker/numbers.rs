@@ -36,7 +36,8 @@ impl Spans {
 #[derive(Debug, Clone, PartialEq)]
 struct Past {
     fine: Series,
-    coarse: Option<Series>,
+    /// Boxed: few have one.
+    coarse: Option<Box<Series>>,
 }
 
 /// One number.
@@ -79,16 +80,17 @@ impl Track {
         let coarse = (span > FINE).then(|| millis(span));
         let same = |past: &Past| {
             past.fine.span_ms() == Series::over(fine).span_ms()
-                && past.coarse.as_ref().map(Series::span_ms) == coarse
+                && past.coarse.as_deref().map(Series::span_ms) == coarse
         };
         if self.past.as_deref().is_some_and(same) {
             return;
         }
         let before = self.past.take();
-        let (old_fine, old_coarse) = before.map_or((None, None), |p| (Some(p.fine), p.coarse));
+        let (old_fine, old_coarse) =
+            before.map_or((None, None), |p| (Some(p.fine), p.coarse.map(|coarse| *coarse)));
         self.past = Some(Box::new(Past {
             fine: refit(old_fine, fine),
-            coarse: coarse.map(|span| refit(old_coarse, span)),
+            coarse: coarse.map(|span| Box::new(refit(old_coarse, span))),
         }));
     }
 
@@ -179,7 +181,7 @@ impl Numbers {
     /// The long series, if there are any: a row that survives a restart.
     pub(super) fn kept(&self) -> Option<String> {
         let long = self.tracks.iter().filter_map(|(key, track)| {
-            let coarse = track.past.as_ref()?.coarse.as_ref()?;
+            let coarse = track.past.as_ref()?.coarse.as_deref()?;
             is_kept(coarse).then(|| (key.clone(), coarse.clone()))
         });
         let kept = Kept { series: long.collect() };
@@ -193,7 +195,7 @@ impl Numbers {
             let span = Duration::from_millis(u64::try_from(coarse.span_ms()).unwrap_or(0));
             let mut track = Track::new(span);
             if let Some(past) = track.past.as_deref_mut() {
-                past.coarse = Some(coarse);
+                past.coarse = Some(Box::new(coarse));
             }
             (key, track)
         });
@@ -218,7 +220,7 @@ impl Numbers {
     /// The series that shows the time since `from` best.
     pub fn series(&self, key: &MetricKey, from: Ts) -> Option<&Series> {
         let past = self.track(key)?.past.as_deref()?;
-        match &past.coarse {
+        match past.coarse.as_deref() {
             Some(coarse) if !past.fine.covers(from) && coarse.covers(from) => Some(coarse),
             _ => Some(&past.fine),
         }
@@ -227,13 +229,15 @@ impl Numbers {
     /// Since when it is known.
     pub fn known_since(&self, key: &MetricKey) -> Option<Ts> {
         let past = self.track(key)?.past.as_deref()?;
-        let coarse = past.coarse.as_ref().and_then(Series::first_at);
+        let coarse = past.coarse.as_deref().and_then(Series::first_at);
         coarse.into_iter().chain(past.fine.first_at()).min()
     }
 
-    /// Samples reach back to `from`.
-    pub fn covers(&self, key: &MetricKey, from: Ts) -> bool {
-        self.series(key, from).is_some_and(|series| series.covers(from))
+    /// What is known of the time from `from` to `to`, where samples reach back to `from`.
+    pub fn covered(&self, key: &MetricKey, from: Ts, to: Ts) -> Option<Stretch> {
+        let past = self.track(key)?.past.as_deref()?;
+        let all = [Some(&past.fine), past.coarse.as_deref()];
+        all.into_iter().flatten().find(|series| series.covers(from))?.between(from, to)
     }
 }
 

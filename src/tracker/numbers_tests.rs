@@ -60,17 +60,18 @@ fn an_hour_is_kept_finely_and_a_week_coarsely() {
     let ten = numbers.between(&key, now - Duration::from_mins(10), now).unwrap();
     assert!((10..=12).contains(&ten.count), "{ten:?}");
     let from = now - Duration::from_hours(7 * 24);
-    assert!(numbers.covers(&key, from));
+    assert!(numbers.covered(&key, from, now).is_some());
     let back = numbers.between(&key, from, from + Duration::from_hours(1)).unwrap();
     assert!((back.mean() - 1440.0).abs() < 240.0, "{back:?}");
-    let bytes = std::mem::size_of::<Track>() + 2 * 66 * 36;
-    assert!(bytes < 5_000, "{bytes}");
+    let past = numbers.tracks[0].1.past.as_deref().unwrap();
+    let bytes = past.fine.bytes() + past.coarse.as_deref().unwrap().bytes();
+    assert!(bytes < 2_500, "{bytes}");
 
     let body = numbers.kept().unwrap();
     assert!(body.len() < 5_000, "{}", body.len());
     let mut again = Numbers::restore(&body);
     again.fit(&spans);
-    assert!(again.covers(&key, from) && again.known_since(&key) <= Some(from));
+    assert!(again.covered(&key, from, now).is_some() && again.known_since(&key) <= Some(from));
     assert_eq!(again.now(&key, now), Fact::Unknown, "the present is seen, not remembered");
     assert!(Numbers::restore("garbage").tracks.is_empty());
 }
@@ -85,7 +86,7 @@ fn a_changed_demand_keeps_what_fits() {
     }
     assert_eq!(numbers.kept(), None, "ten minutes fill again soon");
     numbers.fit(&spans(&[("rate", Duration::from_mins(30))]));
-    assert!(numbers.covers(&key, Ts(0)));
+    assert!(numbers.covered(&key, Ts(0), Ts(9 * MINUTE)).is_some());
     numbers.fit(&spans(&[("other", Duration::ZERO)]));
     assert!(numbers.tracks.is_empty());
 }

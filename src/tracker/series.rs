@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::packed::{Bucket, Buckets, step};
 use crate::model::Ts;
 
 /// Buckets kept.
@@ -11,47 +12,37 @@ const BUCKETS: usize = 64;
 /// Samples of what is read slowly are up to so far apart, in tenths of a second.
 const SLACK: u32 = 900;
 
-/// Samples that fell into one stretch of time. Times count in tenths of a second from the first
-/// sample of the series, numbers are single precision: sources round them coarser than that.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Row", into = "Row")]
-struct Bucket {
-    from: u32,
-    until: u32,
-    first: f32,
-    min: f32,
-    max: f32,
-    last: f32,
-    sum: f32,
-    /// What was added since the sample before, as a counter counts: one that went back began anew.
-    gain: f32,
-    count: u16,
-}
-
-/// A bucket as it is written down.
-type Row = (u32, u32, f32, f32, f32, f32, f32, f32, u16);
-
-impl From<Row> for Bucket {
-    fn from(row: Row) -> Bucket {
-        let (from, until, first, min, max, last, sum, gain, count) = row;
-        Bucket { from, until, first, min, max, last, sum, gain, count }
-    }
-}
-
-impl From<Bucket> for Row {
-    fn from(b: Bucket) -> Row {
-        (b.from, b.until, b.first, b.min, b.max, b.last, b.sum, b.gain, b.count)
-    }
-}
-
 /// Samples of one number over the last `span_ms`, in buckets of `span_ms` / 64. Whatever is asked
 /// about a stretch of time is as exact as one bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Series {
     span_ms: i64,
     /// Time of the first sample, which all others count from.
     base: Option<Ts>,
+    buckets: Buckets,
+}
+
+/// A series as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    span_ms: i64,
+    base: Option<Ts>,
     buckets: Vec<Bucket>,
+}
+
+impl From<Written> for Series {
+    fn from(Written { span_ms, base, buckets }: Written) -> Series {
+        // No more than are kept, whatever was written.
+        let over = buckets.len().saturating_sub(BUCKETS + 1);
+        Series { span_ms, base, buckets: buckets.into_iter().skip(over).collect() }
+    }
+}
+
+impl From<Series> for Written {
+    fn from(Series { span_ms, base, buckets }: Series) -> Written {
+        Written { span_ms, base, buckets: buckets.iter().collect() }
+    }
 }
 
 /// A stretch of a series.
@@ -95,7 +86,11 @@ impl Stretch {
 impl Series {
     /// Keeps `span_ms`.
     pub fn over(span_ms: i64) -> Series {
-        Series { span_ms: span_ms.max(BUCKETS as i64 * 100), base: None, buckets: Vec::new() }
+        Series {
+            span_ms: span_ms.max(BUCKETS as i64 * 100),
+            base: None,
+            buckets: Buckets::default(),
+        }
     }
 
     /// What it keeps.
@@ -112,37 +107,15 @@ impl Series {
         self.base.get_or_insert(at);
         let at = self.tenths(at);
         let width = (self.span_ms / BUCKETS as i64 / 100) as u32;
-        let before = self.buckets.last().map(|b| b.last);
-        let gain = match before {
-            Some(before) if value >= before => value - before,
-            Some(_) => value,
-            None => 0.0,
+        let before = match self.buckets.newest_mut() {
+            Some(b) if at.saturating_sub(b.from) < width && b.count < u16::MAX => {
+                b.add(at, value);
+                return false;
+            }
+            newest => newest.map(|b| b.last),
         };
-        if let Some(b) = self.buckets.last_mut()
-            && at.saturating_sub(b.from) < width
-            && b.count < u16::MAX
-        {
-            b.min = b.min.min(value);
-            b.max = b.max.max(value);
-            b.last = value;
-            b.until = at.max(b.until);
-            b.sum += value;
-            b.gain += gain;
-            b.count += 1;
-            return false;
-        }
         self.make_room(at);
-        self.buckets.push(Bucket {
-            from: at,
-            until: at,
-            first: value,
-            min: value,
-            max: value,
-            last: value,
-            sum: value,
-            gain,
-            count: 1,
-        });
+        self.buckets.push(Bucket::of(at, value, before));
         true
     }
 
@@ -151,11 +124,7 @@ impl Series {
         // The bucket that holds the beginning of the span stays.
         let old = self.buckets.iter().take_while(|b| b.until < keep_from).count();
         let over = self.buckets.len().saturating_sub(BUCKETS);
-        self.buckets.drain(..old.saturating_sub(1).max(over));
-        if self.buckets.len() == self.buckets.capacity() {
-            let grown = (self.buckets.len() * 2).clamp(4, BUCKETS + 1);
-            self.buckets.reserve_exact(grown.saturating_sub(self.buckets.len()).max(1));
-        }
+        self.buckets.forget(old.saturating_sub(1).max(over));
     }
 
     /// Forgets everything.
@@ -166,7 +135,7 @@ impl Series {
 
     /// The newest value.
     pub fn last(&self) -> Option<f64> {
-        self.buckets.last().map(|b| f64::from(b.last))
+        self.buckets.newest().map(|b| f64::from(b.last))
     }
 
     /// How far apart two samples may be and still tell of the time between them.
@@ -179,7 +148,7 @@ impl Series {
     /// with itself, nor one from before a time of which nothing is known.
     pub fn at(&self, at: Ts) -> Option<f64> {
         let at = self.known_tenths(at)?;
-        let bucket = self.buckets.iter().rev().find(|b| b.from <= at)?;
+        let bucket = self.buckets.iter().take_while(|b| b.from <= at).last()?;
         if at.saturating_sub(bucket.until) > self.slack() {
             return None;
         }
@@ -189,26 +158,28 @@ impl Series {
     /// What is known of the time from `from` to `to`; `None` where nothing is.
     pub fn between(&self, from: Ts, to: Ts) -> Option<Stretch> {
         let (from, to) = (self.known_tenths(from).unwrap_or(0), self.known_tenths(to)?);
-        // Recent stretches are what is asked for most: the walk begins at the end.
-        let inside = self.buckets.iter().rev().skip_while(|b| b.from > to);
-        let mut oldest: Option<Bucket> = None;
-        let mut found: Option<(Stretch, u32)> = None;
-        for b in inside.take_while(|b| b.until >= from) {
-            let (stretch, _) = found.get_or_insert_with(|| (empty(b), b.until));
+        let (mut before, mut oldest): (Option<Bucket>, Option<Bucket>) = (None, None);
+        let mut until = 0;
+        let mut stretch = EMPTY;
+        for b in self.buckets.iter().take_while(|b| b.from <= to) {
+            if b.until < from {
+                before = Some(b);
+                continue;
+            }
+            oldest.get_or_insert(b);
+            until = b.until;
+            stretch.last = f64::from(b.last);
             stretch.min = stretch.min.min(f64::from(b.min));
             stretch.max = stretch.max.max(f64::from(b.max));
             stretch.sum += f64::from(b.sum);
             stretch.gain += f64::from(b.gain);
             stretch.count += u64::from(b.count);
-            stretch.first = f64::from(b.first);
-            oldest = Some(*b);
         }
-        let ((mut stretch, until), oldest) = (found?, oldest?);
+        let oldest = oldest?;
+        stretch.first = f64::from(oldest.first);
         // What the first bucket gained on the sample before it was counted outside.
-        let outside = self.buckets.iter().rev().find(|b| b.until < oldest.from);
-        if let Some(before) = outside {
-            let step = oldest.first - before.last;
-            stretch.gain -= f64::from(if step >= 0.0 { step } else { oldest.first });
+        if let Some(before) = before {
+            stretch.gain -= f64::from(step(before.last, oldest.first));
         }
         stretch.gain = stretch.gain.max(0.0);
         stretch.length = Duration::from_millis(u64::from(until - oldest.from) * 100);
@@ -225,18 +196,21 @@ impl Series {
     /// Samples reach back to `from`: one is older, and it or the one after it is close to it.
     pub fn covers(&self, from: Ts) -> bool {
         let Some(from) = self.known_tenths(from) else { return false };
-        let after = self.buckets.partition_point(|b| b.from <= from);
-        let Some(before) = after.checked_sub(1).and_then(|i| self.buckets.get(i)) else {
-            return false;
-        };
         let slack = self.slack();
-        from.saturating_sub(before.until) <= slack
-            || self.buckets.get(after).is_some_and(|b| b.from - from <= slack)
+        let mut before = None;
+        for b in self.buckets.iter() {
+            if b.from > from {
+                let after = before.is_some() && b.from - from <= slack;
+                return after || is_close(before, from, slack);
+            }
+            before = Some(b.until);
+        }
+        is_close(before, from, slack)
     }
 
     /// Time of the oldest sample kept.
     pub fn first_at(&self) -> Option<Ts> {
-        let first = self.buckets.first()?;
+        let first = self.buckets.iter().next()?;
         Some(self.base?.shifted(i64::from(first.from) * 100))
     }
 
@@ -250,6 +224,12 @@ impl Series {
             min: f64::from(b.min),
             last: f64::from(b.last),
         })
+    }
+
+    /// Bytes it takes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        std::mem::size_of::<Series>() + self.buckets.capacity()
     }
 
     fn tenths(&self, at: Ts) -> u32 {
@@ -275,18 +255,25 @@ pub struct Sample {
     pub last: f64,
 }
 
-fn empty(newest: &Bucket) -> Stretch {
-    Stretch {
-        first: f64::from(newest.first),
-        last: f64::from(newest.last),
-        min: f64::INFINITY,
-        max: f64::NEG_INFINITY,
-        sum: 0.0,
-        count: 0,
-        gain: 0.0,
-        length: Duration::ZERO,
-    }
+/// The newest sample before a time is no further from it than this.
+fn is_close(before: Option<u32>, to: u32, slack: u32) -> bool {
+    before.is_some_and(|until| to.saturating_sub(until) <= slack)
 }
+
+const EMPTY: Stretch = Stretch {
+    first: 0.0,
+    last: 0.0,
+    min: f64::INFINITY,
+    max: f64::NEG_INFINITY,
+    sum: 0.0,
+    count: 0,
+    gain: 0.0,
+    length: Duration::ZERO,
+};
+
+#[cfg(test)]
+#[path = "series_naive_tests.rs"]
+mod naive_tests;
 
 #[cfg(test)]
 mod tests {
@@ -298,7 +285,7 @@ mod tests {
         for i in 0..100_000_i64 {
             series.push(Ts(i * 1000), i as f64);
             assert!(series.buckets.len() <= BUCKETS + 1);
-            assert!(series.buckets.capacity() <= BUCKETS + 1);
+            assert!(series.buckets.capacity() <= 1_500, "{}", series.buckets.capacity());
         }
         assert_eq!(series.last(), Some(99_999.0));
         assert!(series.covers(Ts(99_999_000 - 640_000)));

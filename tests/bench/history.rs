@@ -117,17 +117,17 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
         println!("{remark}");
     }
     let share = 7.0 / days as f64;
-    // On a machine that is busy with other things the clock says little: what counts is the time
-    // on the processor of both threads together, and nothing takes longer than that.
-    let used = process_cpu().zip(cpu).map_or(took, |(now, before)| now - before);
-    let note = format!(
-        "CPU of both threads, {} looks, {same} of {} messages the same; {:.1} s by the clock",
-        done.looks,
-        lines.len(),
-        took * share
-    );
+    // What is promised is what somebody waits for: time by the clock. A machine that is busy with
+    // other things makes it longer, so the time on the processor (of the reading and the playing
+    // thread together, which overlap) is told beside it, and not judged.
+    let note =
+        format!("by the clock, {} looks, {same} of {} messages the same", done.looks, lines.len());
     let what = format!("replay of 7 days, {name}");
-    table.row(&what, used * share, "s", Goal::AtMost(30.0), &note);
+    table.row(&what, took * share, "s", Goal::AtMost(30.0), &note);
+    if let Some((now, before)) = process_cpu().zip(cpu) {
+        let what = format!("CPU of that replay, {name}");
+        table.row(&what, (now - before) * share, "s", Goal::None, "both threads together");
+    }
     Ok(())
 }
 

@@ -1,22 +1,34 @@
-//! Ten thousand jobs in virtual time, all of whose facts are there at every look.
+//! Ten thousand jobs in virtual time, shown as the Flink source shows them: counters, lag and the
+//! job's own numbers at every look, those of vertices and `TaskManagers` every half minute. All of
+//! them move, and hardly any is a round number: nothing of a series is smaller than it would be in
+//! earnest.
 
 use weir::model::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Demand,
-    Failure, JobKey, JobState, Lag, Metrics, RunId, RunObservation, Seen, Snapshot, SourceClock,
-    TaskCounts,
+    Failure, JobKey, JobState, Lag, MetricKey, Metrics, RunId, RunObservation, Seen, Snapshot,
+    SourceClock, TaskCounts,
 };
+
+/// The source reads so often what nobody needs at every poll.
+const SLOW_MS: i64 = 28_000;
+/// Flink takes a checkpoint so often.
+const CHECKPOINT_MS: i64 = 60_000;
+/// One job in so many is far behind its input: its windows are looked at.
+const BEHIND: usize = 10;
 
 /// Looks at clusters of jobs; the same ones are moved on from look to look.
 pub(crate) struct Clusters {
     looks: Vec<Snapshot>,
     seed: u64,
+    slow_at: i64,
+    checkpoint: i64,
 }
 
 impl Clusters {
     /// Jobs that began long ago, with every number the rules demand.
     pub(crate) fn new(clusters: usize, jobs: usize, demand: &Demand, now: i64) -> Clusters {
         let looks = (0..clusters).map(|c| look(c, jobs, demand, now)).collect();
-        Clusters { looks, seed: 7 }
+        Clusters { looks, seed: 7, slow_at: 0, checkpoint: 0 }
     }
 
     /// All of them at a time: counters and numbers have moved.
@@ -26,19 +38,33 @@ impl Clusters {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (seed >> 33) % below
         };
+        let slow = now - self.slow_at >= SLOW_MS;
+        let checkpoint = now / CHECKPOINT_MS != self.checkpoint;
+        self.slow_at = if slow { now } else { self.slow_at };
+        self.checkpoint = now / CHECKPOINT_MS;
         for look in &mut self.looks {
             look.clock = Some(SourceClock { now, offset_ms: 0 });
             let clusters = look.clusters.iter_mut().map(|c| &mut c.metrics);
-            let runs = look.runs.iter_mut().map(|run| {
+            let runs = look.runs.iter_mut().enumerate().map(|(n, run)| {
                 follow(run, now);
                 if run.lag.fresh().is_some() {
-                    run.lag = Seen::Fresh(Lag { records: Some(dice(3_000) as f64) });
+                    let base = if n % BEHIND == 3 { 20_000.0 } else { 0.0 };
+                    run.lag = Seen::Fresh(Lag { records: Some(base + dice(3_000) as f64) });
                 }
                 &mut run.metrics
             });
             let metrics: Vec<&mut Metrics> = clusters.chain(runs).collect();
-            for value in metrics.into_iter().flat_map(|all| all.values_mut()) {
-                *value = Seen::Fresh(400.0 + dice(200) as f64);
+            for (key, value) in metrics.into_iter().flatten() {
+                let moves = match pace(key) {
+                    Pace::Poll => true,
+                    Pace::Slow => slow,
+                    Pace::Checkpoint => checkpoint,
+                };
+                if moves {
+                    *value = Seen::Fresh(400.0 + dice(200_000) as f64 / 997.0);
+                } else if pace(key) == Pace::Slow {
+                    *value = Seen::NotAsked;
+                }
             }
         }
         self.seed = seed;
@@ -46,9 +72,29 @@ impl Clusters {
     }
 }
 
+/// How often a number moves.
+#[derive(PartialEq)]
+enum Pace {
+    Poll,
+    Slow,
+    Checkpoint,
+}
+
+fn pace(key: &MetricKey) -> Pace {
+    let of = |scope: &str| key.0.starts_with(scope);
+    if of("job/") && key.0.contains("Checkpoint") {
+        Pace::Checkpoint
+    } else if of("job/") || of("jobmanager/") || key.0.ends_with("/pendingRecords") {
+        // Pending records are the lag, which is read at every poll.
+        Pace::Poll
+    } else {
+        Pace::Slow
+    }
+}
+
 /// A checkpoint a minute.
 fn follow(run: &mut RunObservation, now: i64) {
-    let id = (now / 60_000) as u64;
+    let id = (now / CHECKPOINT_MS) as u64;
     if let Seen::Fresh(counters) = &mut run.counters
         && counters.last_checkpoint_id != Some(id)
     {

@@ -22,11 +22,11 @@ impl Table {
             Goal::None => String::new(),
             Goal::AtMost(most) => {
                 let word = if figure <= most { "ok" } else { "OVER" };
-                format!("≤ {} {word}", number(most))
+                format!("≤ {} {word}, {:.2} of it", number(most), figure / most)
             }
             Goal::AtLeast(least) => {
                 let word = if figure >= least { "ok" } else { "UNDER" };
-                format!("≥ {} {word}", number(least))
+                format!("≥ {} {word}, {:.2} of it", number(least), figure / least)
             }
         };
         let note = if note.is_empty() { String::new() } else { format!("  ({note})") };

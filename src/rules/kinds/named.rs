@@ -90,8 +90,7 @@ pub(super) fn stretch(
     (from, to): (Ts, Ts),
     now: Ts,
 ) -> Result<Stretch, Verdict> {
-    let known = numbers.covers(key, from).then(|| numbers.between(key, from, to)).flatten();
-    known.ok_or_else(|| {
+    numbers.covered(key, from, to).ok_or_else(|| {
         facts.unknown(|| match numbers.known_since(key) {
             Some(since) if since > from => format!(
                 "known for {} of the {} it takes; judged in {}",
