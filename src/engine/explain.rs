@@ -11,8 +11,7 @@ use crate::rules::{Reason, Rule, Standing};
 
 /// Explanations in one answer at most.
 pub const MAX_EXPLANATIONS: usize = 1_000;
-/// Judgements for one question at most: the loop waits for them, and does as many in a fifth of a
-/// second.
+/// Judgements for one question at most: the loop waits while they are made.
 const MAX_JUDGEMENTS: usize = 50_000;
 
 /// What somebody wants explained; nothing given: what is nearest to firing.
