@@ -231,7 +231,7 @@ impl Pipeline {
     }
 
     /// Who hears that a channel is broken: its own receiver and the root's, by what works; where
-    /// nothing of that is left, whatever else works.
+    /// nothing of that is left, whatever else works. Where all receivers only record, it is recorded.
     fn around(&self, broken: &ChannelId) -> Vec<(ChannelId, String)> {
         let endpoint = self.channel(broken).map(|p| p.endpoint.clone());
         let works = |plan: &&ChannelPlan| {
@@ -244,11 +244,11 @@ impl Pipeline {
             let receivers = self.settings.receivers.values().filter(|r| names(r));
             receivers.flat_map(|r| &r.channels).filter(works).map(|p| p.id.clone()).collect()
         };
-        let mut found = of(&|r| near.contains(&r.name.as_str()));
-        if found.is_empty() {
-            found = of(&|_| true);
-        }
-        found.into_iter().map(|to| (to, "weir:".to_owned())).collect()
+        let is_near = |r: &ReceiverPlan| near.contains(&r.name.as_str());
+        let by_choice: [&dyn Fn(&ReceiverPlan) -> bool; 3] =
+            [&|r| !r.shadow && is_near(r), &|r| !r.shadow, &|r| is_near(r)];
+        let found = by_choice.into_iter().map(of).find(|some| !some.is_empty());
+        found.unwrap_or_default().into_iter().map(|to| (to, "weir:".to_owned())).collect()
     }
 
     pub(super) fn group_of(&self, incident: &Incident, receiver: &str) -> String {

@@ -36,7 +36,10 @@ pub struct JobManagerTrack {
     /// What may be its successor.
     #[serde(skip)]
     suspect: Option<Suspect>,
-    /// Steady time when another one was noticed.
+    /// What was taken for its successor before: gone since, or beside it.
+    #[serde(skip)]
+    displaced: Vec<Process>,
+    /// Steady time when it became certain that there is another one.
     pub restarted: Option<Ts>,
     /// Jobs that began anew with it under their old ids.
     pub jobs: u32,
@@ -66,9 +69,9 @@ impl JobManagerTrack {
         let Some(known) = self.known.filter(|known| cpu < known.cpu) else {
             self.known = Some(heard);
             // It is still there: what was lower is another one beside it.
-            if let Some(suspect) = self.suspect.take() {
-                self.add_other(suspect.process);
-            }
+            let beside = self.suspect.take().map(|suspect| suspect.process);
+            self.others.extend(self.displaced.drain(..).chain(beside));
+            keep_newest(&mut self.others);
             return false;
         };
         self.others.retain(|other| now.since(other.seen) < EXPLAINS);
@@ -82,12 +85,15 @@ impl JobManagerTrack {
                 suspect.growths += u8::from(suspect.process.cpu < cpu);
                 suspect.process = heard;
             }
-            _ if heard.is_older_than(known) => self.add_other(heard),
+            _ if heard.is_older_than(known) => {
+                self.others.push(heard);
+                keep_newest(&mut self.others);
+            }
             _ => {
+                // Not known to be beside it yet: a successor may have died as well.
                 let suspect = Suspect { process: heard, first: now, growths: 0 };
-                if let Some(former) = self.suspect.replace(suspect) {
-                    self.add_other(former.process);
-                }
+                self.displaced.extend(self.suspect.replace(suspect).map(|former| former.process));
+                keep_newest(&mut self.displaced);
             }
         }
         let Some(suspect) = self.suspect.take_if(|suspect| suspect.growths >= GROWTHS) else {
@@ -95,29 +101,28 @@ impl JobManagerTrack {
         };
         self.known = Some(suspect.process);
         self.others.clear();
-        self.note(suspect.first);
+        self.displaced.clear();
+        self.note(suspect.first, now);
         true
-    }
-
-    fn add_other(&mut self, other: Process) {
-        if self.others.len() >= MAX_OTHERS {
-            self.others.remove(0);
-        }
-        self.others.push(other);
     }
 
     /// A job began anew under its old id.
     pub(super) fn note_job(&mut self, now: Ts) {
-        self.note(now);
+        self.note(now, now);
         self.jobs = self.jobs.saturating_add(1);
     }
 
-    fn note(&mut self, now: Ts) {
-        if self.restarted.is_none_or(|at| now.0 - at.0 > ONE_RESTART_MS) {
+    /// It began to show at `first`, and is certain `now`.
+    fn note(&mut self, first: Ts, now: Ts) {
+        if self.restarted.is_none_or(|at| first.0 - at.0 > ONE_RESTART_MS) {
             self.restarted = Some(now);
             self.jobs = 0;
         }
     }
+}
+
+fn keep_newest(processes: &mut Vec<Process>) {
+    processes.drain(..processes.len().saturating_sub(MAX_OTHERS));
 }
 
 impl Process {
@@ -157,6 +162,9 @@ mod tests {
             ("three take turns", vec![50, 7, 3, 51, 8, 4, 52, 9, 5, 53, 10, 11, 6, 7], vec![]),
             ("too much for a process that is new", vec![1_000, 500, 501, 502, 503], vec![]),
             ("a restart behind two", vec![50, 7, 51, 8, 2, 3, 4], vec![6]),
+            ("it dies again at once", vec![50, 7, 9, 6, 8, 10, 12], vec![5]),
+            ("and once more", vec![50, 7, 9, 6, 8, 5, 6, 7, 8], vec![7]),
+            ("three, all seen before one comes back", vec![50, 7, 3, 51, 8, 4, 9, 5, 52], vec![]),
         ] {
             assert_eq!(noticed(&readings), expected, "{name}");
         }
@@ -179,8 +187,26 @@ mod tests {
         }
         track.note_job(Ts(40_000));
         track.note_job(Ts(40_000));
-        assert_eq!((track.restarted, track.jobs), (Some(Ts(20_000)), 2));
-        track.note_job(Ts(20_000 + ONE_RESTART_MS + 1));
-        assert_eq!((track.restarted, track.jobs), (Some(Ts(20_001 + ONE_RESTART_MS)), 1));
+        assert_eq!((track.restarted, track.jobs), (Some(Ts(40_000)), 2));
+        track.note_job(Ts(40_000 + ONE_RESTART_MS + 1));
+        assert_eq!((track.restarted, track.jobs), (Some(Ts(40_001 + ONE_RESTART_MS)), 1));
+    }
+
+    /// However seldom it is looked at: what is certain later is told from then on, and is the same
+    /// restart as that of the jobs.
+    #[test]
+    fn it_is_told_from_when_it_is_certain() {
+        let seldom = [(0, 50), (160, 7), (320, 8), (480, 9)];
+        for jobs in [false, true] {
+            let mut track = JobManagerTrack::default();
+            for (at, cpu) in seldom {
+                track.hear_cpu(Ts(at * 1000), cpu * 1_000_000_000);
+                if jobs && at == 160 {
+                    track.note_job(Ts(at * 1000));
+                }
+            }
+            let expected = if jobs { 160_000 } else { 480_000 };
+            assert_eq!((track.restarted, track.jobs), (Some(Ts(expected)), u32::from(jobs)));
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::model::{Aspect, Demand, Verdict, Why};
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobmanagerRestarted {
-    /// So long after it was noticed (default 10m).
+    /// So long after it was found (default 10m).
     #[serde(default = "ten_minutes")]
     pub within: Span,
 }

@@ -85,6 +85,9 @@ pub(super) struct Setup {
     pub(super) bot_kind: &'static str,
     /// `delivery: shadow`.
     pub(super) shadow: bool,
+    /// More receivers, and whether each is in shadow; all is routed to the first of them. Each has
+    /// one channel of its own name.
+    pub(super) more: &'static [(&'static str, bool)],
     /// What else was changed in the rule files.
     pub(super) edit: fn(&mut RuleSet),
 }
@@ -102,6 +105,7 @@ impl Default for Setup {
             mail: true,
             bot_kind: "bot",
             shadow: false,
+            more: &[],
             edit: |_| {},
         }
     }
@@ -145,18 +149,28 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
     if setup.mail {
         channels.push(channel("mail", "mail", true));
     }
-    let composer = |c: &ChannelPlan| Arc::new(Plain(setup.names, c.kind.clone()));
-    let composers =
-        channels.iter().map(|c| (c.id.clone(), composer(c) as Arc<dyn Compose>)).collect();
-    let receiver = ReceiverPlan {
+    let receiver = |name: &str, shadow, channels| ReceiverPlan {
         storm: None,
-        name: "team".to_owned(),
+        name: name.to_owned(),
         language: Language::En,
         zone: TimeZone::UTC,
-        shadow: setup.shadow,
+        shadow,
         channels,
     };
-    let route = Route {
+    let mut receivers =
+        BTreeMap::from([("team".to_owned(), receiver("team", setup.shadow, channels))]);
+    for (name, shadow) in setup.more {
+        let mut only = channel(name, name, false);
+        (*name).clone_into(&mut only.id.receiver);
+        receivers.insert((*name).to_owned(), receiver(name, *shadow, vec![only]));
+    }
+    let composer = |c: &ChannelPlan| Arc::new(Plain(setup.names, c.kind.clone()));
+    let composers = receivers
+        .values()
+        .flat_map(|r| &r.channels)
+        .map(|c| (c.id.clone(), composer(c) as Arc<dyn Compose>))
+        .collect();
+    let mut route = Route {
         id: "0".to_owned(),
         receiver: "team".to_owned(),
         matchers: Vec::new(),
@@ -171,11 +185,15 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         repeat_interval: Duration::from_hours(4),
         routes: Vec::new(),
     };
+    if let Some((name, _)) = setup.more.first() {
+        let to = Route { id: "0/0".to_owned(), receiver: (*name).to_owned(), ..route.clone() };
+        route.routes.push(to);
+    }
     let settings = EngineSettings {
         sources: worlds.iter().map(|w| (w.source.clone(), "flink".to_owned())).collect(),
         incidents: weir::incidents::Settings::default(),
         notify: Settings {
-            receivers: BTreeMap::from([("team".to_owned(), receiver)]),
+            receivers,
             shadow: setup.shadow,
             route,
             storm: if setup.apart {

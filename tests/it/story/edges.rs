@@ -86,6 +86,32 @@ fn waiting_for_a_channel_wakes_nobody() {
     assert!(bench.kept.incidents.values().any(|i| i.rule == "WeirChannelFailing"));
 }
 
+/// The root's receiver only records; whoever is left hears that a channel is broken. Where all only
+/// record, that is recorded too.
+#[test]
+fn a_broken_channel_is_told_to_somebody_who_hears() {
+    let (live, none): (&[_], &[_]) =
+        (&[("ads", false), ("ops", false)], &[("ads", false), ("ops", true)]);
+    for (more, heard) in [(live, true), (none, false)] {
+        let (world, last) = mended(true);
+        let mut bench = Bench::new(Setup { shadow: true, more, ..Setup::default() }, vec![world]);
+        bench.begin(START);
+        bench.answer = |m| match m.to.channel.as_str() {
+            "ads" => SendOutcome::Retry { after_ms: None, error: "401".to_owned() },
+            _ => SendOutcome::Delivered,
+        };
+        bench.run(last + 6 * HOUR);
+        assert_eq!(bench.count("ops", NoticeReason::Opened) > 0, heard, "{:?}", bench.received);
+        let of = |to: &str| {
+            let incidents = &bench.kept.incidents;
+            let is_it = |n: &&Notice| incidents[&n.incident].rule == "WeirChannelFailing";
+            bench.kept.notices.values().filter(is_it).any(|n| n.to.receiver == to)
+        };
+        assert_eq!(of("ops"), heard, "{:?}", bench.kept.notices);
+        assert_eq!(of("team"), !heard, "{:?}", bench.kept.notices);
+    }
+}
+
 /// Cancelled in the middle of a loop: the incident ends as such.
 #[test]
 fn a_cancelled_job_ends_its_incident() {
