@@ -215,6 +215,19 @@ mod tests {
         all.iter().flat_map(|p| [p.to_string(), "\n".to_owned()]).collect()
     }
 
+    /// Nobody can mend a file that came with Weir.
+    #[test]
+    fn the_rules_that_come_with_weir_are_above_reproach() {
+        let files: Vec<RuleSource<'_>> = [super::super::SHIPPED, super::super::OPTIONAL]
+            .concat()
+            .into_iter()
+            .map(|(file, text)| RuleSource { file, text })
+            .collect();
+        let poll = Some(Duration::from_secs(10));
+        let set = parse_in(&files, &Surroundings { poll, ..Surroundings::default() }).unwrap();
+        assert_eq!(set.warnings, []);
+    }
+
     #[test]
     fn what_can_never_be_true_is_named() {
         let short = "is shorter than two polls of 100s";

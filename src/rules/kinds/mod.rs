@@ -280,8 +280,11 @@ impl Condition {
     }
 
     /// What makes it hasty where sources are looked at this often, if anything: its limit is over
-    /// before it was seen twice.
+    /// before it was seen twice. A member of `not` that is true early makes nothing true early.
     pub fn hasty(&self, poll: Duration) -> Option<String> {
+        if matches!(self, Condition::Not(_)) {
+            return None;
+        }
         let Some((name, limit)) = self.kind().patience() else {
             return self.members().into_iter().find_map(|member| member.hasty(poll));
         };
