@@ -176,15 +176,21 @@ fn an_alert_that_comes_back_has_its_whole_time_again() {
     let with = |when: &str| {
         set(&format!("{off}groups: [{{ name: g, rules: [{{ alert: A, when: {when} }}] }}]"))
     };
+    // True where the job restarts, else unknown.
+    let mixed = |above: u32| {
+        with(&format!(
+            "{{ any: [{{ job_state: {{ any_of: [RESTARTING] }} }}, {{ metric: {{ scope: job, id: \
+             nowhere, above: {above} }} }}] }}, aspect: failure"
+        ))
+    };
     let mut watch = Watch::firing(with(RUNNING));
-    watch.reload(with(NOWHERE));
-    assert!(watch.looks(Sight::Runs, 4 * MINUTE).is_some());
+    watch.reload(mixed(1));
+    assert!(watch.looks(Sight::Runs, 4 * MINUTE).is_some_and(|a| a.outdated));
     watch.labels = Labels::from([("tier", "off")]);
-    assert_eq!(watch.look(Sight::Runs), None, "switched off for it");
-    watch.reload(with(RUNNING));
+    assert_eq!(watch.looks(Sight::Runs, 2 * MINUTE), None, "switched off for it");
     watch.labels = Labels::default();
-    assert!(watch.looks(Sight::Runs, 10 * MINUTE).is_some(), "back");
-    watch.reload(with(NOWHERE));
+    assert!(watch.look(Sight::Restarts).is_some_and(|a| !a.outdated), "back");
+    watch.reload(mixed(2));
     assert!(watch.looks(Sight::Runs, 4 * MINUTE).is_some_and(|a| a.outdated));
     assert_eq!(watch.looks(Sight::Runs, 2 * MINUTE), None);
 }
