@@ -161,6 +161,7 @@ impl Text {
             first_look: false,
             unknown_since: None,
             outdated: false,
+            condition: None,
             evidence: Evidence::new(),
             labels,
             annotations: pairs

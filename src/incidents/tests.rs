@@ -15,6 +15,7 @@ fn alert(name: &str, severity: Severity) -> Alert {
         first_look: false,
         unknown_since: None,
         outdated: false,
+        condition: None,
         evidence: Evidence::new(),
         labels: Labels::from([("cluster", "prod"), ("alertname", name)]),
         annotations: BTreeMap::new(),

@@ -135,10 +135,13 @@ pub struct Alert {
     /// Steady time since when the condition has been unknown without a break.
     #[serde(default)]
     pub unknown_since: Option<Ts>,
-    /// Its rule came to judge otherwise while it was firing, and has not been true since: it stands on
-    /// what the rule said before.
+    /// Its condition became another one while it was firing, and has not been true since: it stands
+    /// on what the rule said before.
     #[serde(default)]
     pub outdated: bool,
+    /// Print of the condition it was last true under; unknown in rows of older versions.
+    #[serde(default)]
+    pub condition: Option<String>,
     /// The values that made it true, as of the last true judgement.
     pub evidence: Evidence,
     /// All labels, the subject's and the rule's.

@@ -10,10 +10,10 @@ use super::applies::fits;
 use super::first::FirstJudgements;
 use super::kinds::{About, Facts, Scope};
 use super::lifecycle::{Life, Waits, advance};
-use super::outdated::Outdated;
+use super::outdated::{Outdated, mark, runs};
 use super::picks::{Pick, of_labels};
 use super::{Rule, RuleSet};
-use crate::model::{Alert, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
+use crate::model::{Alert, AlertState, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
 use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
 
 /// What is true on the first judgement within this time of a source's first look was wrong before.
@@ -165,9 +165,9 @@ impl Rules {
             &mut judged,
         );
 
-        let seen = track.clusters.iter().map(|c| &c.flink_cluster);
+        let listed = track.clusters.iter().map(|c| &c.flink_cluster);
         let alerted: BTreeSet<String> = self.alerted_clusters(source);
-        let clusters = seen.chain(track.emptied.keys()).chain(alerted.iter());
+        let clusters = listed.chain(track.emptied.keys()).chain(alerted.iter());
         for cluster in clusters.collect::<BTreeSet<_>>() {
             let facts = ClusterFacts { source: track, flink_cluster: cluster, time };
             let subject = Subject::Cluster(source.to_owned(), cluster.clone());
@@ -175,7 +175,8 @@ impl Rules {
             let values = || named(cluster);
             let facts = Facts::of(About::Cluster(facts));
             let picks = of_labels(&rules, &labels());
-            let turn = Turn { picks: &picks, ..turn };
+            let seen = turn.seen && track.clusters.iter().any(|c| c.flink_cluster == *cluster);
+            let turn = Turn { picks: &picks, seen, ..turn };
             self.judge(turn, Scope::Clusters, subject, &facts, &labels, &values, &mut judged);
         }
 
@@ -185,7 +186,8 @@ impl Rules {
             let values = || job_values(&facts);
             let picks = self.set.picks.of_job(key, facts.job, &book, &rules);
             let first_look = in_grace && facts.job.since_first_look;
-            let turn = Turn { picks: &picks, first_look, ..turn };
+            let seen = runs(&facts);
+            let turn = Turn { picks: &picks, first_look, seen, ..turn };
             let subject = Subject::Job(key.clone());
             self.judge(
                 turn,
@@ -231,6 +233,7 @@ impl Rules {
             if !rule.variants.is_empty() || form.is_none() {
                 for id in rule.ids().filter(|id| form.is_none_or(|form| form.id != **id)) {
                     if of_subject.remove(id).is_some() {
+                        self.outdated.forget_alert(&subject, id);
                         judged.changes.push(forget(id, &subject));
                     }
                 }
@@ -242,7 +245,12 @@ impl Rules {
                 && !self.late.contains(&rule.id)
                 && self.is_first_judgement(&subject, rule, &verdict)
                 && rule.hold <= WAIVED_UP_TO;
-            let before = of_subject.remove(&rule.id);
+            let mut before = of_subject.remove(&rule.id);
+            let was = before.as_mut().map(|alert| {
+                let was = (alert.state, alert.outdated, alert.condition.is_some());
+                mark(alert, rule);
+                was
+            });
             let seen = turn.seen && rule.is_active(turn.time.wall);
             let alert = before.as_ref();
             if self.outdated.ends(turn.time.steady, rule, &subject, alert, verdict.truth, seen) {
@@ -261,7 +269,7 @@ impl Rules {
                     let anew = !self.reworded.is_empty()
                         && verdict.truth == crate::model::Truth::True
                         && self.reworded.remove(&(subject.clone(), rule.id.clone()));
-                    let before = Before { alert: before, anew };
+                    let before = Before { alert: before, was, anew };
                     let alert =
                         updated(before, rule, &subject, life, verdict, labels, values, first_look);
                     if let Some(change) = alert.1 {
@@ -334,7 +342,7 @@ struct Turn<'a> {
     rules: &'a [Rule],
     picks: &'a [Pick],
     first_look: bool,
-    /// The source can be seen, and its metrics move.
+    /// The subject can be seen, it runs if it is a job, and its metrics move.
     seen: bool,
 }
 
@@ -351,9 +359,10 @@ fn life_of(alert: &Alert) -> Life {
     }
 }
 
-/// An alert as it was, and whether its words are to be written anew.
+/// An alert as it was, what of it is in the store, and whether its words are to be written anew.
 struct Before {
     alert: Option<Alert>,
+    was: Option<(AlertState, bool, bool)>,
     anew: bool,
 }
 
@@ -369,8 +378,7 @@ fn updated(
     first_look: bool,
 ) -> (Alert, Option<Change>) {
     let is_true = verdict.truth == crate::model::Truth::True;
-    let Before { alert: before, mut anew } = before;
-    let was = before.as_ref().map(|a| (a.state, a.outdated));
+    let Before { alert: before, was, mut anew } = before;
     let mut alert = before.unwrap_or_else(|| Alert {
         rule: rule.id.clone(),
         subject: subject.clone(),
@@ -381,6 +389,7 @@ fn updated(
         first_look,
         unknown_since: None,
         outdated: false,
+        condition: None,
         evidence: crate::model::Evidence::new(),
         labels: Labels::default(),
         annotations: BTreeMap::new(),
@@ -389,8 +398,12 @@ fn updated(
     alert.since = life.since;
     alert.last_true = life.last_true;
     alert.unknown_since = life.unknown_since;
-    alert.outdated &= !is_true;
+    let mut moved = false;
     if is_true {
+        alert.outdated = false;
+        let condition = Some(rule.when.print());
+        moved = was.is_some() && alert.condition != condition;
+        alert.condition = condition;
         let mut all = labels.clone();
         all.extend(&rule.labels);
         all.set("alertname", rule.id.alert.as_str());
@@ -410,8 +423,8 @@ fn updated(
             alert.annotations = rule.annotations.render(&context);
         }
     }
-    let change = (was != Some((alert.state, alert.outdated)))
-        .then(|| Change::Alert(Box::new(alert.clone())));
+    let is = (alert.state, alert.outdated, alert.condition.is_some());
+    let change = (moved || was != Some(is)).then(|| Change::Alert(Box::new(alert.clone())));
     (alert, change)
 }
 

@@ -21,6 +21,8 @@ mod lifecycle;
 mod lint;
 mod outdated;
 #[cfg(test)]
+mod outdated_tests;
+#[cfg(test)]
 mod override_tests;
 mod overrides;
 mod picks;

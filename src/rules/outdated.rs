@@ -1,6 +1,7 @@
-//! Alerts whose rule came to judge otherwise while they were firing.
+//! Alerts whose condition became another one while they were firing: by a reload, a restart, or
+//! labels that lead to another form of the rule.
 //!
-//! Such an alert goes on until the rule has judged anew. Where the new condition is unknown, that
+//! Such an alert goes on until the rule has judged anew, or has the old condition again. Where the new condition is unknown, that
 //! may be never: unknown freezes what a condition began, and this one began nothing. So it ends
 //! after a while, and its incident with it, as one nobody looks after any more.
 
@@ -8,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Rule;
-use crate::model::{Alert, RuleId, Subject, Truth, Ts};
+use crate::model::{Alert, AlertState, RuleId, Subject, Truth, Ts};
+use crate::tracker::JobFacts;
 
 /// The new condition gets this long to be judged at least …
 const LEAST: Duration = Duration::from_mins(5);
@@ -25,8 +27,8 @@ pub(super) struct Outdated {
 }
 
 impl Outdated {
-    /// Takes in a judgement; true if the alert ends with it. `seen`: the subject could be looked at,
-    /// so that an unknown is the condition's own.
+    /// Takes in a judgement; true if the alert ends with it. `seen`: the subject could be looked at
+    /// and does what it is there for, so that an unknown is the condition's own.
     pub(super) fn ends(
         &mut self,
         now: Ts,
@@ -40,6 +42,7 @@ impl Outdated {
             self.ended.remove(&(subject.clone(), rule.id.clone()));
         }
         if !alert.is_some_and(|alert| alert.outdated) {
+            self.forget_alert(subject, &rule.id);
             return false;
         }
         let key = (subject.clone(), rule.id.clone());
@@ -54,6 +57,13 @@ impl Outdated {
             self.ended.insert(key);
         }
         ends
+    }
+
+    /// An alert is gone or stands on its own condition: should that change, its time begins anew.
+    pub(super) fn forget_alert(&mut self, subject: &Subject, rule: &RuleId) {
+        if !self.unknown.is_empty() {
+            self.unknown.remove(&(subject.clone(), rule.clone()));
+        }
     }
 
     /// Whether an alert of this rule ended because the rule cannot judge the subject.
@@ -81,4 +91,24 @@ impl Rule {
         let window = self.when.span().unwrap_or_default();
         window.saturating_add(self.hold).clamp(LEAST, MOST)
     }
+}
+
+/// Notes whether an alert still stands on the condition of its rule. One of an older version, which
+/// did not keep its condition, is taken to stand on the present one.
+pub(super) fn mark(alert: &mut Alert, rule: &Rule) {
+    let now = rule.when.print();
+    alert.outdated = match &alert.condition {
+        Some(before) => alert.state == AlertState::Firing && *before != now,
+        None => alert.outdated,
+    };
+    if alert.condition.is_none() && !alert.outdated {
+        alert.condition = Some(now);
+    }
+}
+
+/// Whether a job was just seen running as it should, its numbers moving: nothing but the condition
+/// is to blame for an unknown.
+pub(super) fn runs(facts: &JobFacts<'_>) -> bool {
+    let listed = facts.listed_run().is_some_and(|run| run.listed && run.is_healthy());
+    listed && facts.is_fresh() && !facts.source.frozen
 }

@@ -50,7 +50,7 @@ fn by_id(set: &RuleSet) -> BTreeMap<&RuleId, &Rule> {
 impl Rules {
     /// Puts other rules in force. Alerts of rules that judge as before stay as they are. Where the
     /// judgement changed, a pending alert starts anew, and a firing one keeps firing until a look
-    /// judges it, or none could for long. Alerts of rules that are gone are dropped.
+    /// judges it, or, with another condition, none could for long. Alerts of rules that are gone are dropped.
     pub fn reload(&mut self, set: RuleSet, book: LabelBook) -> Vec<Change> {
         let old = by_id(&self.set);
         let new = by_id(&set);
@@ -70,10 +70,6 @@ impl Rules {
                 if !keep {
                     changes.push(forget(id, subject));
                     return false;
-                }
-                if !same && !alert.outdated {
-                    alert.outdated = true;
-                    changes.push(Change::Alert(Box::new(alert.clone())));
                 }
                 if before.zip(after).is_none_or(|(a, b)| a.annotations != b.annotations) {
                     self.reworded.insert((subject.clone(), id.clone()));

@@ -15,6 +15,7 @@ mod compare;
 mod evidence_tests;
 mod job_type;
 mod named;
+mod print;
 mod span;
 #[cfg(test)]
 mod testing;

@@ -30,6 +30,7 @@ pub(crate) fn alert(name: &str, job: &str) -> Alert {
         first_look: false,
         unknown_since: None,
         outdated: false,
+        condition: Some("00c0ffee00c0ffee".into()),
         evidence: BTreeMap::from([("count".into(), 3.into()), ("text".into(), NASTY.into())]),
         labels: Labels::from([("job_name", job)]),
         annotations: BTreeMap::from([("summary".into(), NASTY.into())]),
