@@ -99,7 +99,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let channels = channels(&config, &Parts { templates, sink: Arc::clone(&sink) })?;
     let composers = composers(&channels);
     let engine = Engine::new(engine_settings(&config), rules, composers.clone(), &loaded);
-    let demand = engine.demand();
+    let (demand, failed) = (engine.demand(), engine.failed_runs());
     let journal = journal(&config, store.as_ref(), clock.now(), &demand, &loaded).await?;
     let sources = sources(&config)?;
 
@@ -129,7 +129,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         tasks: tasks.clone(),
         running: BTreeMap::new(),
     };
-    pollers.start(sources, config.poll.interval).await;
+    pollers.start(sources, &failed, config.poll.interval).await;
     let mut side = SideTasks {
         health: health.clone(),
         clock: Arc::clone(&clock),

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::poller::{Poller, stagger};
 use crate::clock::Clock;
 use crate::engine::Input;
-use crate::model::Demand;
+use crate::model::{Demand, FailedRun};
 use crate::sources::Source;
 
 /// What pollers have in common, and those that run.
@@ -27,12 +27,18 @@ pub(super) struct Pollers {
 
 impl Pollers {
     /// Starts these, spread over the interval. Where there is one of that name, it ends first:
-    /// polls of one source never overlap.
-    pub(super) async fn start(&mut self, sources: Vec<Box<dyn Source>>, interval: Duration) {
+    /// polls of one source never overlap. `failed`: jobs of any source whose newest run failed.
+    pub(super) async fn start(
+        &mut self,
+        sources: Vec<Box<dyn Source>>,
+        failed: &[FailedRun],
+        interval: Duration,
+    ) {
         let count = sources.len();
-        for (index, source) in sources.into_iter().enumerate() {
+        for (index, mut source) in sources.into_iter().enumerate() {
             let name = source.name().to_owned();
             self.end(&name).await;
+            source.recall(failed);
             let poller = Poller {
                 source,
                 demand: self.demand.subscribe(),
@@ -71,5 +77,60 @@ impl Pollers {
             stop.cancel();
             task.await.ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::model::{RunId, Snapshot, Time};
+
+    /// Shows what it was told as the reason of its failure.
+    struct Told(Vec<FailedRun>);
+
+    impl Source for Told {
+        fn name(&self) -> &'static str {
+            "prod"
+        }
+
+        fn recall(&mut self, failed: &[FailedRun]) {
+            self.0 = failed.to_vec();
+        }
+
+        fn poll<'a>(&'a mut self, _: &'a Demand, _: Time) -> BoxFuture<'a, Snapshot> {
+            let names: Vec<&str> = self.0.iter().map(|run| run.name.as_str()).collect();
+            let snapshot = Snapshot::failed("prod", "test", names.join(" "), false);
+            async move { snapshot }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_knows_what_failed_before_its_first_look() {
+        let (inputs, mut looks) = mpsc::channel(1);
+        let mut pollers = Pollers {
+            demand: watch::Sender::new(Demand::default()),
+            clock: Arc::new(SystemClock::anchored(None)),
+            inputs,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            running: BTreeMap::new(),
+        };
+        for name in ["at the start", "at a reload"] {
+            let failed = FailedRun {
+                source: "prod".to_owned(),
+                name: name.to_owned(),
+                run: RunId { start_time: 1, job_id: "a".into() },
+                ui_url: None,
+            };
+            let sources: Vec<Box<dyn Source>> = vec![Box::new(Told(Vec::new()))];
+            pollers.start(sources, &[failed], Duration::from_hours(1)).await;
+            let Some(Input::Snapshot(look)) = looks.recv().await else { panic!("no look") };
+            assert!(format!("{look:?}").contains(name), "{look:?}");
+        }
+        pollers.stop.cancel();
     }
 }

@@ -155,12 +155,12 @@ impl Reloader {
         let order = Order { reload: Box::new(reload), channels, in_trouble, done };
         let stopping = || ReloadError::Unavailable("weir is stopping".to_owned());
         self.orders.send(order).await.map_err(|_| stopping())?;
-        let demand = in_force.await.map_err(|_| stopping())?;
+        let in_force = in_force.await.map_err(|_| stopping())?;
 
-        self.pollers.ask_for(demand);
+        self.pollers.ask_for(in_force.demand);
         let kept = |name: &str| config.sources.iter().any(|s| s.name() == name);
         self.pollers.retain(kept).await;
-        self.pollers.start(sources, config.poll.interval).await;
+        self.pollers.start(sources, &in_force.failed, config.poll.interval).await;
         self.side.switch(&config, &self.current);
         let differs = |key: &&&str| !config.fingerprints.same_key(&self.started, key);
         let needs_restart = AT_START.iter().filter(differs).map(|k| (*k).to_owned()).collect();

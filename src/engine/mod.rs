@@ -19,6 +19,6 @@ pub use explain::{
 pub use find::NotFound;
 pub use record::{base, outgoing};
 pub use reload::Reload;
-pub use run::{Health, Order, Shell, ShellParts, TroubleTeller};
+pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

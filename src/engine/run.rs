@@ -16,7 +16,7 @@ use super::record::Recorder;
 use super::{Effect, Engine, Input, Reload, View};
 use crate::clock::Clock;
 use crate::journal::Writer;
-use crate::model::{Change, ChannelId, Demand, Message, SendOutcome, Time, Ts};
+use crate::model::{Change, ChannelId, Demand, FailedRun, Message, SendOutcome, Time, Ts};
 use crate::notify::channels::Channel;
 use crate::store::Store;
 
@@ -56,7 +56,16 @@ pub struct Order {
     pub in_trouble: TroubleTeller,
     /// Told what the rules need now, once the new configuration is in force and committed; dropped
     /// when Weir was stopped before that.
-    pub done: oneshot::Sender<Demand>,
+    pub done: oneshot::Sender<InForce>,
+}
+
+/// What sources are to know of the configuration that is in force.
+#[derive(Debug)]
+pub struct InForce {
+    /// What the rules need.
+    pub demand: Demand,
+    /// Jobs whose newest run failed.
+    pub failed: Vec<FailedRun>,
 }
 
 /// What the shell works with.
@@ -200,7 +209,9 @@ impl Shell {
         self.parts.in_trouble = order.in_trouble;
         self.perform(rest, time, stop).await;
         // Nobody may be waiting any more; it is in force all the same.
-        order.done.send(self.parts.engine.demand()).ok();
+        let engine = &self.parts.engine;
+        let in_force = InForce { demand: engine.demand(), failed: engine.failed_runs() };
+        order.done.send(in_force).ok();
     }
 
     /// False when told to stop before all of it was done.

@@ -9,11 +9,12 @@ use super::picture::Picture;
 use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{
-    Alert, AlertState, Change, Demand, Loaded, Message, SendOutcome, Snapshot, Subject, Time, Ts,
+    Alert, AlertState, Change, Demand, FailedRun, JobState, Loaded, Message, SendOutcome, Snapshot,
+    Subject, Time, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
-use crate::tracker::Tracker;
+use crate::tracker::{JobTrack, Tracker};
 
 /// The first report waits no longer than this for sources that cannot be seen.
 const FIRST_LOOKS_WITHIN: Duration = Duration::from_mins(1);
@@ -125,6 +126,20 @@ impl Engine {
     /// What the rules need from the sources.
     pub fn demand(&self) -> Demand {
         self.rules.set.demand()
+    }
+
+    /// Jobs whose newest run failed, for sources that begin to look.
+    pub fn failed_runs(&self) -> Vec<FailedRun> {
+        let failed = |job: &JobTrack| {
+            let run = job.current().filter(|run| run.state == JobState::Failed)?;
+            Some(FailedRun {
+                source: job.source.clone(),
+                name: job.flink_job_name.clone(),
+                run: run.id.clone(),
+                ui_url: run.ui_url.clone(),
+            })
+        };
+        self.tracker.jobs().filter_map(|(_, job)| failed(job)).collect()
     }
 
     /// One turn.
@@ -291,3 +306,7 @@ impl Engine {
         &self.tracker
     }
 }
+
+#[cfg(test)]
+#[path = "step_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 mod alert;
 mod change;
 mod demand;
+mod failed_run;
 mod history;
 mod incident;
 mod job;
@@ -21,6 +22,7 @@ mod words;
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
 pub use demand::Demand;
+pub use failed_run::FailedRun;
 pub use history::{HistoryChunk, HistoryPage};
 pub use incident::{CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause};
 pub use job::{JobKey, JobState, RunId, TaskCounts};

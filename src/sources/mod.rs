@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::{Demand, Snapshot, Time};
+use crate::model::{Demand, FailedRun, Snapshot, Time};
 
 pub mod flink;
 
@@ -19,6 +19,10 @@ pub mod flink;
 pub trait Source: Send {
     /// Its configured name.
     fn name(&self) -> &str;
+
+    /// Told, before its first look, of its jobs whose newest run failed, as they are remembered. A
+    /// source that tells every time how a job does has no use for it.
+    fn recall(&mut self, _failed: &[FailedRun]) {}
 
     /// Looks once. Never fails: what went wrong is in the snapshot. Bounded in time and memory.
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot>;

@@ -18,9 +18,11 @@ use crate::tracker::Fact;
 /// A program that throws before it has a job leaves a trace from Flink 2.3 on, if it was started by
 /// `run-application` or in application mode: an application that FAILED without a job. It is told as
 /// a job by the application's name, which is the main class of the program; a later application of
-/// that name that gets as far as a job ends it. Before 2.3, and with `POST /jars/:id/run`, Flink
-/// refuses the submission without a trace, and nobody can see it. Demands failures, counters,
-/// checkpoints and applications.
+/// that name that gets as far as a job ends it. Programs that share a main class, as those of a SQL
+/// runner do, share that name: unless two of them were seen to run side by side, a good start of one
+/// ends the failure of the other. Before 2.3, and with `POST /jars/:id/run`, Flink refuses the
+/// submission without a trace, and nobody can see it. Demands failures, counters, checkpoints and
+/// applications.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartFailed {}

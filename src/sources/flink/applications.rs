@@ -20,14 +20,19 @@
 //! Such a start (`start`) becomes a FAILED run of a job with the application's name, and one that
 //! comes after it and gets as far as a job becomes a FINISHED one: the start, not the job, which has
 //! a name of its own. Nothing here is ever alive, so that nothing of it can go missing.
+//!
+//! Programs may share a main class. Where two of a name were seen at work at once, for longer than a
+//! replacement takes (`shared`), a later start is told only when there are more of them then than
+//! there were when the one failed: any other may have come in the place of another program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::http::HttpError;
 use crate::model::{Failure, JobState, RunId, Seen, Ts};
 
 use super::fetch::Api;
+use super::shared;
 use super::start::{Application, Start, read};
 use super::wire;
 
@@ -36,7 +41,11 @@ const RECENT_MS: i64 = 3_600_000;
 /// Failed starts told at once, the newest first.
 const MAX_STARTS: usize = 20;
 /// Names of which a failed start is remembered until another one succeeds.
-const MAX_TROUBLES: usize = 64;
+const MAX_TROUBLES: usize = 1024;
+/// Failures asked for at one look.
+const EXPLAINED_AT_ONCE: usize = 3;
+/// Names known to be shared.
+const MAX_SHARED: usize = 1024;
 /// Tries to read why one failed: an answer may be one Flink has cached from before.
 const TRIES: u8 = 4;
 /// An endpoint that is slow, or says too much, is left alone for so long.
@@ -58,6 +67,8 @@ pub(super) struct Applications {
     left_alone: Option<Ts>,
     reasons: BTreeMap<RunId, Reason>,
     troubles: BTreeMap<String, Trouble>,
+    /// Names several programs were seen to have.
+    shared: BTreeSet<String>,
     starts: Vec<Start>,
 }
 
@@ -76,9 +87,23 @@ struct Trouble {
     seen: Ts,
     /// When a later start was first seen to have succeeded.
     over: Option<Ts>,
+    /// How many of that name were there with a job meanwhile; counted where the name is shared.
+    beside: usize,
 }
 
 impl Applications {
+    /// One that failed, as it is remembered from before this source began to look.
+    pub(super) fn recall(&mut self, name: &str, failed: &RunId) {
+        // It was seen by somebody: a start that succeeded later is news at the first look.
+        self.note(name, failed, Ts(i64::MIN));
+    }
+
+    /// A later start of this name would be told.
+    #[cfg(test)]
+    pub(super) fn is_waiting_for(&self, name: &str) -> bool {
+        self.troubles.contains_key(name)
+    }
+
     /// Another `JobManager` answers.
     pub(super) fn ask_again(&mut self) {
         self.without = None;
@@ -111,7 +136,7 @@ impl Applications {
                 return;
             }
         }
-        for run in self.unexplained() {
+        for run in self.unexplained().into_iter().take(EXPLAINED_AT_ONCE) {
             let why = api.why_failed(&run.job_id).await;
             if let Err(error) = &why {
                 tracing::debug!(application = %run.job_id, %error, "its failure could not be read");
@@ -166,12 +191,28 @@ impl Applications {
         self.reasons.retain(|run, _| failed.iter().any(|a| a.run == *run));
         for application in &failed {
             self.reasons.entry(application.run.clone()).or_default();
-            self.note(application, now);
+            self.note(&application.name, &application.run, now);
         }
         self.starts = failed.iter().map(|a| Start::of(a, JobState::Failed)).collect();
+        for name in shared::shared(&all, source_now) {
+            if self.shared.len() < MAX_SHARED && !self.shared.contains(name) {
+                self.shared.insert(name.to_owned());
+            }
+        }
         self.troubles.retain(|name, trouble| {
+            let is_shared = self.shared.contains(name);
+            if is_shared {
+                // Flink forgets those that ended: what was counted once stays.
+                let then = shared::there(&all, name, trouble.failed.start_time);
+                trouble.beside = trouble.beside.max(then);
+            }
             let later = |a: &&Application| {
-                a.has_started && a.name == *name && a.run.start_time > trouble.failed.start_time
+                let start = a.run.start_time;
+                a.has_started
+                    && a.name == *name
+                    && start > trouble.failed.start_time
+                    // Or it may have come in the place of another program.
+                    && (!is_shared || shared::there(&all, name, start) > trouble.beside)
             };
             if let Some(successor) = all.iter().filter(later).min_by_key(|a| &a.run) {
                 // One look at least shows the failure: that another program of the same main class
@@ -189,13 +230,12 @@ impl Applications {
     }
 
     /// Remembers the newest failure of a name.
-    fn note(&mut self, application: &Application, now: Ts) {
-        let known = self.troubles.get(&application.name);
-        if known.is_some_and(|trouble| trouble.failed >= application.run) {
+    fn note(&mut self, name: &str, failed: &RunId, now: Ts) {
+        if self.troubles.get(name).is_some_and(|trouble| trouble.failed >= *failed) {
             return;
         }
-        let trouble = Trouble { failed: application.run.clone(), seen: now, over: None };
-        self.troubles.insert(application.name.clone(), trouble);
+        let trouble = Trouble { failed: failed.clone(), seen: now, over: None, beside: 0 };
+        self.troubles.insert(name.to_owned(), trouble);
         if self.troubles.len() > MAX_TROUBLES {
             let oldest = self.troubles.iter().min_by_key(|(_, trouble)| &trouble.failed);
             if let Some(name) = oldest.map(|(name, _)| name.clone()) {
@@ -204,11 +244,13 @@ impl Applications {
         }
     }
 
-    /// Those whose failure was not read yet.
+    /// Those whose failure was not read yet: those asked for least come first, then the newest.
     fn unexplained(&self) -> Vec<RunId> {
         let open = |reason: &Reason| reason.failures.is_none() && reason.tries < TRIES;
-        let runs = self.reasons.iter().rev().filter(|(_, reason)| open(reason));
-        runs.map(|(run, _)| run.clone()).collect()
+        let mut runs: Vec<_> =
+            self.reasons.iter().rev().filter(|(_, reason)| open(reason)).collect();
+        runs.sort_by_key(|(_, reason)| reason.tries);
+        runs.into_iter().map(|(run, _)| run.clone()).collect()
     }
 
     fn explain(&mut self, run: &RunId, answer: Option<Vec<Failure>>) {

@@ -207,3 +207,110 @@ fn odd_rows_are_no_start_failures() {
         assert_eq!(told(&applications), "", "{odd}");
     }
 }
+
+fn failed(id: &str, start_time: i64) -> RunId {
+    RunId { start_time, job_id: id.into() }
+}
+
+#[test]
+fn what_failed_before_this_process_began_is_over_too() {
+    let look = |applications: &mut Applications, second: i64, rows: &[String]| {
+        applications.skip();
+        applications.take(of(rows), Some(second * 1000), Ts(second * 1000));
+        told(applications)
+    };
+    let well = |start| [row("b", start, "RUNNING", r#"{"RUNNING":1}"#)];
+    let mut applications = Applications::default();
+    applications.recall("com.example.Main", &failed("a", 10_000));
+    // Flink has forgotten the failure, and the fixed program began a while ago or just now.
+    assert_eq!(look(&mut applications, 20_000, &[]), "");
+    assert_eq!(look(&mut applications, 20_010, &well(20_009_000)), "Kb");
+    assert_eq!(look(&mut applications, 20_609, &well(20_009_000)), "Kb");
+    assert_eq!(look(&mut applications, 20_610, &well(20_009_000)), "Kb");
+    assert_eq!(look(&mut applications, 20_611, &well(20_009_000)), "");
+
+    // What began before it says nothing, and nothing is told of a name that never failed.
+    for (name, start) in [("com.example.Main", 9_000), ("com.example.Other", 20_009_000)] {
+        let mut applications = Applications::default();
+        applications.recall(name, &failed("a", 10_000));
+        assert_eq!(look(&mut applications, 20_010, &well(start)), "", "{name}");
+    }
+    // It is listed still: it is told as ever, and once.
+    let mut applications = Applications::default();
+    applications.recall("com.example.Main", &failed("a", 10_000));
+    assert_eq!(look(&mut applications, 20, &[threw("a", 10_000)]), "Fa");
+}
+
+#[test]
+fn of_many_names_none_of_the_last_thousand_is_lost() {
+    let mut applications = Applications::default();
+    for n in 0..2 * MAX_TROUBLES {
+        applications.recall(&format!("M{n}"), &failed("a", 1_000 + i64::try_from(n).unwrap()));
+    }
+    assert_eq!(applications.troubles.len(), MAX_TROUBLES);
+    let rows: Vec<String> = [0, MAX_TROUBLES - 1, MAX_TROUBLES, 2 * MAX_TROUBLES - 1]
+        .map(|n| {
+            row(&format!("{n:032x}"), 9_000, "RUNNING", r#"{"RUNNING":1}"#)
+                .replace("com.example.Main", &format!("M{n}"))
+        })
+        .into();
+    applications.take(of(&rows), Some(9_001), Ts(9_001));
+    assert_eq!(told(&applications), format!("K{MAX_TROUBLES:032x} K{:032x}", 2 * MAX_TROUBLES - 1));
+}
+
+#[test]
+fn a_shared_main_class_is_told_by_two_at_work_at_once() {
+    let (hour, running) = (3_600_000, r#"{"RUNNING":1}"#);
+    let live = |id: &str, start| row(id, start, "RUNNING", running);
+    // An end is 90 ms after the start.
+    let over = |id: &str, start| row(id, start, "FINISHED", r#"{"FINISHED":1}"#);
+    for (name, rows, is_shared) in [
+        ("alone", vec![live("a", 0)], false),
+        ("both for long", vec![live("a", 0), live("b", hour)], true),
+        ("the other way round", vec![live("b", hour), live("a", 0)], true),
+        ("a handover", vec![live("a", 0), live("b", 2 * hour - HANDOVER)], false),
+        ("a short one beside it", vec![live("a", 0), over("b", hour)], false),
+        ("a short one between", vec![live("a", 0), over("b", 1_000), live("c", hour)], true),
+        ("one threw", vec![live("a", 0), threw("b", hour)], false),
+        ("other names", vec![live("a", 0), live("b", 0).replace("Main", "Other")], false),
+    ] {
+        let all: Vec<_> = of(&rows).applications.into_iter().filter_map(read).collect();
+        assert_eq!(shared::shared(&all, 2 * hour).count(), usize::from(is_shared), "{name}");
+    }
+}
+
+const HANDOVER: i64 = 600_000;
+
+#[test]
+fn another_program_of_a_shared_main_class_ends_nothing() {
+    let live = |id: &str, start: i64| row(id, start * 1000, "RUNNING", r#"{"RUNNING":1}"#);
+    let stopped = |id: &str, start: i64, end: i64| {
+        row(id, start * 1000, "CANCELED", r#"{"CANCELED":1}"#)
+            .replace(&(start * 1000 + 90).to_string(), &(end * 1000).to_string())
+    };
+    let threw = |start: i64| threw("f", start * 1000);
+    // a and b have run side by side; a is stopped, and its next version throws.
+    let begun = (900, vec![live("a", 10), live("b", 20)]);
+    let fails = (920, vec![stopped("a", 10, 910), live("b", 20), threw(915)]);
+    let b_anew = vec![stopped("a", 10, 910), stopped("b", 20, 930), threw(915), live("c", 940)];
+    let forgotten = vec![live("c", 940)];
+    let mut fixed = b_anew.clone();
+    fixed.push(live("d", 6_000));
+    let seen = looks(&[begun, fails, (950, b_anew), (5_990, forgotten), (6_010, fixed)]);
+    assert_eq!(seen, ["", "Ff", "Ff", "", "Kd"]);
+}
+
+#[test]
+fn a_failure_that_cannot_be_read_does_not_keep_others_from_being_read() {
+    let mut applications = Applications::default();
+    let rows: Vec<String> = (0..9).map(|n| threw(&format!("{n}"), 10_000 + n)).collect();
+    applications.take(of(&rows), Some(11_000), Ts(11_000));
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        for run in applications.unexplained().into_iter().take(EXPLAINED_AT_ONCE) {
+            applications.explain(&run, None);
+            asked.push(run.job_id);
+        }
+    }
+    assert_eq!(asked.join(""), "876543210", "the newest first, each once");
+}

@@ -12,7 +12,10 @@ mod lenient;
 mod named;
 mod observe;
 mod plan;
+#[cfg(test)]
+mod poll_tests;
 mod root_cause;
+mod shared;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -29,7 +32,9 @@ use futures_util::future::BoxFuture;
 
 use crate::clock::{Clock, SystemClock};
 use crate::http::{HttpClient, HttpError};
-use crate::model::{Completeness, Demand, JobKey, RunId, RunObservation, Seen, Snapshot, Time, Ts};
+use crate::model::{
+    Completeness, Demand, FailedRun, JobKey, RunId, RunObservation, Seen, Snapshot, Time, Ts,
+};
 
 use super::Source;
 use applications::Applications;
@@ -275,21 +280,22 @@ impl FlinkSource {
             found = self.cluster.look(api, wanted, &pulse, !in_doubt, now.steady) => found,
             () = deadline.as_mut() => cluster::unknown(wanted),
         };
-        if wanted.demand.applications {
+        let end = deadline.deadline();
+        let applications = async {
+            if !wanted.demand.applications {
+                return self.applications.skip();
+            }
             // `/overview` tells the version at every poll, also after an upgrade nobody noticed.
             let now_is = overview.as_ref().and_then(|o| o.flink_version.as_deref());
             let asked = now_is.or(version.as_deref());
             let look = self.applications.look(api, asked, clock.map(|c| c.now), now.steady);
-            tokio::select! {
-                biased;
-                () = look => {}
-                () = deadline.as_mut() => {}
-            }
-        } else {
-            self.applications.skip();
-        }
-        let mut facts =
-            turns::gather(api, &self.memory, &rows, wanted, in_doubt, now, &mut deadline).await;
+            tokio::time::timeout_at(end, look).await.ok();
+        };
+        // At the same time: however slow the applications are, they take nothing from the jobs.
+        let ((), mut facts) = tokio::join!(
+            applications,
+            turns::gather(api, &self.memory, &rows, wanted, in_doubt, now, &mut deadline),
+        );
         let mut runs = Vec::with_capacity(rows.len());
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
             runs.push(self.observation(row, facts, wanted, now.steady));
@@ -418,6 +424,15 @@ fn too_slow() -> String {
 impl Source for FlinkSource {
     fn name(&self) -> &str {
         &self.config.name
+    }
+
+    fn recall(&mut self, failed: &[FailedRun]) {
+        for run in failed.iter().filter(|run| run.source == self.config.name) {
+            // Jobs tell themselves how they do.
+            if run.ui_url.as_deref().is_some_and(start::is_page) {
+                self.applications.recall(&run.name, &run.run);
+            }
+        }
     }
 
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot> {

@@ -5,6 +5,14 @@ use crate::model::{Failure, JobState, RunId, RunObservation, Seen};
 use super::observe;
 use super::wire;
 
+/// Where Flink's pages of applications are; those of jobs are elsewhere.
+const PAGES: &str = "/#/application/";
+
+/// Whether this is a page `Start::fill` gave.
+pub(super) fn is_page(ui_url: &str) -> bool {
+    ui_url.contains(PAGES)
+}
+
 /// An application of the listing, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Application {
@@ -70,7 +78,7 @@ impl Start {
     pub(super) fn fill(&self, blank: RunObservation, ui: &str) -> RunObservation {
         let page = if self.is_live { "running" } else { "completed" };
         RunObservation {
-            ui_url: Some(format!("{ui}/#/application/{page}/{}", self.run.job_id)),
+            ui_url: Some(format!("{ui}{PAGES}{page}/{}", self.run.job_id)),
             run: self.run.clone(),
             state: self.state,
             // A start that succeeded was over when it had its job, and never a stream.
