@@ -1,31 +1,20 @@
 //! A short print of a condition: equal for equal conditions, however they are written, in any
 //! process.
 
-use std::fmt::{self, Write};
-
 use super::Condition;
-
-/// 64-bit FNV-1a, fed with text.
-struct Fnv(u64);
-
-impl Write for Fnv {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        Ok(())
-    }
-}
 
 impl Condition {
     /// The print, 16 hex digits. Made of what the condition was read as, so that spelling and places
     /// do not matter; a version of Weir that reads a kind otherwise prints it otherwise.
     pub fn print(&self) -> String {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
-        // Writing into it cannot fail.
-        let _ = write!(hash, "{self:?}");
-        format!("{:016x}", hash.0)
+        let hash = format!("{self:?}").bytes().fold(0xcbf2_9ce4_8422_2325, fnv_1a);
+        format!("{hash:016x}")
     }
+}
+
+/// One step of 64-bit FNV-1a, which is the same everywhere, unlike the standard hasher.
+fn fnv_1a(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
 #[cfg(test)]
