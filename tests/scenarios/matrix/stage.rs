@@ -142,8 +142,9 @@ impl Stage {
     /// # Errors
     /// When that takes too long.
     pub(crate) async fn polls(&self, more: u64) -> Result<()> {
-        story::after_polls(self.shipped.weir(), more).await?;
-        story::after_polls(self.short.weir(), more).await
+        let (shipped, short) = (self.shipped.weir(), self.short.weir());
+        let both = (story::after_polls(shipped, more), story::after_polls(short, more));
+        tokio::try_join!(both.0, both.1).map(|_| ())
     }
 
     /// When the job failed for the n-th time, by its own account.

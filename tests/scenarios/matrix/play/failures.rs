@@ -74,6 +74,7 @@ pub(crate) async fn failure_rate(stage: &Stage) -> Result<Act> {
     Ok(Act::on(name).began(third).began_for("JobFailed", last))
 }
 
+/// It runs for long enough in between to complete checkpoints.
 pub(crate) async fn exponential_delay(stage: &Stage) -> Result<Act> {
     let name = "exponential-delay";
     let control = stage.control(name)?;
@@ -83,7 +84,7 @@ pub(crate) async fn exponential_delay(stage: &Stage) -> Result<Act> {
         reset_after: Duration::from_hours(1),
     };
     let spec = JobSpec { restart, ..spec(name, &control) };
-    looping(stage, name, &spec, Duration::from_millis(500)).await
+    looping(stage, name, &spec, stage.poll.mul_f32(2.5)).await
 }
 
 /// It compiles, it is submitted, and its first task finds that a class is not in the jar.
