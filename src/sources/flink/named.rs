@@ -12,7 +12,12 @@ use super::wire;
 /// What nobody needs at every poll is read this often, a little less than half a minute: polls come
 /// early at times.
 const SLOW: Duration = Duration::from_secs(28);
-/// Sources register some numbers with their first record: looked for again at first …
+/// Flink collects the numbers of new tasks every ten seconds, and sources register some with their
+/// first record: looked for again this often …
+const AT_ONCE: Duration = Duration::from_secs(8);
+/// … for so long, …
+const NEW: Duration = Duration::from_secs(25);
+/// … then less often …
 const SOON: Duration = Duration::from_secs(30);
 /// … for so long …
 const YOUNG: Duration = Duration::from_mins(3);
@@ -99,7 +104,11 @@ impl NamedMemory {
             return NamedCalls::default();
         }
         let since = |at: Option<Ts>| at.map_or(Duration::MAX, |at| now.since(at));
-        let again = if since(self.young_since) < YOUNG { SOON } else { ROUTINE };
+        let again = match since(self.young_since) {
+            age if age < NEW => AT_ONCE,
+            age if age < YOUNG => SOON,
+            _ => ROUTINE,
+        };
         let restarted = restarts.is_some() && restarts != self.restarts;
         let unknown = self.looked_at.is_none() || wanted.generation != self.generation;
         let wanted_anew = unknown || restarted || (self.missing && since(self.looked_at) >= again);
