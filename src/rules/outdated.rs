@@ -1,9 +1,10 @@
 //! Alerts whose condition became another one while they were firing: by a reload, a restart, or
 //! labels that lead to another form of the rule.
 //!
-//! Such an alert goes on until the rule has judged anew, or has the old condition again. Where the new condition is unknown, that
-//! may be never: unknown freezes what a condition began, and this one began nothing. So it ends
-//! after a while, and its incident with it, as one nobody looks after any more.
+//! Such an alert goes on until the rule has judged anew, or has the old condition again. Where the
+//! new condition is unknown, that may be never: unknown freezes what a condition began, and this one
+//! began nothing. So it ends after a while, and its incident with it, as one nobody looks after any
+//! more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
