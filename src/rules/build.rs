@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::file::Surroundings;
 use super::intervals::{IntervalBook, named};
+use super::kinds::Print;
 use super::labels::{check_name, matchers};
 use super::overrides::as_matchers;
 use super::raw::RawRule;
@@ -62,6 +63,7 @@ impl Builder<'_> {
         let mut rule = Rule {
             id,
             when: raw.when.value,
+            print: Print::default(),
             matchers,
             hold,
             keep_firing_for: raw.keep_firing_for.map(|s| s.value.0).unwrap_or_default(),

@@ -401,9 +401,11 @@ fn updated(
     let mut moved = false;
     if is_true {
         alert.outdated = false;
-        let condition = Some(rule.when.print());
-        moved = was.is_some() && alert.condition != condition;
-        alert.condition = condition;
+        let as_before = alert.condition.as_deref() == Some(rule.print());
+        moved = was.is_some() && !as_before;
+        if !as_before {
+            alert.condition = Some(rule.print().to_owned());
+        }
         let mut all = labels.clone();
         all.extend(&rule.labels);
         all.set("alertname", rule.id.alert.as_str());

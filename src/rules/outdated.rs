@@ -97,13 +97,13 @@ impl Rule {
 /// Notes whether an alert still stands on the condition of its rule. One of an older version, which
 /// did not keep its condition, is taken to stand on the present one.
 pub(super) fn mark(alert: &mut Alert, rule: &Rule) {
-    let now = rule.when.print();
+    let now = rule.print();
     alert.outdated = match &alert.condition {
         Some(before) => alert.state == AlertState::Firing && *before != now,
         None => alert.outdated,
     };
     if alert.condition.is_none() && !alert.outdated {
-        alert.condition = Some(now);
+        alert.condition = Some(now.to_owned());
     }
 }
 

@@ -25,6 +25,8 @@ impl Rule {
             keep_firing_for: _,
             labels: _,
             annotations: _,
+            // Follows from the condition.
+            print: _,
             written: _,
             origin: _,
         } = self;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Annotations;
-use super::kinds::{Condition, Facts};
+use super::kinds::{Condition, Facts, Print};
 use super::picks::Picks;
 use super::variants::Variants;
 use crate::model::{
@@ -21,6 +21,8 @@ pub struct Rule {
     pub id: RuleId,
     /// What must hold.
     pub when: Condition,
+    /// The print of `when`.
+    pub(super) print: Print,
     /// Which subjects it is about.
     pub matchers: Vec<Matcher>,
     /// How long it must hold.
@@ -56,6 +58,11 @@ impl PartialEq for Rule {
 }
 
 impl Rule {
+    /// What stands for its condition in alerts: equal for equal conditions.
+    pub(super) fn print(&self) -> &str {
+        self.print.get(&self.when)
+    }
+
     /// All identities it can have: an override may change its severity.
     pub fn ids(&self) -> impl Iterator<Item = &RuleId> {
         let others = self.variants.rules().map(|v| &v.id).filter(|id| **id != self.id);

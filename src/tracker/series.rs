@@ -214,15 +214,20 @@ impl Series {
         Some(self.base?.shifted(i64::from(first.from) * 100))
     }
 
-    /// Every bucket in order: its smallest, largest and newest value, and when that was.
+    /// Every bucket in order. Of one that began before `from` only its newest sample counts: which
+    /// of the others are older is not known.
     pub fn buckets_since(&self, from: Ts) -> impl Iterator<Item = Sample> {
         let base = self.base.unwrap_or_default();
         let from = self.known_tenths(from).unwrap_or(0);
         let since = self.buckets.iter().filter(move |b| b.until >= from);
-        since.map(move |b| Sample {
-            at: base.shifted(i64::from(b.until) * 100),
-            min: f64::from(b.min),
-            last: f64::from(b.last),
+        since.map(move |b| {
+            let (min, max) = if b.from >= from { (b.min, b.max) } else { (b.last, b.last) };
+            Sample {
+                at: base.shifted(i64::from(b.until) * 100),
+                min: f64::from(min),
+                max: f64::from(max),
+                last: f64::from(b.last),
+            }
         })
     }
 
@@ -251,6 +256,8 @@ pub struct Sample {
     pub at: Ts,
     /// Its smallest value.
     pub min: f64,
+    /// Its largest value.
+    pub max: f64,
     /// Its newest value.
     pub last: f64,
 }

@@ -7,11 +7,14 @@ use serde::Deserialize;
 
 use super::named::{Key, source_rate, tidy, words};
 use super::{Facts, Kind, Span, evidence, fresh_job, known};
-use crate::model::{Aspect, Demand, Verdict, Why};
+use crate::model::{Aspect, Demand, Ts, Verdict, Why};
+use crate::tracker::Sample;
 
-/// Slower than one record in a hundred seconds, over all sources, is not reading: what Flink reports
-/// is the mean of a minute and never quite ends at zero.
+/// Slower than one record in a hundred seconds, over all sources, is not reading.
 const READING: f64 = 0.01;
+/// What Flink reports is the mean of the minute before (metrics, "Meter"): after the last record it
+/// goes on for so long, and once it is zero nothing was read for so long already.
+const MEAN_OF: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_mins(2);
 /// What the lag of a job is kept for.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -76,42 +79,52 @@ fn ten_minutes() -> Span {
     Span(Duration::from_mins(10))
 }
 
-/// A look at the sources: when (ms), records pending at its least and at last, records per second.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Look {
-    at: i64,
-    value: f64,
-}
-
 impl ConsumerStuck {
-    /// The state the looks of a window show; `lag` and `rate` in order of time, neither empty.
-    fn state(&self, now: i64, lag: &mut dyn Iterator<Item = (f64, f64)>, rate: &mut dyn Iterator<Item = Look>) -> ConsumerState {
+    /// The state the looks since `from` show, in order of time.
+    fn state(
+        &self,
+        (from, now): (Ts, Ts),
+        lag: impl Iterator<Item = Sample>,
+        rates: impl Iterator<Item = Sample>,
+    ) -> ConsumerState {
         let mut before: Option<f64> = None;
         let (mut shrank, mut grew) = (false, false);
-        for (least, last) in lag {
-            if least <= self.allowed_lag {
+        for look in lag {
+            if look.min <= self.allowed_lag {
                 return ConsumerState::Ok;
             }
-            shrank |= before.is_some_and(|before| last < before);
-            grew |= before.is_some_and(|before| last > before);
-            before = Some(last);
+            shrank |= before.is_some_and(|before| look.last < before);
+            grew |= before.is_some_and(|before| look.last > before);
+            before = Some(look.last);
         }
-        let (mut first, mut read_last) = (None, None);
-        for look in rate {
-            first.get_or_insert(look.at);
-            if look.value > READING {
-                read_last = Some(look.at);
-            }
-        }
-        let (Some(first), Some(read_last)) = (first, read_last) else {
+        let Some((first, read_last)) = reading(from, rates) else {
             // Nothing is handed on, yet it reads: all it reads is dropped in the source itself.
             return if shrank { ConsumerState::Ok } else { ConsumerState::Stall };
         };
-        if now - read_last > read_last - first && !shrank {
+        if now.since(read_last) > read_last.since(first) && !shrank {
             return ConsumerState::Stop;
         }
         if grew && !shrank { ConsumerState::Warn } else { ConsumerState::Ok }
     }
+}
+
+/// Since when the looks tell of reading, and the last time it may have read; `None`: not at all
+/// since `from`.
+fn reading(from: Ts, rates: impl Iterator<Item = Sample>) -> Option<(Ts, Ts)> {
+    let mut first = None;
+    let mut read_last = None;
+    let mut was_reading = false;
+    for look in rates {
+        let began = *first.get_or_insert((look.at - MEAN_OF).max(from));
+        let reads = look.last > READING;
+        if reads {
+            read_last = Some(look.at);
+        } else if was_reading || look.max > READING {
+            read_last = Some((look.at - MEAN_OF).max(began));
+        }
+        was_reading = reads;
+    }
+    first.zip(read_last)
 }
 
 impl Kind for ConsumerStuck {
@@ -138,13 +151,14 @@ impl Kind for ConsumerStuck {
             return facts.no(|| format!("{records} records are pending: there is nothing to read"));
         }
         let (now, from) = (job.time.steady, job.time.steady - self.window.0);
-        let series = job.job.numbers.series(key, from).filter(|s| s.covers(from));
+        // The first look tells of the minute before it, too.
+        let looked = from + MEAN_OF;
+        let series = job.job.numbers.series(key, looked).filter(|s| s.covers(looked));
         let (Some(rates), true) = (series, job.job.lag.covers(from)) else {
             return facts.unknown(|| format!("the job has not been watched for {window} yet"));
         };
-        let mut lag = job.job.lag.buckets_since(from).map(|s| (s.min, s.last));
-        let mut read = rates.buckets_since(from).map(|s| Look { at: s.at.0, value: s.last });
-        let state = self.state(now.0, &mut lag, &mut read);
+        let (lag, rates) = (job.job.lag.buckets_since(from), rates.buckets_since(from));
+        let state = self.state((from, now), lag, rates);
         let holds = state != ConsumerState::Ok && self.states.contains(&state);
         facts.verdict(holds, || {
             let evidence = evidence! {
@@ -232,6 +246,27 @@ mod tests {
                 assert_eq!(verdict.evidence["consumer_state"], state, "{name}");
             }
         }
+    }
+
+    /// As Flink shows a source that stops dead: its rate fades for a minute, and whoever looks each
+    /// half minute sees that late.
+    #[test]
+    fn the_minute_a_mean_looks_back_is_no_reading() {
+        let kind = kind("window: 2m");
+        let mut world = World::new(&kind);
+        let stopped_at = |world: &mut World, look: i64, stop: i64| {
+            let fading = (60 - (look - stop).max(0)).max(0) as f64;
+            world.lag = Seen::Fresh(if look < stop { 0.0 } else { (look - stop + 1) as f64 });
+            world.look(look, &[(source_rate(), Seen::Fresh(fading))]);
+        };
+        for look in (0..=160).step_by(10) {
+            stopped_at(&mut world, look, 40);
+            // Longer without reading than with it, on top of what is watched first.
+            if look <= 120 {
+                assert_ne!(world.judge(&kind).truth, Truth::True, "after {look} s");
+            }
+        }
+        assert_eq!(world.judge(&kind).truth, Truth::True, "nothing read in two minutes");
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub use consumer_stuck::ConsumerState;
 pub use job_type::JobType;
 pub use lag::LagUnit;
 pub use metric::OverWindow;
+pub use print::Print;
 pub use span::Span;
 
 /// What a condition is judged on, and whether somebody wants to know why.

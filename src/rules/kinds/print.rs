@@ -1,7 +1,33 @@
 //! A short print of a condition: equal for equal conditions, however they are written, in any
 //! process.
 
+use std::sync::OnceLock;
+
 use super::Condition;
+
+/// The print of one condition, made when it is first asked for: a firing alert asks at every look. A
+/// copy begins without, since copies are made to be changed.
+#[derive(Default)]
+pub struct Print(OnceLock<Box<str>>);
+
+impl Print {
+    /// The print of `of`, always the same condition.
+    pub fn get(&self, of: &Condition) -> &str {
+        self.0.get_or_init(|| of.print().into())
+    }
+}
+
+impl Clone for Print {
+    fn clone(&self) -> Print {
+        Print::default()
+    }
+}
+
+impl std::fmt::Debug for Print {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Print")
+    }
+}
 
 impl Condition {
     /// The print, 16 hex digits. Made of what the condition was read as, so that spelling and places
@@ -30,6 +56,14 @@ mod tests {
         let one = of("{ lag: { above: 1000, catch_up_above: 5m } }");
         assert_eq!(one.print(), of("lag:\n  catch_up_above: 300s\n  above: 1000").print());
         assert_ne!(one.print(), of("{ lag: { above: 1001, catch_up_above: 5m } }").print());
+    }
+
+    #[test]
+    fn a_copy_may_be_changed() {
+        let (one, other) = (of("{ lag: { above: 1 } }"), of("{ lag: { above: 2 } }"));
+        let print = Print::default();
+        assert_eq!(print.get(&one), one.print());
+        assert_eq!(print.clone().get(&other), other.print());
     }
 
     /// Kept in stores: another print makes every firing alert one of a changed rule.

@@ -127,12 +127,24 @@ impl Stage {
     /// # Errors
     /// When that takes too long.
     pub(crate) async fn known(&self, name: &str, id: &str) -> Result<()> {
+        let well = |job: &Value| job["job_id"] == id && job["state"] == "RUNNING";
+        self.shown(name, &format!("{name} in Weir's list"), well).await
+    }
+
+    /// Waits until both Weirs know how much a job has still to read, and for one more poll of each:
+    /// Flink collects the numbers of a new job only every ten seconds.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub(crate) async fn lag_known(&self, name: &str) -> Result<()> {
+        let known = |job: &Value| job["lag_records"].is_number();
+        self.shown(name, &format!("the lag of {name} in Weir's list"), known).await
+    }
+
+    async fn shown(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Result<()> {
         for watch in [&self.shipped, &self.short] {
-            let well = |job: &Value| {
-                job["name"] == name && job["job_id"] == id && job["state"] == "RUNNING"
-            };
-            let what = format!("{name} in Weir's list");
-            story::until(watch.weir(), &what, "jobs", |all| all.iter().any(well)).await?;
+            let shown = |all: &[Value]| all.iter().any(|job| job["name"] == name && is(job));
+            story::until(watch.weir(), what, "jobs", shown).await?;
         }
         self.polls(1).await
     }

@@ -17,6 +17,7 @@ pub(crate) async fn stuck_source(stage: &Stage) -> Result<Act> {
     let control = stage.control(name)?;
     control.set_backlog(0)?;
     stage.run(&spec(name, &control)).await?;
+    stage.lag_known(name).await?;
     control.get_stuck()?;
     let began = time::now_ms();
     control.grow_backlog(WAITING_PER_SECOND)?;
