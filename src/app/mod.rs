@@ -119,6 +119,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         journal,
     });
     let (views, health, asker) = (shell.views(), shell.health(), shell.asker());
+    let commander = shell.commander();
 
     let tasks = TaskTracker::new();
     let mut pollers = Pollers {
@@ -164,7 +165,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     });
     if let Some(listener) = listener {
         let (views, reload) = (views.clone(), reload.clone());
-        let shown = web::Shown { views, health, store, asker, reload, reloads };
+        let shown = web::Shown { views, health, store, asker, commander, reload, reloads };
         web::spawn(&config, listener, shown, &tasks, stop.clone())?;
     }
     let shell = tokio::spawn(shell.run(stop));

@@ -119,5 +119,6 @@ fn incident(error: &str, now: Ts) -> Incident {
         ui_url: None,
         inhibited_by: None,
         inhibited_until: None,
+        acknowledged: None,
     }
 }

@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::reload::{LastReload, ReloadHandle};
 use crate::config::{Access, Config};
-use crate::engine::{Asker, Health, View};
+use crate::engine::{Asker, Commander, Health, View};
 use crate::metrics;
 use crate::store::Store;
 use crate::web::{Reload, Scope, TokenConfig, Web, WebConfig};
@@ -28,6 +28,7 @@ pub(super) struct Shown {
     pub(super) health: watch::Receiver<Health>,
     pub(super) store: Arc<dyn Store>,
     pub(super) asker: Asker,
+    pub(super) commander: Commander,
     pub(super) reload: Option<ReloadHandle>,
     pub(super) reloads: watch::Receiver<LastReload>,
 }
@@ -39,7 +40,8 @@ pub(super) fn spawn(
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<()> {
-    let Shown { views: view, mut health, store, asker, reload, reloads: mut last } = shown;
+    let Shown { views: view, mut health, store, asker, commander, reload, reloads: mut last } =
+        shown;
     let shown = watch::Sender::new(Arc::new(metrics::Health::default()));
     let reload = reload.map(|handle| -> Reload {
         Arc::new(move || {
@@ -47,7 +49,7 @@ pub(super) fn spawn(
             Box::pin(async move { handle.reload().await })
         })
     });
-    let web = Web { view, store, health: shown.subscribe(), asker, reload };
+    let web = Web { view, store, health: shown.subscribe(), asker, commander, reload };
     let router = crate::web::router(&web_config(config), web)?;
     tasks.spawn(async move {
         loop {

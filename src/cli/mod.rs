@@ -9,11 +9,13 @@ mod cost;
 mod demo;
 mod explain;
 mod history;
+mod incident;
 mod once;
 mod output;
 mod remote;
 mod replay;
 mod report;
+mod retire;
 mod rule_paths;
 mod rules;
 mod run;
@@ -54,6 +56,14 @@ enum Command {
     TestMessage(test_message::Args),
     /// Why a rule is firing or not, for a job; without one, what is nearest to firing.
     Explain(explain::Args),
+    /// Say that somebody has an incident: reminders stop.
+    Ack(incident::Args),
+    /// Take an acknowledgement back: reminders go on.
+    Unack(incident::Args),
+    /// End an incident by hand; what is still true opens none again until it has stopped.
+    Close(incident::Args),
+    /// Say that a job is gone for good: its incidents end, and it is forgotten until it runs again.
+    Retire(retire::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
@@ -109,6 +119,10 @@ pub fn run() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::TestMessage(args) => test_message::run(args).await,
             Command::Explain(args) => explain::run(args).await,
+            Command::Ack(args) => incident::run(args, "ack").await,
+            Command::Unack(args) => incident::run(args, "unack").await,
+            Command::Close(args) => incident::run(args, "close").await,
+            Command::Retire(args) => retire::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(&args),

@@ -1,13 +1,14 @@
 //! Asks a running weir over HTTP: where it is, with which token, and what to do when it does not
 //! answer.
 
+use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use reqwest::Url;
-use reqwest::header::HeaderMap;
-use serde::Deserialize;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{ConfigFile, Failure, output};
 use crate::config::de::Secret;
@@ -84,6 +85,33 @@ impl Remote {
         }
     }
 
+    /// Gives a command; `body` has its id, so that it is done once however often it arrives.
+    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
+        let body = Some(serde_json::to_vec(body)?);
+        self.change(Method::POST, path, body).await
+    }
+
+    /// Makes a request that changes something.
+    async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<T, Failure> {
+        let (base, answer) = self.request(method, path, &[], body, CAP).await?;
+        if !(200..300).contains(&answer.status) {
+            return Err(self.refusal(&base, path, &answer).await.into());
+        }
+        match answer.json() {
+            Ok(read) => Ok(read),
+            Err(error) => Err(self.unreadable(&base, &error.to_string()).await.into()),
+        }
+    }
+
     /// Fetches a resource as it is, within `cap` bytes, and says whose answer it is.
     pub(super) async fn fetch(
         &self,
@@ -91,7 +119,7 @@ impl Remote {
         query: &[(&str, &str)],
         cap: usize,
     ) -> Result<(String, Response), Failure> {
-        let (base, answer) = self.request(Method::GET, path, query, cap).await?;
+        let (base, answer) = self.request(Method::GET, path, query, None, cap).await?;
         if (200..300).contains(&answer.status) {
             return Ok((base, answer));
         }
@@ -104,13 +132,18 @@ impl Remote {
         method: Method,
         path: &str,
         query: &[(&str, &str)],
+        body: Option<Vec<u8>>,
         cap: usize,
     ) -> Result<(String, Response), Failure> {
+        let mut headers = HeaderMap::new();
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         let mut tried = Vec::new();
         for base in &self.addresses {
             let url = Url::parse_with_params(&format!("{base}{path}"), query)?;
-            let asked =
-                self.http.request(method.clone(), url.as_str(), HeaderMap::new(), None, cap);
+            let (headers, body) = (headers.clone(), body.clone());
+            let asked = self.http.request(method.clone(), url.as_str(), headers, body, cap);
             match asked.await {
                 Ok(answer) => return Ok((base.clone(), answer)),
                 Err(error @ (HttpError::Connect { .. } | HttpError::Timeout { .. })) => {
@@ -169,6 +202,7 @@ impl Remote {
                     None => not_a_weir(base, &format!("it answered {}", answer.status)),
                 }
             }
+            // Weir's own word for it has the way out.
             status => match said {
                 Some(said) => anyhow::anyhow!("{said}"),
                 None => not_a_weir(base, &format!("it answered {status}")),
@@ -214,6 +248,25 @@ impl Remote {
 
 fn not_a_weir(base: &str, why: &str) -> anyhow::Error {
     anyhow::anyhow!("{} is not a weir: {why}; name the right address with --url", redact_url(base))
+}
+
+/// An id nobody else has.
+pub(super) fn any_id() -> String {
+    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("cli-{:016x}{:016x}", random(), random())
+}
+
+/// A text as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// The text of weir's own errors.

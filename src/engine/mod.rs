@@ -1,6 +1,8 @@
 //! The engine: a synchronous, deterministic step, and the shell that performs its effects.
 
 mod ask;
+mod command;
+mod commander;
 mod explain;
 mod find;
 mod guard;
@@ -10,9 +12,11 @@ mod record;
 mod reload;
 mod run;
 mod step;
+mod taken;
 mod view;
 
 pub use ask::{AskError, Asker};
+pub use commander::{CommandError, Commander};
 pub use explain::{
     Answer, Counts, Explanation, MAX_EXPLANATIONS, OfIncident, Question, RuleReport,
 };

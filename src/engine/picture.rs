@@ -59,6 +59,11 @@ impl Picture {
         }
     }
 
+    /// A job is not watched any more.
+    pub(super) fn forget_job(&mut self, key: &JobKey) {
+        Arc::make_mut(&mut self.view).jobs.retain(|job| job.key != *key);
+    }
+
     /// Counts distinct failures.
     pub(super) fn note_failures(&mut self, count: u64) {
         if count > 0 {

@@ -20,6 +20,7 @@ impl Recorder {
             Input::Deadline => writer.deadline(time),
             Input::Delivery { message, outcome } => writer.delivery(time, *message, outcome),
             Input::Reload(new) => writer.reload(time, &new.rules.demand()),
+            Input::Command(command) => writer.command(time, command),
         }
     }
 

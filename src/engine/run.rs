@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::ask::{Asked, Asker};
+use super::commander::{Commander, Given};
 use super::guard::WireGuard;
 use super::record::Recorder;
 use super::{Effect, Engine, Input, Reload, View};
@@ -94,6 +95,7 @@ pub struct ShellParts {
 enum Work {
     Input(Input),
     Order(Order),
+    Command(Given),
 }
 
 /// The running engine.
@@ -104,6 +106,7 @@ pub struct Shell {
     health: watch::Sender<Health>,
     deliveries: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     questions: (Asker, mpsc::Receiver<Asked>),
+    commands: (Commander, mpsc::Receiver<Given>),
     sends: TaskTracker,
     guard: Arc<WireGuard>,
     deadline: Option<Ts>,
@@ -124,6 +127,7 @@ impl Shell {
             health: watch::Sender::new(health),
             deliveries: mpsc::channel(DELIVERIES),
             questions: Asker::channel(),
+            commands: Commander::channel(),
             sends: TaskTracker::new(),
             deadline: Some(started.steady),
             batch: 0,
@@ -146,12 +150,18 @@ impl Shell {
         self.questions.0.clone()
     }
 
+    /// Gives commands, each a turn of its own.
+    pub fn commander(&self) -> Commander {
+        self.commands.0.clone()
+    }
+
     /// Runs until told to stop; sends on the wire may end first.
     pub async fn run(mut self, stop: CancellationToken) {
         while let Some(work) = self.select(&stop).await {
             match work {
                 Work::Input(input) => self.turn(input, &stop).await,
                 Work::Order(order) => self.reload(order, &stop).await,
+                Work::Command(given) => self.obey(given, &stop).await,
             }
         }
         self.drain().await;
@@ -166,6 +176,7 @@ impl Shell {
                 () = stop.cancelled() => return None,
                 Some(delivery) = self.deliveries.1.recv() => return Some(Work::Input(delivery)),
                 Some(order) = self.parts.orders.recv() => return Some(Work::Order(order)),
+                Some(given) = self.commands.1.recv() => return Some(Work::Command(given)),
                 () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {
                     self.deadline = None;
                     return Some(Work::Input(Input::Deadline));
@@ -186,6 +197,29 @@ impl Shell {
         let effects = self.parts.engine.step(time, input);
         self.journal.sends(time, &effects);
         self.perform(effects, time, stop).await;
+    }
+
+    /// One step with a command; who gave it hears of it after the commit.
+    async fn obey(&mut self, given: Given, stop: &CancellationToken) {
+        let Given { command, back } = given;
+        if back.is_closed() {
+            // Nobody waits any more, and has been told that it was not done.
+            return;
+        }
+        let time = self.parts.clock.now();
+        self.parts.engine.set_guard_trips(self.guard.trips());
+        let input = Input::Command(Box::new(command));
+        self.journal.input(time, &input);
+        let mut effects = self.parts.engine.step(time, input);
+        self.journal.sends(time, &effects);
+        let replied = effects.pop_if(|effect| matches!(effect, Effect::Answer(_)));
+        if !self.perform(effects, time, stop).await {
+            return;
+        }
+        if let Some(Effect::Answer(replied)) = replied {
+            // Gone meanwhile: it is done all the same, and the same id again says so.
+            back.send(*replied).ok();
+        }
     }
 
     /// One step with the new configuration; after its commit, and before anything is sent, the
@@ -238,6 +272,8 @@ impl Shell {
                     }
                 }
                 Effect::Deadline(at) => self.deadline = Some(at),
+                // See `obey`.
+                Effect::Answer(_) => {}
             }
         }
         self.keep_history(time, stop).await;

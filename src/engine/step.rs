@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::own::OwnTrouble;
 use super::picture::Picture;
+use super::taken::Taken;
 use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{
-    Alert, AlertState, Change, Demand, FailedRun, JobState, Loaded, Message, SendOutcome, Snapshot,
-    Subject, Time, Ts,
+    Alert, AlertState, Change, Command, Demand, FailedRun, JobState, Loaded, Message, Replied,
+    SendOutcome, Snapshot, Subject, Time, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
@@ -35,6 +36,8 @@ pub enum Input {
     },
     /// Other rules and settings come into force, as a whole.
     Reload(Box<Reload>),
+    /// Somebody wants something done.
+    Command(Box<Command>),
 }
 
 /// What is to be done about it, in this order.
@@ -48,6 +51,8 @@ pub enum Effect {
     Publish(Arc<View>),
     /// Come back at this steady time at the latest.
     Deadline(Ts),
+    /// Tell who gave the command; only after the commit.
+    Answer(Box<Replied>),
 }
 
 /// Validated settings of the engine.
@@ -74,6 +79,7 @@ pub struct Engine {
     pub(super) pipeline: Pipeline,
     pub(super) own: OwnTrouble,
     pub(super) picture: Picture,
+    pub(super) taken: Taken,
     /// Nobody looks at the picture.
     unseen: bool,
     started: Option<Time>,
@@ -102,6 +108,7 @@ impl Engine {
             pipeline: Pipeline::restore(settings.notify.clone(), composers, loaded),
             own: OwnTrouble::default(),
             picture: Picture::new(&settings.sources),
+            taken: Taken::restore(loaded),
             unseen: false,
             tracker,
             rules,
@@ -150,7 +157,12 @@ impl Engine {
             self.unwatch(time, &mut changes);
             self.own = OwnTrouble::restore(&self.incidents);
         }
+        let mut replied = None;
         match input {
+            Input::Command(command) => {
+                replied = Some(self.command(time, &command, &mut changes));
+                self.tick(time, &mut changes);
+            }
             Input::Reload(new) => self.reload(time, *new, &mut changes),
             Input::Snapshot(snapshot) => self.look(time, &snapshot, &mut changes),
             Input::Deadline => self.tick(time, &mut changes),
@@ -183,6 +195,7 @@ impl Engine {
         effects.extend(flushed.sends.into_iter().map(|m| Effect::Send(Box::new(m))));
         effects.extend(view.map(Effect::Publish));
         effects.extend(self.next_deadline(time).map(Effect::Deadline));
+        effects.extend(replied.map(|replied| Effect::Answer(Box::new(replied))));
         effects
     }
 
@@ -219,7 +232,12 @@ impl Engine {
         self.take(time, stepped, changes);
     }
 
-    fn take(&mut self, time: Time, stepped: incidents::Stepped, changes: &mut Vec<Change>) {
+    pub(super) fn take(
+        &mut self,
+        time: Time,
+        stepped: incidents::Stepped,
+        changes: &mut Vec<Change>,
+    ) {
         changes.extend(stepped.changes);
         changes.extend(self.pipeline.take_news(time, &stepped.news, &self.incidents));
     }

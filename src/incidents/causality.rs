@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::shut::Shut;
 use super::{Current, Settings, Stepped};
 use crate::model::{Aspect, Change, Incident, Subject, Time};
 use crate::tracker::Tracker;
@@ -19,13 +20,14 @@ pub(super) fn update(
     settings: &Settings,
     by_id: &mut BTreeMap<u64, Incident>,
     current: &Current,
+    shut: &Shut,
     tracker: &Tracker,
     out: &mut Stepped,
 ) {
     let open: Vec<u64> = by_id.values().filter(|i| i.is_open()).map(|i| i.id).collect();
     for id in open {
         let Some(incident) = by_id.get(&id) else { continue };
-        let root = root_of(incident, by_id, current, tracker);
+        let root = root_of(incident, by_id, current, shut, tracker);
         let (was, until) = (incident.inhibited_by, incident.inhibited_until);
         let next = match (root, was) {
             (Some(root), _) => (Some(root), None),
@@ -50,20 +52,24 @@ fn root_of(
     incident: &Incident,
     by_id: &BTreeMap<u64, Incident>,
     current: &Current,
+    shut: &Shut,
     tracker: &Tracker,
 ) -> Option<u64> {
     let key = incident.subject.job()?;
     let failure = Aspect::from(Aspect::FAILURE);
-    let failure_of =
-        |subject: &Subject| current.get(subject).and_then(|aspects| aspects.get(&failure));
-    let is_open = |id: &&u64| by_id.get(*id).is_some_and(Incident::is_open);
+    let failure_of = |subject: &Subject| {
+        let newest = current.get(subject).and_then(|aspects| aspects.get(&failure)).copied();
+        let open = newest.filter(|id| by_id.get(id).is_some_and(Incident::is_open));
+        // Closed by a person and still true, it explains as much as before.
+        open.or_else(|| shut.incident(subject, &failure))
+    };
     let job = tracker.job(key)?;
     let cluster = Subject::Cluster(job.source.clone(), job.flink_cluster.clone());
-    if let Some(root) = failure_of(&cluster).filter(is_open) {
-        return Some(*root);
+    if let Some(root) = failure_of(&cluster) {
+        return Some(root);
     }
     if SYMPTOMS.contains(&incident.aspect.as_str()) {
-        return failure_of(&incident.subject).filter(is_open).copied();
+        return failure_of(&incident.subject);
     }
     None
 }

@@ -5,16 +5,21 @@
 
 mod causality;
 mod describe;
+mod operate;
 mod settings;
+mod shut;
 mod transition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use operate::{Done, Word};
 pub use settings::Settings;
+
+use shut::Shut;
 
 use crate::model::{
     Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, Member,
-    NoticeReason, Subject, Time, Ts,
+    NoticeReason, RuleId, Subject, Time, Ts,
 };
 use crate::rules::Rules;
 use crate::tracker::Tracker;
@@ -37,6 +42,8 @@ pub struct Incidents {
     next_id: u64,
     /// Ended, but somebody still has to hear of it: kept however long that takes.
     untold: BTreeSet<u64>,
+    /// Closed by a person while it was still true.
+    shut: Shut,
 }
 
 /// One piece of news, for whoever the routes name.
@@ -75,7 +82,12 @@ impl Incidents {
     pub fn restore(settings: Settings, loaded: &Loaded) -> Incidents {
         let mut incidents =
             Incidents { settings, next_id: loaded.max_incident + 1, ..Incidents::default() };
+        incidents.shut = Shut::restore(loaded);
         for incident in &loaded.incidents {
+            if incident.end_reason == Some(EndReason::Retired) {
+                incidents.by_id.insert(incident.id, incident.clone());
+                continue;
+            }
             let of_subject = incidents.current.entry(incident.subject.clone()).or_default();
             let newest = of_subject.entry(incident.aspect.clone()).or_insert(incident.id);
             *newest = incident.id.max(*newest);
@@ -125,6 +137,8 @@ impl Incidents {
             for alert in rules.alerts_of(subject).filter(|a| a.state == AlertState::Firing) {
                 firing.entry(alert.aspect.clone()).or_default().push(alert);
             }
+            let by_rules = |rule: &RuleId| rule.group != OWN_GROUP || rules.knows(rule);
+            self.shut.heed(time, subject, &by_rules, &mut firing, &mut out);
             let aspects: BTreeSet<Aspect> =
                 firing.keys().chain(self.open_aspects(subject)).cloned().collect();
             for aspect in aspects {
@@ -151,7 +165,8 @@ impl Incidents {
     }
 
     fn settle_causes(&mut self, time: Time, tracker: &Tracker, out: &mut Stepped) {
-        causality::update(time, &self.settings, &mut self.by_id, &self.current, tracker, out);
+        let Incidents { settings, by_id, current, shut, .. } = self;
+        causality::update(time, settings, by_id, current, shut, tracker, out);
     }
 
     fn newest(&self, subject: &Subject, aspect: &Aspect) -> Option<&Incident> {
@@ -202,7 +217,11 @@ impl Incidents {
     pub fn step_own(&mut self, time: Time, subject: &Subject, firing: Option<&Alert>) -> Stepped {
         let mut out = Stepped::default();
         let aspect = Aspect::from(Aspect::PLATFORM);
-        let alerts: Vec<&Alert> = firing.into_iter().collect();
+        let mut by_aspect = BTreeMap::new();
+        by_aspect.extend(firing.map(|alert| (aspect.clone(), vec![alert])));
+        let by_ourselves = |rule: &RuleId| rule.group == OWN_GROUP;
+        self.shut.heed(time, subject, &by_ourselves, &mut by_aspect, &mut out);
+        let alerts: Vec<&Alert> = by_aspect.remove(&aspect).unwrap_or_default();
         self.apply(time, subject, &aspect, &alerts, Health::Well, None, &mut out);
         out
     }
@@ -220,6 +239,7 @@ impl Incidents {
                 out.changes.push(Change::Incident(Box::new(incident.clone())));
             }
         }
+        self.shut.retain(is_watched, &mut out.changes);
         out
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{Evidence, Labels, RuleId, Severity};
 
-fn alert(name: &str, severity: Severity) -> Alert {
+pub(super) fn alert(name: &str, severity: Severity) -> Alert {
     let rule = RuleId { group: OWN_GROUP.to_owned(), alert: name.to_owned(), severity };
     Alert {
         rule,
@@ -22,7 +22,7 @@ fn alert(name: &str, severity: Severity) -> Alert {
     }
 }
 
-fn subject() -> Subject {
+pub(super) fn subject() -> Subject {
     Subject::Source("prod".to_owned())
 }
 

@@ -50,6 +50,7 @@ pub(super) fn open(
         ui_url: None,
         inhibited_by: None,
         inhibited_until: None,
+        acknowledged: None,
     };
     take_members(&mut incident, time, alerts);
     describe::refresh(&mut incident, tracker);
@@ -86,6 +87,8 @@ pub(super) fn update(
 
 fn reopen(incident: &mut Incident) -> NoticeReason {
     incident.state = IncidentState::Open;
+    // Who had it had what was before.
+    incident.acknowledged = None;
     incident.end_reason = None;
     incident.resolved_at = None;
     incident.resolved_steady = None;

@@ -8,8 +8,8 @@ use super::event::{Base, DemandNote, Event, SentNote};
 use super::list::List;
 use super::observed::{ClusterMemory, RunMemory};
 use crate::model::{
-    ClusterObservation, Completeness, Demand, RunObservation, SendOutcome, Snapshot, SourceClock,
-    Time, Ts,
+    ClusterObservation, Command, Completeness, Demand, RunObservation, SendOutcome, Snapshot,
+    SourceClock, Time, Ts,
 };
 
 const BASE: u8 = 1;
@@ -20,6 +20,7 @@ const RETRY: u8 = 5;
 const REJECTED: u8 = 6;
 const RELOAD: u8 = 7;
 const SENT: u8 = 8;
+const COMMAND: u8 = 9;
 
 /// What both sides know of a segment so far.
 #[derive(Default)]
@@ -156,6 +157,11 @@ impl Coder {
         put_json(note, out);
     }
 
+    pub(super) fn put_command(&mut self, time: Time, command: &Command, out: &mut Vec<u8>) {
+        self.put_head(COMMAND, time, out);
+        put_json(command, out);
+    }
+
     /// The next event.
     pub(super) fn take(&mut self, from: &mut Bytes<'_>) -> Result<(Time, Event), Damaged> {
         let kind = from.byte()?;
@@ -179,6 +185,7 @@ impl Coder {
             }
             RELOAD => Event::Reload(Box::new(take_json::<DemandNote>(from)?.into())),
             SENT => Event::Sent(Box::new(take_json(from)?)),
+            COMMAND => Event::Command(Box::new(take_json(from)?)),
             _ => return Err(Damaged("it has an event this weir does not know")),
         };
         Ok((time, event))

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ChannelId, Demand, Loaded, Message, MessageKind, SendOutcome, Snapshot};
+use crate::model::{
+    ChannelId, Command, Demand, Loaded, Message, MessageKind, SendOutcome, Snapshot,
+};
 
-/// One thing that happened to the engine. All but the last two kinds are inputs of its step.
+/// One thing that happened to the engine. All but [`Event::Base`], [`Event::Reload`] and
+/// [`Event::Sent`] are inputs of its step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// An engine began to work with this, or a segment begins while it goes on.
@@ -20,6 +23,8 @@ pub enum Event {
         /// What came of it.
         outcome: SendOutcome,
     },
+    /// Somebody wanted something done.
+    Command(Box<Command>),
     /// Other rules or receivers from here on; from then on this is asked of the sources.
     Reload(Box<Demand>),
     /// For comparison: this went out for the first time.

@@ -209,6 +209,12 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Deadline),
         1 => (any::<u64>(), outcome)
             .prop_map(|(message, outcome)| Event::Delivery { message, outcome }),
+        1 => ("[a-z]{1,8}", text(), any::<u64>())
+            .prop_map(|(id, comment, incident)| Event::Command(Box::new(Command {
+                id,
+                actor: "ops".to_owned(),
+                what: Action::Ack { incident, comment },
+            }))),
         1 => Just(Event::Reload(Box::new(base(true).demand.into()))),
     ]
 }
@@ -219,6 +225,7 @@ fn write(writer: &mut Writer, time: Time, event: &Event) {
         Event::Deadline => writer.deadline(time),
         Event::Delivery { message, outcome } => writer.delivery(time, *message, outcome),
         Event::Reload(demand) => writer.reload(time, demand),
+        Event::Command(command) => writer.command(time, command),
         Event::Base(_) | Event::Sent(_) => unreachable!("written by other means"),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::coder::Coder;
 use super::event::{Base, SentNote};
 use super::pack::Packer;
-use crate::model::{Demand, HistoryChunk, Message, SendOutcome, Snapshot, Time, Ts};
+use crate::model::{Command, Demand, HistoryChunk, Message, SendOutcome, Snapshot, Time, Ts};
 
 /// Events wait no longer than this for a step that writes something anyway.
 const WAIT: Duration = Duration::from_secs(30);
@@ -85,6 +85,12 @@ impl Writer {
     pub fn reload(&mut self, time: Time, demand: &Demand) {
         self.note(time);
         self.coder.put_reload(time, demand, &mut self.raw);
+    }
+
+    /// Somebody wants something done.
+    pub fn command(&mut self, time: Time, command: &Command) {
+        self.note(time);
+        self.coder.put_command(time, command, &mut self.raw);
     }
 
     /// A message that goes out for the first time.

@@ -111,6 +111,17 @@ pub struct Member {
     pub labels: Labels,
 }
 
+/// Somebody has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// Wall time.
+    pub at: Ts,
+    /// In their words; may be empty.
+    pub comment: String,
+}
+
 /// One episode of trouble.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -170,6 +181,9 @@ pub struct Incident {
     pub inhibited_by: Option<u64>,
     /// Steady time until which it stays muted after its root ended.
     pub inhibited_until: Option<Ts>,
+    /// Who has it, or had it when it ended.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
 }
 
 impl Incident {

@@ -2,6 +2,7 @@
 
 mod alert;
 mod change;
+mod command;
 mod demand;
 mod failed_run;
 mod history;
@@ -21,10 +22,13 @@ mod words;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
+pub use command::{Action, Command, Refusal, Replied, Reply};
 pub use demand::Demand;
 pub use failed_run::FailedRun;
 pub use history::{HistoryChunk, HistoryPage};
-pub use incident::{CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause};
+pub use incident::{
+    Acknowledgement, CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause,
+};
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};
 pub use message::{Attempt, Frozen, Message, MessageKind, MessageState, SendOutcome};

@@ -3,6 +3,7 @@
 //! The pipeline decides *when and together with what*; it is the only owner of "was this channel
 //! already told". What is news is decided by [`crate::incidents`].
 
+mod acknowledge;
 mod backoff;
 mod budget;
 pub mod channels;

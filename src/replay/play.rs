@@ -92,6 +92,10 @@ impl Player {
             Event::Deadline | Event::Delivery { .. } if afresh => return,
             Event::Deadline => Input::Deadline,
             Event::Delivery { message, outcome } => Input::Delivery { message, outcome },
+            Event::Command(command) if afresh && command.what.incident().is_some() => {
+                return self.leave_out(counts);
+            }
+            Event::Command(command) => Input::Command(command),
             Event::Reload(demand) => {
                 self.coverage.demand(*demand);
                 if !afresh && counts {
@@ -171,9 +175,19 @@ impl Player {
                         outcome: SendOutcome::Delivered,
                     }),
                     Effect::Deadline(due) => self.deadline = Some(due),
-                    Effect::Publish(_) => {}
+                    Effect::Publish(_) | Effect::Answer(_) => {}
                 }
             }
+        }
+    }
+
+    /// Incidents have other numbers with other rules: who acknowledged or closed one is not known to
+    /// have meant that one.
+    fn leave_out(&mut self, counts: bool) {
+        const LEFT_OUT: &str = "incidents were acknowledged or closed by hand meanwhile; that is \
+                                left out, for with other rules they would be others";
+        if counts && !self.done.remarks.iter().any(|said| said == LEFT_OUT) {
+            self.done.remarks.push(LEFT_OUT.to_owned());
         }
     }
 

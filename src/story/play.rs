@@ -132,7 +132,7 @@ impl Stage {
                         self.log(t, What::Message(message));
                     }
                     Effect::Deadline(at) => self.deadline = Some(at),
-                    Effect::Publish(_) => {}
+                    Effect::Publish(_) | Effect::Answer(_) => {}
                 }
             }
         }

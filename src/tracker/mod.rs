@@ -13,6 +13,7 @@ mod jobmanager;
 mod life;
 mod numbers;
 mod packed;
+mod retired;
 mod run;
 mod series;
 mod source;
@@ -34,6 +35,8 @@ pub use series::{Sample, Series, Stretch};
 pub use source::SourceTrack;
 pub use waiting::{Stage, Waiting};
 
+use retired::Retired;
+
 use crate::model::{Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Time};
 
 /// Everything that is known.
@@ -46,6 +49,8 @@ pub struct Tracker {
     by_source: BTreeMap<String, BTreeSet<JobKey>>,
     /// How far rules look back on numbers.
     spans: Spans,
+    /// Gone for good, by a person's word.
+    retired: Retired,
 }
 
 /// What one snapshot changed.
@@ -74,7 +79,7 @@ impl Tracker {
     /// Goes on where a former process was. Rows that cannot be read are skipped: a job is then
     /// seen as new, which costs a count, not an alert.
     pub fn restore(loaded: &Loaded) -> Tracker {
-        let mut tracker = Tracker::default();
+        let mut tracker = Tracker { retired: Retired::restore(loaded), ..Tracker::default() };
         for (name, body) in &loaded.sources {
             if let Ok(source) = serde_json::from_str(body) {
                 tracker.sources.insert(name.clone(), source);
@@ -138,7 +143,9 @@ impl Tracker {
         for runs in by_job() {
             let Some(key) = runs.first().map(|run| &run.key) else { continue };
             if !self.jobs.contains_key(key) {
-                if self.jobs.len() >= MAX_JOBS {
+                if self.jobs.len() >= MAX_JOBS
+                    || self.retired.holds(time, key, runs, &mut folded.changes)
+                {
                     continue;
                 }
                 let job = JobTrack::new(&snapshot.source, runs[0], time, folded.first_look);
@@ -169,6 +176,7 @@ impl Tracker {
             let present: BTreeSet<&JobKey> =
                 by_job().filter_map(|runs| runs.first()).map(|run| &run.key).collect();
             self.note_absence(time, snapshot, &present, folded);
+            self.retired.forget_unlisted(time, &snapshot.source, &mut folded.changes);
         }
         for key in self.by_source.get(&snapshot.source).into_iter().flatten() {
             if let Some(job) = self.jobs.get_mut(key)
@@ -244,6 +252,7 @@ impl Tracker {
         }
         self.sources.retain(|name, _| names.contains(name));
         self.by_source.retain(|name, _| names.contains(name));
+        self.retired.retain_sources(|name| names.contains(name), &mut changes);
         changes.extend(gone.into_iter().flat_map(|key| {
             self.jobs.remove(&key);
             forgotten(key)

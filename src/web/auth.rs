@@ -30,9 +30,19 @@ pub struct Caller {
     pub name: String,
     /// What they may do.
     pub scope: Scope,
+    /// No token was needed: somebody on this machine.
+    pub local: bool,
 }
 
+/// The name of whoever asks where no token is needed.
+const LOCAL: &str = "local";
+
 impl Caller {
+    /// No token says who it is.
+    pub(super) fn is_local(&self) -> bool {
+        self.local
+    }
+
     /// The answer to one who asks for more than to read.
     pub(super) fn may_only_read(&self) -> ApiError {
         let error = format!("token `{}` may only read; use one with scope: operate", self.name);
@@ -75,7 +85,7 @@ impl Auth {
                     entry.name
                 )));
             }
-            let caller = Caller { name: entry.name.clone(), scope: entry.scope };
+            let caller = Caller { name: entry.name.clone(), scope: entry.scope, local: false };
             let hash = Mutex::new(hash(secret.expose_secret()));
             tokens.push(Token { caller, hash, file });
         }
@@ -129,7 +139,8 @@ pub(super) async fn check(
     let open =
         matches!(path, "/-/healthy" | "/-/ready") || (auth.metrics_open && path == "/metrics");
     let caller = if !auth.required || open {
-        Caller { name: "local".to_owned(), scope: if open { Scope::Read } else { Scope::Operate } }
+        let scope = if open { Scope::Read } else { Scope::Operate };
+        Caller { name: LOCAL.to_owned(), scope, local: true }
     } else if let Some(caller) = auth.caller(request.method(), request.headers()) {
         caller
     } else {
@@ -138,7 +149,11 @@ pub(super) async fn check(
         let mut response = ApiError::new(StatusCode::UNAUTHORIZED, error).into_response();
         let headers = response.headers_mut();
         headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"weir\""));
-        headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"weir\""));
+        // Not for changes, where a password is not taken: a browser would only ask for one again.
+        if is_reading(request.method()) {
+            let basic = HeaderValue::from_static("Basic realm=\"weir\"");
+            headers.append(header::WWW_AUTHENTICATE, basic);
+        }
         return response;
     };
     if !is_reading(request.method()) && is_from_another_site(request.headers()) {

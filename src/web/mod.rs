@@ -27,11 +27,11 @@ use tokio_util::sync::CancellationToken;
 use self::auth::Auth;
 use self::error::ApiError;
 use self::guard::Hosts;
-use crate::engine::{Asker, View};
+use crate::engine::{Asker, Commander, View};
 use crate::metrics::{Exporter, Health};
 use crate::store::Store;
 
-pub use api::explain;
+pub use api::{command, explain};
 pub use auth::Caller;
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;
@@ -53,6 +53,8 @@ pub struct Web {
     pub health: watch::Receiver<Arc<Health>>,
     /// The running engine, for questions about now.
     pub asker: Asker,
+    /// The running engine, for commands.
+    pub commander: Commander,
     /// Reads the configuration again; none where there is no file.
     pub reload: Option<Reload>,
 }
@@ -106,7 +108,7 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
             let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;
             ApiError::new(
                 status,
-                "this page does not take that method; use GET, or POST for /-/reload",
+                "this page does not take that method; use GET, or POST for what changes something",
             )
         })
         .with_state(shared)

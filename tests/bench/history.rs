@@ -71,6 +71,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                 Input::Deadline => writer.deadline(at),
                 Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
                 Input::Reload(new) => writer.reload(at, &new.rules.demand()),
+                Input::Command(command) => writer.command(at, command),
             }
             coding += time::since(began);
             let effects = engine.step(at, input);
@@ -85,7 +86,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                         Input::Delivery { message: message.id, outcome: SendOutcome::Delivered },
                     )),
                     Effect::Deadline(due) => deadline = Some(due),
-                    Effect::Publish(_) => {}
+                    Effect::Publish(_) | Effect::Answer(_) => {}
                 }
             }
         }

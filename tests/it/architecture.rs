@@ -18,6 +18,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("journal", &["model", "journal"]),
     ("engine/step.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/reload.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
+    ("engine/command.rs", &["model", "incidents", "engine"]),
+    ("engine/taken.rs", &["model"]),
     ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
@@ -38,6 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // Shell.
     ("engine/guard.rs", &["notify"]),
     ("engine/ask.rs", &["clock", "engine"]),
+    ("engine/commander.rs", &["model"]),
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine", "journal"]),
     ("engine/record.rs", &["model", "engine", "journal"]),
     ("replay", &["model", "journal", "rules", "notify", "engine", "store", "replay"]),
@@ -91,6 +94,8 @@ const DECISIONS: &[&str] = &[
     "engine/view.rs",
     "engine/explain.rs",
     "engine/find.rs",
+    "engine/command.rs",
+    "engine/taken.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -25,6 +25,7 @@ mod killed_fifty_times;
 mod main_road;
 mod mutations;
 mod named_metrics;
+mod operate;
 mod readme;
 mod reload;
 mod replay;

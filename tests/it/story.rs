@@ -1,6 +1,7 @@
 //! Stories in virtual time: the promises of the engine, from what Flink shows to what people get.
 
 mod bench;
+mod commands;
 mod edges;
 mod history;
 mod reload;

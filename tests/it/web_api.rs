@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir::engine::{Asker, ChannelView, JobView, SourceView, View};
+use weir::engine::{Asker, ChannelView, Commander, JobView, SourceView, View};
 use weir::metrics::Health;
 use weir::model::{
     Aspect, Change, ChannelId, CheckpointRef, Frozen, Incident, IncidentState, JobKey, JobState,
@@ -59,8 +59,14 @@ impl Server {
         let (health, health_seen) = watch::channel(Arc::default());
         let asker = Asker::unheard();
         let store_seen = Arc::clone(&store);
-        let web =
-            Web { view: view_seen, store: store_seen, health: health_seen, asker, reload: None };
+        let web = Web {
+            view: view_seen,
+            store: store_seen,
+            health: health_seen,
+            asker,
+            commander: Commander::unheard(),
+            reload: None,
+        };
         let router = weir::web::router(&config, web).unwrap();
         // The configured address decides what is checked; the test always listens on loopback.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -205,6 +211,7 @@ fn incident(id: u64, team: &str) -> Change {
         ui_url: None,
         inhibited_by: None,
         inhibited_until: None,
+        acknowledged: None,
     }))
 }
 
@@ -472,9 +479,60 @@ async fn off_loopback_a_token_is_needed() {
     let (_, view) = watch::channel(Arc::default());
     let (_, health) = watch::channel(Arc::default());
     let asker = Asker::unheard();
-    let web = Web { view, store: Arc::clone(&server.store), health, asker, reload: None };
+    let (store, commander) = (Arc::clone(&server.store), Commander::unheard());
+    let web = Web { view, store, health, asker, commander, reload: None };
     let error = weir::web::router(&WebConfig { tokens: Vec::new(), ..config }, web).unwrap_err();
     assert!(error.to_string().contains("web.tokens is empty"), "{error}");
+}
+
+#[tokio::test]
+async fn commands_are_for_those_who_may_operate_and_for_no_other_site() {
+    let server = Server::local().await;
+    let order = |path: &str, headers: &str, body: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: {}\r\n{headers}\r\n{body}",
+            body.len()
+        )
+    };
+    let json = "Content-Type: application/json\r\n";
+    let foreign = format!("{json}Sec-Fetch-Site: cross-site\r\n");
+    let ack = "/api/v1/incidents/1/ack";
+    for (path, headers, body, status, said) in [
+        (ack, json, "{}", 503, "weir is stopping"),
+        ("/api/v1/jobs/prod%2Fa/retire", json, "{}", 503, "weir is stopping"),
+        (ack, json, "{\"who\":1}", 400, "unknown field `who`"),
+        (ack, "", "{}", 415, "application/json"),
+        (ack, &foreign, "{}", 403, "another site"),
+        ("/api/v1/incidents/x/ack", json, "{}", 400, "is not an incident's id"),
+    ] {
+        let answer = server.raw(&order(path, headers, body)).await;
+        assert_eq!(answer.status, status, "{path} {body}: {}", answer.body);
+        assert!(answer.error().contains(said), "{}", answer.body);
+    }
+    assert_eq!(server.get(ack).await.status, 405);
+    let health = Health { store_error: Some("disk full".into()), ..Health::default() };
+    server.health.send_replace(Arc::new(health));
+    let answer = server.raw(&order(ack, json, "{}")).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.error().contains("disk full"));
+
+    let token = |name: &str, scope| TokenConfig {
+        name: name.into(),
+        token: Some(format!("{name}-token-0123456789").into()),
+        token_file: None,
+        scope,
+    };
+    let tokens =
+        vec![token("look", weir::web::Scope::Read), token("act", weir::web::Scope::Operate)];
+    let listen = "0.0.0.0:9321".parse().unwrap();
+    let server = Server::start(WebConfig { listen, tokens, ..WebConfig::default() }).await;
+    for (who, status) in [("look", 403), ("act", 503), ("nobody", 401)] {
+        let headers = format!("{json}Authorization: Bearer {who}-token-0123456789\r\n");
+        let answer = server.raw(&order(ack, &headers, "{}")).await;
+        assert_eq!(answer.status, status, "{who}: {}", answer.body);
+        assert!(!answer.head.contains("basic realm"), "a password is not taken here");
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,12 @@ fn an_address_to_listen_on_becomes_one_to_ask_at() {
 }
 
 #[test]
+fn a_key_is_one_segment_of_a_path() {
+    assert_eq!(segment("prod/ns/a%2Fb"), "prod%2Fns%2Fa%252Fb");
+    assert_eq!(segment("作业 .."), "%E4%BD%9C%E4%B8%9A%20%2E%2E");
+}
+
+#[test]
 fn an_address_is_read_as_people_write_it() {
     for (given, expected) in [
         ("http://weir:9321/", Some("http://weir:9321")),

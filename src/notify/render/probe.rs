@@ -94,6 +94,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         ui_url: Some("https://flink.example.com/#/job/aaaa/overview".to_owned()),
         inhibited_by: None,
         inhibited_until: None,
+        acknowledged: None,
     };
     ItemView {
         reason: NoticeReason::Opened,

@@ -87,6 +87,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
         ui_url: None,
         inhibited_by: None,
         inhibited_until: None,
+        acknowledged: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::jobs::Checkpoint;
 use super::time;
-use crate::model::{Incident, Labels, Member, Subject};
+use crate::model::{Acknowledgement, Incident, Labels, Member, Subject};
 use crate::store::{Page, words};
 use crate::web::Shared;
 use crate::web::error::ApiError;
@@ -41,6 +41,7 @@ pub(super) struct Item {
     silenced_by: Option<u64>,
     inhibited_by: Option<u64>,
     muted_by: Option<String>,
+    acknowledged: Option<Acknowledged>,
     reopened: u32,
     flapping: bool,
     last_checkpoint: Option<Checkpoint>,
@@ -54,6 +55,20 @@ struct AlertItem {
     severity: &'static str,
     state: &'static str,
     since: Option<String>,
+}
+
+/// Who has it, or had it when it ended.
+#[derive(Debug, Serialize)]
+struct Acknowledged {
+    by: String,
+    at: Option<String>,
+    comment: String,
+}
+
+impl From<&Acknowledgement> for Acknowledged {
+    fn from(known: &Acknowledgement) -> Self {
+        Acknowledged { by: known.by.clone(), at: time(known.at), comment: known.comment.clone() }
+    }
 }
 
 /// One incident with what happened to it.
@@ -94,6 +109,7 @@ impl From<&Incident> for Item {
             silenced_by: None,
             inhibited_by: incident.inhibited_by,
             muted_by: None,
+            acknowledged: incident.acknowledged.as_ref().map(Acknowledged::from),
             reopened: incident.reopened,
             flapping: incident.flapping,
             last_checkpoint: incident.checkpoint.as_ref().map(Checkpoint::from),
@@ -168,15 +184,20 @@ pub(super) async fn list(
     Ok(Json(found))
 }
 
+/// An incident's number as people write it: `128` or `#128`.
+pub(super) fn number(id: &str) -> Result<u64, ApiError> {
+    id.trim_start_matches('#').parse().map_err(|_| {
+        ApiError::bad_request(format!(
+            "{id:?} is not an incident's id; ids are numbers such as 128"
+        ))
+    })
+}
+
 pub(super) async fn one(
     State(shared): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, ApiError> {
-    let number = id.parse().map_err(|_| {
-        ApiError::bad_request(format!(
-            "{id:?} is not an incident's id; ids are numbers such as 128"
-        ))
-    })?;
+    let number = number(&id)?;
     let page = Page { limit: 1, incident: Some(number), ..Page::default() };
     let incidents = shared.web.store.incidents(&page).await?;
     let incident = incidents.first().ok_or_else(|| {

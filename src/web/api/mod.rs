@@ -1,17 +1,20 @@
 //! `/api/v1`: one file per resource. Adding one: its file, and a line in [`router`].
 
+pub mod command;
+mod events;
 pub mod explain;
 mod history;
 mod incidents;
 mod jobs;
 mod messages;
 mod notices;
+mod operate;
 mod rules;
 mod sources;
 mod status;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::Shared;
 use crate::model::Ts;
@@ -22,6 +25,11 @@ pub(super) fn router() -> Router<Shared> {
         .route("/jobs", get(jobs::list))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/events", get(events::list))
+        .route("/incidents/{id}/ack", post(operate::ack))
+        .route("/incidents/{id}/unack", post(operate::unack))
+        .route("/incidents/{id}/close", post(operate::close))
+        .route("/jobs/{key}/retire", post(operate::retire))
         .route("/explain", get(explain::explain))
         .route("/rules", get(rules::list))
         .route("/notices", get(notices::list))

@@ -119,6 +119,8 @@ pub(super) struct Bench {
     /// What was committed.
     pub(super) kept: MemoryStore,
     pub(super) received: Vec<Received>,
+    /// What commands came to.
+    pub(super) replies: Vec<Replied>,
     /// Answers on their way: (when, message, outcome).
     answers: Vec<(i64, u64, SendOutcome)>,
     deadline: Option<i64>,
@@ -227,6 +229,7 @@ impl Bench {
             worlds,
             kept,
             received: Vec::new(),
+            replies: Vec::new(),
             answers: Vec::new(),
             deadline: None,
             turns: 0,
@@ -273,7 +276,7 @@ impl Bench {
                     let harmless = match &effect {
                         Effect::Publish(_) => true,
                         Effect::Deadline(at) => self.deadline.is_none_or(|known| known == at.0),
-                        Effect::Persist(_) | Effect::Send(_) => false,
+                        Effect::Persist(_) | Effect::Send(_) | Effect::Answer(_) => false,
                     };
                     assert!(harmless, "the same configuration again at {now}: {effect:?}");
                 }
@@ -293,6 +296,14 @@ impl Bench {
         self.turn(now, reload);
     }
 
+    /// Somebody gives a command.
+    pub(super) fn command(&mut self, now: i64, id: &str, what: Action) -> Option<Replied> {
+        let (id, actor) = (id.to_owned(), "ops".to_owned());
+        let before = self.replies.len();
+        self.turn(now, Input::Command(Box::new(Command { id, actor, what })));
+        self.replies.get(before).cloned()
+    }
+
     /// A look that was on its way.
     pub(super) fn look(&mut self, now: i64, look: Snapshot) {
         self.turn(now, Input::Snapshot(Box::new(look)));
@@ -309,6 +320,7 @@ impl Bench {
                 Input::Deadline => writer.deadline(at),
                 Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
                 Input::Reload(new) => writer.reload(at, &new.rules.demand()),
+                Input::Command(command) => writer.command(at, command),
             }
         }
         let effects = self.engine.step(at, input);
@@ -347,6 +359,7 @@ impl Bench {
                     self.answers.push((now + 300, message.id, outcome));
                 }
                 Effect::Publish(_) => {}
+                Effect::Answer(replied) => self.replies.push(*replied),
                 Effect::Deadline(at) => {
                     assert!(at.0 > now, "a deadline in the past");
                     self.deadline = Some(at.0);

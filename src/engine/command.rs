@@ -1,0 +1,92 @@
+//! Carries out what people ask for.
+
+use super::find;
+use super::step::Engine;
+use crate::incidents::{Done, Word};
+use crate::model::{Action, Change, Command, JobKey, Refusal, Replied, Reply, Subject, Time};
+
+impl Engine {
+    /// Carries out a command, unless its id says that this was done before.
+    pub(super) fn command(
+        &mut self,
+        time: Time,
+        command: &Command,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
+        if let Some(known) = self.taken.reply(command) {
+            return known;
+        }
+        let reply = self.carry_out(time, command, changes)?;
+        changes.push(self.taken.keep(time, command, &reply));
+        Ok(reply)
+    }
+
+    fn carry_out(&mut self, time: Time, command: &Command, changes: &mut Vec<Change>) -> Replied {
+        let by = command.actor.as_str();
+        let done = match &command.what {
+            Action::Ack { incident, comment } => {
+                let done = self.incidents.acknowledge(time, *incident, Word { by, comment })?;
+                changes.extend(self.pipeline.acknowledged(time, *incident));
+                done
+            }
+            Action::Unack { incident, comment } => {
+                self.incidents.unacknowledge(time, *incident, Word { by, comment })?
+            }
+            Action::Close { incident, comment } => {
+                self.incidents.close(time, *incident, Word { by, comment })?
+            }
+            Action::Retire { job, comment } => {
+                return self.retire(time, job, Word { by, comment }, changes);
+            }
+        };
+        let Done { said, stepped, changed } = done;
+        self.take(time, stepped, changes);
+        Ok(Reply { said, changed, incident: command.what.incident(), ..Reply::default() })
+    }
+
+    fn retire(
+        &mut self,
+        time: Time,
+        typed: &str,
+        word: Word<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
+        let key = self.job_named(typed)?;
+        if let Some(facts) = self.tracker.job_facts(&key, time)
+            && facts.is_fresh()
+            && facts.job.missing_since.is_none()
+            && facts.job.state().is_live()
+        {
+            return Err(Refusal::Conflict(format!(
+                "{key} is {}; only a job that does not run any more can be retired",
+                facts.job.state().as_str()
+            )));
+        }
+        changes.extend(self.tracker.retire(time, &key));
+        changes.extend(self.rules.forget_subject(&Subject::Job(key.clone())));
+        let (ended, stepped) = self.incidents.retire(time, &key, word);
+        self.take(time, stepped, changes);
+        self.picture.forget_job(&key);
+        let incidents = match ended {
+            0 => String::new(),
+            1 => "; its incident is over".to_owned(),
+            more => format!("; its {more} incidents are over"),
+        };
+        let said = format!("{key} retired{incidents}; it is watched again when it runs again");
+        Ok(Reply { said, changed: true, job: Some(key.0), ..Reply::default() })
+    }
+
+    /// The job somebody means who types a part of its key.
+    fn job_named(&self, typed: &str) -> Result<JobKey, Refusal> {
+        let keys: Vec<&str> = self.tracker.jobs().map(|(key, _)| key.0.as_str()).collect();
+        match find::key(("job", "jobs"), &keys, typed) {
+            Ok(key) => Ok(JobKey(key.to_owned())),
+            Err(error @ find::NotFound::Ambiguous { .. }) => {
+                Err(Refusal::Conflict(error.to_string()))
+            }
+            Err(error @ find::NotFound::Nothing { .. }) => {
+                Err(Refusal::NotFound(error.to_string()))
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Commands: what people ask of a running Weir. An input like any other, with a reply.
+
+use serde::{Deserialize, Serialize};
+
+/// One order of a person or program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Chosen by who asks: the same id again changes nothing and gets the same reply.
+    pub id: String,
+    /// Who asks, for timelines: the name of a token, or what they call themselves.
+    pub actor: String,
+    /// What.
+    pub what: Action,
+}
+
+/// What can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Somebody has it: reminders stop.
+    Ack {
+        /// The incident.
+        incident: u64,
+        /// In their words; may be empty.
+        comment: String,
+    },
+    /// Nobody has it any more.
+    Unack {
+        /// The incident.
+        incident: u64,
+        /// In their words; may be empty.
+        comment: String,
+    },
+    /// Nothing more is to be said of it.
+    Close {
+        /// The incident.
+        incident: u64,
+        /// In their words; may be empty.
+        comment: String,
+    },
+    /// A job is gone for good.
+    Retire {
+        /// Any unambiguous part of its key.
+        job: String,
+        /// In their words; may be empty.
+        comment: String,
+    },
+}
+
+impl Action {
+    /// The incident it is about, if it names one.
+    pub fn incident(&self) -> Option<u64> {
+        match self {
+            Action::Ack { incident, .. }
+            | Action::Unack { incident, .. }
+            | Action::Close { incident, .. } => Some(*incident),
+            Action::Retire { .. } => None,
+        }
+    }
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// In words.
+    pub said: String,
+    /// False where it was so already.
+    pub changed: bool,
+    /// The incident it was about.
+    pub incident: Option<u64>,
+    /// Key of the job it was about.
+    pub job: Option<String>,
+    /// It had been done before under the same id: nothing was done now.
+    #[serde(default)]
+    pub repeated: bool,
+}
+
+/// Why a command was not carried out; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// What it is about is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// It does not fit how things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// It makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// A command's outcome.
+pub type Replied = Result<Reply, Refusal>;
