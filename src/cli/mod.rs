@@ -9,11 +9,13 @@ mod cost;
 mod demo;
 mod explain;
 mod history;
+mod jobs;
 mod once;
 mod output;
 mod remote;
 mod replay;
 mod report;
+mod routes;
 mod rule_paths;
 mod rules;
 mod run;
@@ -54,6 +56,10 @@ enum Command {
     TestMessage(test_message::Args),
     /// Why a rule is firing or not, for a job; without one, what is nearest to firing.
     Explain(explain::Args),
+    /// Who would hear of an alert about a job: route, receiver, channels, when.
+    Routes(routes::Args),
+    /// The jobs a running weir knows; with `--unowned`, those nobody would hear of.
+    Jobs(jobs::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
@@ -109,6 +115,8 @@ pub fn run() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::TestMessage(args) => test_message::run(args).await,
             Command::Explain(args) => explain::run(args).await,
+            Command::Routes(args) => routes::run(args).await,
+            Command::Jobs(args) => jobs::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(&args),

@@ -2,9 +2,11 @@
 
 mod alert;
 mod change;
+mod day_time;
 mod demand;
 mod failed_run;
 mod history;
+mod hours;
 mod incident;
 mod job;
 mod labels;
@@ -21,9 +23,11 @@ mod words;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
+pub use day_time::{DayTime, DayTimeError};
 pub use demand::Demand;
 pub use failed_run::FailedRun;
 pub use history::{HistoryChunk, HistoryPage};
+pub use hours::Hours;
 pub use incident::{CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause};
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};

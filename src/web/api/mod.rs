@@ -6,6 +6,7 @@ mod incidents;
 mod jobs;
 mod messages;
 mod notices;
+pub mod routes;
 mod rules;
 mod sources;
 mod status;
@@ -23,6 +24,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
         .route("/explain", get(explain::explain))
+        .route("/routes", get(routes::routes))
         .route("/rules", get(rules::list))
         .route("/notices", get(notices::list))
         .route("/messages", get(messages::list))
