@@ -214,7 +214,7 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
             .iter()
             .map(|s| (s.name().to_owned(), s.kind().to_owned()))
             .collect(),
-        incidents: config.incidents,
+        incidents: config.incidents.clone(),
         notify: config.notify.clone(),
         labels,
         failing_after: config.self_monitoring.failing_after,

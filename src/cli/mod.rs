@@ -10,12 +10,14 @@ mod demo;
 mod explain;
 mod history;
 mod incident;
+mod jobs;
 mod once;
 mod output;
 mod remote;
 mod replay;
 mod report;
 mod retire;
+mod routes;
 mod rule_paths;
 mod rules;
 mod run;
@@ -64,6 +66,10 @@ enum Command {
     Close(incident::Args),
     /// Say that a job is gone for good: its incidents end, and it is forgotten until it runs again.
     Retire(retire::Args),
+    /// Who would hear of an alert about a job: route, receiver, channels, when.
+    Routes(routes::Args),
+    /// The jobs a running weir knows; with `--unowned`, those nobody would hear of.
+    Jobs(jobs::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
@@ -123,6 +129,8 @@ pub fn run() -> ExitCode {
             Command::Unack(args) => incident::run(args, "unack").await,
             Command::Close(args) => incident::run(args, "close").await,
             Command::Retire(args) => retire::run(args).await,
+            Command::Routes(args) => routes::run(args).await,
+            Command::Jobs(args) => jobs::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(&args),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -12,7 +13,7 @@ use super::raw::RawConfig;
 use super::sections::general::zone;
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::receivers::Defaults;
-use super::sections::{job_labels, later, receivers, route, rule_files, sources};
+use super::sections::{inhibit, job_labels, later, receivers, route, rule_files, sources};
 use super::{Config, checks};
 use crate::model::Problem;
 use crate::notify::{Route, Settings};
@@ -23,6 +24,8 @@ use crate::yaml::tree::{self, Node, Place};
 
 /// A larger file is not a configuration.
 const MAX_BYTES: u64 = 4 << 20;
+/// What ended is known for so long after a start.
+const MOST_REMIND_AFTER: Duration = Duration::from_hours(24);
 
 /// The text of a file, bounded.
 pub(super) fn text(path: &Path) -> Result<String, Vec<Problem>> {
@@ -124,8 +127,11 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         .filter_map(|r| r.get("name")?.text().map(str::to_owned))
         .collect();
     let only = known.iter().next().filter(|_| known.len() == 1);
+    let mut time_intervals = IntervalBook::new();
+    build_intervals(raw.time_intervals, &mut time_intervals, findings);
+    let names = route::Known { receivers: &known, intervals: &time_intervals };
     let route = match (&raw.route, only) {
-        (Some(written), _) => route::build(written, &known, findings),
+        (Some(written), _) => route::build(written, names, findings),
         (None, Some(only)) => route::root(only),
         (None, None) => {
             // Missing for another reason: a mistake inside, or nobody to route to.
@@ -141,8 +147,19 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
     };
     warn_unused(tree, &route, findings);
     let web = raw.web.build(findings);
-    let mut time_intervals = IntervalBook::new();
-    build_intervals(raw.time_intervals, &mut time_intervals, findings);
+    let sources = sources::build(raw.sources, findings);
+    let job_labels = job_labels::build(raw.job_labels, findings);
+    let mut incidents = raw.incidents.build(route.group_interval);
+    if incidents.remind_after > MOST_REMIND_AFTER {
+        findings.error(
+            place_of(tree, "incidents"),
+            "`incidents.remind_after` is longer than a day",
+            "write at most `24h`, or `0s` for no reminder".to_owned(),
+        );
+    }
+    let of_sources = sources.iter().flat_map(|s| s.labels().keys().map(String::as_str));
+    let set: BTreeSet<&str> = of_sources.chain(job_labels.names()).collect();
+    incidents.inhibit = inhibit::build(raw.inhibit_rules, &set, findings);
     Config {
         overrides: build_overrides(raw.overrides, tree, file, &time_intervals, findings),
         time_intervals,
@@ -150,12 +167,12 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         history: raw.history.build(findings),
         poll: raw.poll,
         delivery: raw.delivery,
-        sources: sources::build(raw.sources, findings),
-        job_labels: job_labels::build(raw.job_labels, findings),
+        sources,
+        job_labels,
         people: raw.people,
         rule_files: rule_files::expand(&raw.rule_files, base, findings),
         templates: rule_files::templates(raw.templates.as_ref(), base, findings),
-        incidents: raw.incidents.build(route.group_interval),
+        incidents,
         notify: Settings {
             receivers: built.plans,
             shadow: raw.delivery == super::Delivery::Shadow,

@@ -10,6 +10,7 @@ use super::sections::general::{Delivery, Person, Poll, SelfMonitoring, StormConf
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::history::HistoryConfig;
 use super::sections::incidents::IncidentsConfig;
+use super::sections::inhibit::InhibitRuleConfig;
 use super::sections::job_labels::JobLabelConfig;
 use super::sections::later::NotBuiltYet;
 use super::sections::receivers::ReceiverConfig;
@@ -64,10 +65,10 @@ pub struct RawConfig {
     pub heartbeat: Option<At<HeartbeatConfig>>,
     /// When Weir talks about itself.
     pub self_monitoring: SelfMonitoring,
-    /// Alertmanager's: hours by name, for rules.
+    /// Alertmanager's: hours by name, for routes and rules.
     pub time_intervals: Vec<RawTimeIntervals>,
-    /// Not built yet.
-    pub inhibit_rules: NotBuiltYet,
+    /// Alertmanager's: what mutes what, beside Flink's own causality, which is built in.
+    pub inhibit_rules: Vec<At<InhibitRuleConfig>>,
     /// Not built yet.
     pub restarts: NotBuiltYet,
     /// Not built yet.

@@ -5,7 +5,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::Engine;
 use super::explain::{Answer, Question, RuleReport};
 use super::find::NotFound;
+use super::routes::{RouteAnswer, RouteQuestion};
 use crate::clock::Clock;
+use crate::model::JobKey;
 
 /// Questions that may wait for the loop.
 const WAITING: usize = 16;
@@ -29,6 +31,8 @@ pub enum AskError {
 pub(super) enum Asked {
     Explain(Question, oneshot::Sender<Result<Answer, NotFound>>),
     Rules(oneshot::Sender<Vec<RuleReport>>),
+    Routes(RouteQuestion, oneshot::Sender<Result<RouteAnswer, NotFound>>),
+    Unowned(oneshot::Sender<Vec<JobKey>>),
 }
 
 impl Asked {
@@ -42,7 +46,13 @@ impl Asked {
             Asked::Rules(back) if !back.is_closed() => {
                 drop(back.send(engine.rule_reports(time)));
             }
-            Asked::Explain(..) | Asked::Rules(_) => {}
+            Asked::Routes(question, back) if !back.is_closed() => {
+                drop(back.send(engine.routes(time, &question)));
+            }
+            Asked::Unowned(back) if !back.is_closed() => {
+                drop(back.send(engine.unowned()));
+            }
+            Asked::Explain(..) | Asked::Rules(_) | Asked::Routes(..) | Asked::Unowned(_) => {}
         }
     }
 }
@@ -79,6 +89,26 @@ impl Asker {
     pub async fn rules(&self) -> Result<Vec<RuleReport>, AskError> {
         let (back, answer) = oneshot::channel();
         self.ask(Asked::Rules(back))?;
+        answer.await.map_err(|_| AskError::Stopped)
+    }
+
+    /// Who would hear of an alert.
+    ///
+    /// # Errors
+    /// When no such job is there, or nobody answers.
+    pub async fn routes(&self, question: RouteQuestion) -> Result<RouteAnswer, AskError> {
+        let (back, answer) = oneshot::channel();
+        self.ask(Asked::Routes(question, back))?;
+        Ok(answer.await.map_err(|_| AskError::Stopped)??)
+    }
+
+    /// Jobs nobody would hear of, by key.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn unowned(&self) -> Result<Vec<JobKey>, AskError> {
+        let (back, answer) = oneshot::channel();
+        self.ask(Asked::Unowned(back))?;
         answer.await.map_err(|_| AskError::Stopped)
     }
 

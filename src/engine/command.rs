@@ -3,7 +3,7 @@
 use super::find;
 use super::step::Engine;
 use crate::incidents::{Done, Word};
-use crate::model::{Action, Change, Command, JobKey, Refusal, Replied, Reply, Subject, Time};
+use crate::model::{Action, Change, Command, Refusal, Replied, Reply, Subject, Time};
 
 impl Engine {
     /// Carries out a command, unless its id says that this was done before.
@@ -51,7 +51,7 @@ impl Engine {
         word: Word<'_>,
         changes: &mut Vec<Change>,
     ) -> Replied {
-        let key = self.job_named(typed)?;
+        let key = self.job_named(typed).map_err(refusal)?;
         if let Some(facts) = self.tracker.job_facts(&key, time)
             && facts.is_fresh()
             && facts.job.missing_since.is_none()
@@ -75,18 +75,12 @@ impl Engine {
         let said = format!("{key} retired{incidents}; it is watched again when it runs again");
         Ok(Reply { said, changed: true, job: Some(key.0), ..Reply::default() })
     }
+}
 
-    /// The job somebody means who types a part of its key.
-    fn job_named(&self, typed: &str) -> Result<JobKey, Refusal> {
-        let keys: Vec<&str> = self.tracker.jobs().map(|(key, _)| key.0.as_str()).collect();
-        match find::key(("job", "jobs"), &keys, typed) {
-            Ok(key) => Ok(JobKey(key.to_owned())),
-            Err(error @ find::NotFound::Ambiguous { .. }) => {
-                Err(Refusal::Conflict(error.to_string()))
-            }
-            Err(error @ find::NotFound::Nothing { .. }) => {
-                Err(Refusal::NotFound(error.to_string()))
-            }
-        }
+/// What to answer to a name that is not one job's.
+fn refusal(error: find::NotFound) -> Refusal {
+    match error {
+        find::NotFound::Ambiguous { .. } => Refusal::Conflict(error.to_string()),
+        find::NotFound::Nothing { .. } => Refusal::NotFound(error.to_string()),
     }
 }

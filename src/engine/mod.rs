@@ -10,6 +10,7 @@ mod own;
 mod picture;
 mod record;
 mod reload;
+mod routes;
 mod run;
 mod step;
 mod taken;
@@ -23,6 +24,7 @@ pub use explain::{
 pub use find::NotFound;
 pub use record::{base, outgoing};
 pub use reload::Reload;
+pub use routes::{RouteAnswer, RouteQuestion};
 pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};

@@ -153,10 +153,11 @@ impl Picture {
                 view.jobs.insert(Arc::new(job_view(&key, &facts, None, rules)));
             }
         }
-        let mut alerts_changed = first;
+        let (mut alerts_changed, mut incidents_changed) = (first, first);
         for change in changes {
             match change {
                 Change::Incident(incident) => {
+                    incidents_changed = true;
                     view.incidents.insert(incident.id, Arc::new((**incident).clone()));
                 }
                 Change::Alert(_) | Change::ForgetAlert { .. } => alerts_changed = true,
@@ -181,6 +182,13 @@ impl Picture {
                     attempts: health.attempts,
                 },
             );
+        }
+        let muted = pipeline.muted();
+        if view.muted != muted {
+            view.muted = muted;
+        }
+        if incidents_changed {
+            view.mutes = incidents.mutes();
         }
         view.notice_counts.clone_from(pipeline.counts());
         (view.pending_notices, view.due_messages) = pipeline.backlog();

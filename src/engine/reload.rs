@@ -46,7 +46,7 @@ impl Engine {
         changes.extend(self.tracker.retain_sources(&names));
         changes.extend(self.rules.reload(rules, settings.labels.clone()));
         self.tracker.set_demand(&self.rules.set.demand());
-        self.incidents.reload(settings.incidents);
+        self.incidents.reload(settings.incidents.clone());
         self.pipeline.reload(time, settings.notify.clone(), composers);
         self.settings = settings;
         if !left.is_empty() || self.has_lost_a_channel() {

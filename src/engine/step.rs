@@ -104,7 +104,7 @@ impl Engine {
         let (rules, changes) = Rules::restore(rules, settings.labels.clone(), loaded);
         leftover.extend(changes);
         Engine {
-            incidents: Incidents::restore(settings.incidents, loaded),
+            incidents: Incidents::restore(settings.incidents.clone(), loaded),
             pipeline: Pipeline::restore(settings.notify.clone(), composers, loaded),
             own: OwnTrouble::default(),
             picture: Picture::new(&settings.sources),
@@ -221,6 +221,9 @@ impl Engine {
         self.incidents.keep(self.pipeline.untold());
         let stepped = self.incidents.step(time, &judged.subjects, &self.rules, &self.tracker);
         self.take(time, stepped, changes);
+        let labels = |job: &JobTrack| self.rules.book().of_job(job);
+        let reminded = self.incidents.remind(time, &folded.jobs, &self.tracker, &labels);
+        self.take(time, reminded, changes);
         if !self.unseen {
             self.picture.look(time, &snapshot.source, &folded.jobs, &self.tracker, &self.rules);
         }
@@ -299,7 +302,7 @@ impl Engine {
 
     fn next_deadline(&self, time: Time) -> Option<Ts> {
         let own = self.own.next_deadline(self.settings.failing_after, &self.pipeline);
-        let next = [self.pipeline.next_deadline(time.steady, &self.incidents), own];
+        let next = [self.pipeline.next_deadline(time, &self.incidents), own];
         // A deadline that is already past would spin: what it was for has just been looked at.
         next.into_iter().flatten().filter(|at| *at > time.steady).min()
     }

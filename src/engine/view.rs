@@ -16,6 +16,10 @@ pub struct View {
     pub jobs: JobViews,
     /// Open incidents and recently ended ones, by id.
     pub incidents: BTreeMap<u64, Arc<Incident>>,
+    /// Why the calendar keeps news of an incident back now, by its id.
+    pub muted: BTreeMap<u64, String>,
+    /// Open incidents that are muted by another one, by the id of that one.
+    pub mutes: BTreeMap<u64, Vec<u64>>,
     /// Sources by name.
     pub sources: BTreeMap<String, Arc<SourceView>>,
     /// Channels by id.

@@ -1,11 +1,14 @@
-//! Built-in causality: which open incident explains which other one.
+//! Causality: which open incident explains which other one.
 //!
-//! A dead Flink cluster explains its jobs; a job's failure explains its checkpoints, lag and
-//! resources. A source that cannot be seen explains nothing here: what would be concluded from its
-//! silence is unknown already, and a fresh look by another way is news.
+//! Built in: a dead Flink cluster explains its jobs; a job's failure explains its checkpoints, lag
+//! and resources. A source that cannot be seen explains nothing here: what would be concluded from
+//! its silence is unknown already, and a fresh look by another way is news. The rest are
+//! `inhibit_rules`, which reach over all clusters and sources. Whoever is explained names the
+//! incident at the beginning of the chain.
 
 use std::collections::BTreeMap;
 
+use super::inhibit::{Inhibitions, roots};
 use super::shut::Shut;
 use super::{Current, Settings, Stepped};
 use crate::model::{Aspect, Change, Incident, Subject, Time};
@@ -20,14 +23,22 @@ pub(super) fn update(
     settings: &Settings,
     by_id: &mut BTreeMap<u64, Incident>,
     current: &Current,
+    inhibitions: &mut Inhibitions,
     shut: &Shut,
     tracker: &Tracker,
     out: &mut Stepped,
 ) {
+    inhibitions.refresh(&settings.inhibit, by_id);
     let open: Vec<u64> = by_id.values().filter(|i| i.is_open()).map(|i| i.id).collect();
+    let is_open = |id: &u64| by_id.get(id).is_some_and(Incident::is_open);
+    let explained_by = open.iter().filter_map(|id| {
+        let built_in = by_id.get(id).and_then(|i| cause_of(i, by_id, current, shut, tracker));
+        Some((*id, built_in.or_else(|| inhibitions.of(*id).filter(is_open))?))
+    });
+    let roots = roots(&explained_by.collect());
     for id in open {
         let Some(incident) = by_id.get(&id) else { continue };
-        let root = root_of(incident, by_id, current, shut, tracker);
+        let root = roots.get(&id).copied();
         let (was, until) = (incident.inhibited_by, incident.inhibited_until);
         let next = match (root, was) {
             (Some(root), _) => (Some(root), None),
@@ -48,7 +59,7 @@ pub(super) fn update(
     }
 }
 
-fn root_of(
+fn cause_of(
     incident: &Incident,
     by_id: &BTreeMap<u64, Incident>,
     current: &Current,

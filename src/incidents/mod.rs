@@ -3,8 +3,10 @@
 //!
 //! Decides: that something is news. Never decides when it is told, or together with what.
 
+mod absent;
 mod causality;
 mod describe;
+mod inhibit;
 mod operate;
 mod settings;
 mod shut;
@@ -12,9 +14,11 @@ mod transition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use inhibit::InhibitRule;
 pub use operate::{Done, Word};
 pub use settings::Settings;
 
+use inhibit::Inhibitions;
 use shut::Shut;
 
 use crate::model::{
@@ -39,6 +43,7 @@ pub struct Incidents {
     settings: Settings,
     by_id: BTreeMap<u64, Incident>,
     current: Current,
+    inhibitions: Inhibitions,
     next_id: u64,
     /// Ended, but somebody still has to hear of it: kept however long that takes.
     untold: BTreeSet<u64>,
@@ -118,6 +123,17 @@ impl Incidents {
         self.open_aspects(subject).next().is_some()
     }
 
+    /// Open incidents that are muted by another one, by the id of that one.
+    pub fn mutes(&self) -> BTreeMap<u64, Vec<u64>> {
+        let mut found: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for incident in self.by_id.values().filter(|i| i.is_open()) {
+            if let Some(root) = incident.inhibited_by {
+                found.entry(root).or_default().push(incident.id);
+            }
+        }
+        found
+    }
+
     /// Settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -165,8 +181,8 @@ impl Incidents {
     }
 
     fn settle_causes(&mut self, time: Time, tracker: &Tracker, out: &mut Stepped) {
-        let Incidents { settings, by_id, current, shut, .. } = self;
-        causality::update(time, settings, by_id, current, shut, tracker, out);
+        let Incidents { settings, by_id, current, inhibitions, shut, .. } = self;
+        causality::update(time, settings, by_id, current, inhibitions, shut, tracker, out);
     }
 
     fn newest(&self, subject: &Subject, aspect: &Aspect) -> Option<&Incident> {
@@ -197,6 +213,7 @@ impl Incidents {
     /// Other settings, from the next turn on.
     pub fn reload(&mut self, settings: Settings) {
         self.settings = settings;
+        self.inhibitions.forget();
     }
 
     /// Flink clusters of a source with open incidents: they are looked at even when no rule speaks
@@ -276,6 +293,7 @@ impl Incidents {
                 let news =
                     transition::update(incident, time, alerts, health, tracker, &self.settings);
                 if *incident != before {
+                    self.inhibitions.forget();
                     transition::events(&before, incident, time, out);
                     out.changes.push(Change::Incident(Box::new(incident.clone())));
                 }
@@ -292,6 +310,7 @@ impl Incidents {
                 } else {
                     NoticeReason::Opened
                 };
+                self.inhibitions.forget();
                 let what = format!("opened by {}", incident.rule);
                 out.changes.push(Change::Incident(Box::new(incident.clone())));
                 out.changes.push(Change::Event { incident: id, at: time.wall, what });
@@ -320,6 +339,7 @@ impl Incidents {
             .by_id
             .values()
             .filter(|i| resolved(i) && !self.untold.contains(&i.id))
+            .filter(|i| !self.may_remind(i, time))
             .map(|i| (i.resolved_steady, i.id))
             .collect();
         over.sort_unstable();

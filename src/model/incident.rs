@@ -194,11 +194,6 @@ impl Incident {
 
     /// What a rise is measured by: severity, then whether the job is dead for good.
     pub fn rank(&self) -> u8 {
-        let severity = match self.severity {
-            Severity::Info => 0,
-            Severity::Warning => 2,
-            Severity::Critical => 4,
-        };
-        severity + u8::from(self.given_up)
+        self.severity.rank() + u8::from(self.given_up)
     }
 }

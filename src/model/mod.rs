@@ -3,9 +3,11 @@
 mod alert;
 mod change;
 mod command;
+mod day_time;
 mod demand;
 mod failed_run;
 mod history;
+mod hours;
 mod incident;
 mod job;
 mod labels;
@@ -23,9 +25,11 @@ mod words;
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
 pub use command::{Action, Command, Refusal, Replied, Reply};
+pub use day_time::{DayTime, DayTimeError};
 pub use demand::Demand;
 pub use failed_run::FailedRun;
 pub use history::{HistoryChunk, HistoryPage};
+pub use hours::Hours;
 pub use incident::{
     Acknowledgement, CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause,
 };

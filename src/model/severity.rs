@@ -22,4 +22,13 @@ impl Severity {
         let all = [Severity::Info, Severity::Warning, Severity::Critical];
         all.into_iter().find(|severity| severity.as_str() == text)
     }
+
+    /// Its part of an incident's rank, with room between for what is dead for good.
+    pub fn rank(self) -> u8 {
+        match self {
+            Severity::Info => 0,
+            Severity::Warning => 2,
+            Severity::Critical => 4,
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! Alertmanager's time intervals: which hours, days, months and years are meant.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ToSpan, Zoned};
 
 use super::Ts;
 
@@ -57,6 +60,41 @@ impl TimeInterval {
             && any(&self.days_of_month, of_month)
             && any(&self.months, |(from, to)| (*from..=*to).contains(&at.month()))
             && any(&self.years, |(from, to)| (*from..=*to).contains(&at.year()))
+    }
+
+    /// Instants at which it may begin or end, on these days counted from the one of `at`: midnights,
+    /// ends of its times of day, and changes of its clock.
+    pub(super) fn edges(&self, at: Ts, days: RangeInclusive<u16>, found: &mut BTreeSet<Ts>) {
+        let Ok(at) = Timestamp::from_millisecond(at.0) else { return };
+        let today = at.to_zoned(self.zone.clone()).date();
+        let mut keep = |at: Timestamp| found.insert(Ts(at.as_millisecond()));
+        let mut minutes: BTreeSet<u16> = self.times.iter().flat_map(|(f, t)| [*f, *t]).collect();
+        minutes.insert(0);
+        let (first, last) = (*days.start(), *days.end());
+        for day in days {
+            let Ok(day) = today.checked_add(i32::from(day).days()) else { return };
+            for minute in minutes.range(..1440) {
+                let (Ok(hour), Ok(minute)) = (i8::try_from(minute / 60), i8::try_from(minute % 60))
+                else {
+                    continue;
+                };
+                // On the clock once, twice or never.
+                let on_clock = self.zone.to_ambiguous_timestamp(day.at(hour, minute, 0, 0));
+                for at in [on_clock.earlier(), on_clock.later()].into_iter().flatten() {
+                    keep(at);
+                }
+            }
+        }
+        let noon = |day: u16| {
+            let day = today.checked_add(i32::from(day).days()).ok()?;
+            self.zone.to_ambiguous_timestamp(day.at(12, 0, 0, 0)).compatible().ok()
+        };
+        let (Some(first), Some(last)) = (noon(first), noon(last)) else { return };
+        let Ok(first) = first.checked_sub(24.hours()) else { return };
+        let changes = self.zone.following(first).map(|change| change.timestamp());
+        for change in changes.take_while(|change| *change <= last) {
+            keep(change);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! From due notices to one frozen message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pipeline::Pipeline;
-use super::{ChannelPlan, ItemView, MessageView};
+use super::{Affected, ChannelPlan, ItemView, MessageView};
 use crate::incidents::Incidents;
 use crate::model::{
     Change, Incident, Labels, Message, MessageKind, MessageState, NoticeReason, Outcome, Subject,
@@ -134,6 +134,7 @@ fn items(
             reasons.entry(notice.incident).or_default().push(notice.reason);
         }
     }
+    let mut mutes = incidents.mutes();
     let mut items: Vec<ItemView> = reasons
         .into_iter()
         .filter_map(|(id, reasons)| {
@@ -144,6 +145,7 @@ fn items(
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + 1,
                 action: None,
+                affected: affected(&incident, &mutes.remove(&id).unwrap_or_default(), incidents),
                 incident,
             })
         })
@@ -165,6 +167,19 @@ fn foremost(reasons: &[NoticeReason]) -> NoticeReason {
         matches!(r, NoticeReason::Opened | NoticeReason::FirstLook | NoticeReason::Reopened)
     };
     reasons.iter().find(opening).copied().unwrap_or(last)
+}
+
+/// What they are called; more of the subject itself is no news.
+fn affected(by: &Incident, muted: &[u64], incidents: &Incidents) -> Affected {
+    let mut found = Affected::default();
+    let mut seen = BTreeSet::from([&by.subject]);
+    for incident in muted.iter().filter_map(|id| incidents.get(*id)) {
+        if seen.insert(&incident.subject) {
+            found.mixed |= incident.subject.job().is_none();
+            found.names.push(name_of(incident));
+        }
+    }
+    found
 }
 
 /// What a title starts with.

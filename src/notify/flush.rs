@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::hold::{self, Hold};
 use super::pipeline::{Flushed, Pipeline, is_opening};
-use super::{Storm, compose};
+use super::{HELD_DIGEST, Storm, compose};
 use crate::incidents::Incidents;
 use crate::model::{
     Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
@@ -29,7 +30,7 @@ impl Pipeline {
         self.end_homeless(time, incidents, &mut out.changes);
         self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
-        self.hold_inhibited(incidents, &mut out.changes);
+        self.hold_back(time, incidents, &mut out.changes);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
@@ -104,42 +105,11 @@ impl Pipeline {
         })
     }
 
-    /// Writes down what holds a notice, when that changes.
-    fn hold(&mut self, id: u64, reason: Option<String>, changes: &mut Vec<Change>) {
-        if let Some(notice) = self.notices.get_mut(&id)
-            && notice.held_by != reason
-        {
-            notice.held_by = reason;
-            changes.push(Change::Notice(Box::new(notice.clone())));
-        }
-    }
-
-    fn hold_inhibited(&mut self, incidents: &Incidents, changes: &mut Vec<Change>) {
-        let held: Vec<(u64, Option<String>)> = self
-            .notices
-            .values()
-            .filter(|n| n.message.is_none() && n.reason != NoticeReason::Resolved)
-            .filter_map(|n| {
-                let root = incidents.get(n.incident)?.inhibited_by;
-                let was = n.held_by.as_deref().is_some_and(|h| h.starts_with("inhibited"));
-                match root {
-                    Some(root) => Some((n.id, Some(format!("inhibited by #{root}")))),
-                    None => was.then_some((n.id, None)),
-                }
-            })
-            .collect();
-        for (id, reason) in held {
-            self.hold(id, reason, changes);
-        }
-    }
-
-    /// Notices of a channel nothing but time and budget can hold.
-    fn eligible(&self, to: &ChannelId) -> Vec<u64> {
-        let inhibited =
-            |h: &Option<String>| h.as_deref().is_some_and(|h| h.starts_with("inhibited"));
+    /// Notices of a channel nothing but time and limits can hold.
+    fn eligible(&self, to: &ChannelId, now: Ts) -> Vec<u64> {
         self.notices
             .values()
-            .filter(|n| n.to == *to && n.message.is_none() && !inhibited(&n.held_by))
+            .filter(|n| n.to == *to && n.message.is_none() && Pipeline::may_speak(n, now))
             .map(|n| n.id)
             .collect()
     }
@@ -152,7 +122,7 @@ impl Pipeline {
         changes: &mut Vec<Change>,
     ) {
         let (first, rest): (Vec<u64>, Vec<u64>) =
-            self.eligible(to).into_iter().partition(|id| self.is_first_look(*id));
+            self.eligible(to, time.wall).into_iter().partition(|id| self.is_first_look(*id));
         if !first.is_empty() && self.first_report_due(&first).is_some_and(|at| at <= time.steady) {
             self.compose(
                 time,
@@ -163,6 +133,13 @@ impl Pipeline {
                 incidents,
                 changes,
             );
+        }
+        let (kept, rest): (Vec<u64>, Vec<u64>) =
+            rest.into_iter().partition(|id| matches!(self.hold_of(*id), Some(Hold::Until(_))));
+        if !kept.is_empty() {
+            // Their hour has come: one digest, however many they are.
+            let digest = MessageKind::Digest;
+            self.compose(time, to, digest, HELD_DIGEST, &kept, incidents, changes);
         }
         if rest.is_empty() {
             return;
@@ -175,7 +152,7 @@ impl Pipeline {
             let after = self.storms.get(to).copied().filter(|at| *at > time.steady);
             if after.is_some() {
                 for id in &due {
-                    self.hold(*id, Some("storm".to_owned()), changes);
+                    self.hold(*id, Some(&Hold::Storm), changes);
                 }
                 return;
             }
@@ -186,10 +163,7 @@ impl Pipeline {
             }
             return;
         }
-        let held_back = due.iter().any(|id| {
-            let held = self.notices.get(id).and_then(|n| n.held_by.as_deref());
-            held.is_some_and(|h| h.starts_with("budget") || h.starts_with("storm"))
-        });
+        let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
         if held_back {
             self.compose(time, to, MessageKind::Digest, "digest", &due, incidents, changes);
             return;
@@ -201,6 +175,10 @@ impl Pipeline {
             let kind = if several { MessageKind::Group } else { MessageKind::Incident };
             self.compose(time, to, kind, &group, &part, incidents, changes);
         }
+    }
+
+    fn hold_of(&self, id: u64) -> Option<Hold> {
+        self.notices.get(&id).and_then(Hold::of)
     }
 
     fn is_first_look(&self, id: u64) -> bool {
@@ -288,10 +266,10 @@ impl Pipeline {
         let endpoint = self.endpoints.entry(plan.endpoint.clone()).or_default();
         let free = endpoint.free_at(time.steady, ahead, !urgent);
         if free > time.steady {
-            let reason = endpoint.describe();
+            let budget = Hold::Budget(endpoint.describe());
             self.free_again.insert(to.clone(), free);
             for id in ids {
-                self.hold(*id, Some(reason.clone()), changes);
+                self.hold(*id, Some(&budget), changes);
             }
             return false;
         }
@@ -356,27 +334,43 @@ impl Pipeline {
     /// When something may be due next without anything else happening. What was due by `now` and
     /// still waits, waits for an answer, a look or another message: it names no time, or it would be
     /// asked for again and again.
-    pub fn next_deadline(&self, now: Ts, incidents: &Incidents) -> Option<Ts> {
-        let notices = self.due_times(incidents);
+    pub fn next_deadline(&self, now: Time, incidents: &Incidents) -> Option<Ts> {
+        let notices = self.due_times(now, incidents);
         let tries = self.messages.values().filter_map(|m| m.next_attempt);
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
-        notices.chain(tries).chain(reminders).filter(|at| *at > now).min()
+        notices.chain(tries).chain(reminders).filter(|at| *at > now.steady).min()
     }
 
-    fn due_times(&self, incidents: &Incidents) -> impl Iterator<Item = Ts> {
+    fn due_times(&self, now: Time, incidents: &Incidents) -> impl Iterator<Item = Ts> {
         let waiting = self.notices.values().filter(|n| n.message.is_none());
-        waiting.filter_map(|n| self.notice_due(n, incidents))
+        // Many may wait for the same hour.
+        let mut hours = BTreeMap::new();
+        waiting.filter_map(move |n| self.notice_due(now, n, incidents, &mut hours))
     }
 
     /// When news that wait now will be told, if nothing else happens.
-    pub fn next_news(&self, now: Ts, incidents: &Incidents) -> Option<Ts> {
-        self.due_times(incidents).filter(|at| *at > now).min()
+    pub fn next_news(&self, now: Time, incidents: &Incidents) -> Option<Ts> {
+        self.due_times(now, incidents).filter(|at| *at > now.steady).min()
     }
 
-    fn notice_due(&self, notice: &Notice, incidents: &Incidents) -> Option<Ts> {
-        let held = notice.held_by.as_deref().unwrap_or_default();
-        if held.starts_with("inhibited") {
-            return incidents.get(notice.incident)?.inhibited_until;
+    fn notice_due<'a>(
+        &self,
+        now: Time,
+        notice: &'a Notice,
+        incidents: &Incidents,
+        hours: &mut BTreeMap<&'a str, Option<Ts>>,
+    ) -> Option<Ts> {
+        let hold = Hold::of(notice);
+        match &hold {
+            Some(Hold::Inhibited(_)) => return incidents.get(notice.incident)?.inhibited_until,
+            // Whoever silences it says when that ends.
+            Some(Hold::Silenced(_)) => return None,
+            Some(Hold::MutedByTime(_)) => {
+                let found = hours.entry(hold::route_id(&notice.group));
+                return *found.or_insert_with(|| self.calendar_changes(notice, now));
+            }
+            Some(Hold::Until(at)) => return Some(hold::steady(now, *at)),
+            Some(Hold::Storm | Hold::Budget(_)) | None => {}
         }
         let mut at = if notice.reason == NoticeReason::FirstLook {
             self.first_report_due(&[notice.id])?
@@ -384,10 +378,10 @@ impl Pipeline {
             let key = (notice.to.clone(), notice.group.clone());
             self.groups.get(&key).and_then(|g| g.next_flush).unwrap_or(notice.at_steady)
         };
-        if held == "storm" {
+        if hold == Some(Hold::Storm) {
             at = at.max(self.storms.get(&notice.to).copied().unwrap_or(at));
         }
-        if held.starts_with("budget") {
+        if matches!(hold, Some(Hold::Budget(_))) {
             at = at.max(self.free_again.get(&notice.to).copied().unwrap_or(at));
         }
         Some(at)

@@ -10,6 +10,7 @@ pub mod channels;
 mod compose;
 mod delivery;
 mod flush;
+mod hold;
 mod ledger;
 mod pipeline;
 mod reload;
@@ -17,7 +18,12 @@ pub mod render;
 mod revise;
 mod settings;
 mod view;
+mod ways;
 
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
-pub use view::{Compose, Composed, ItemView, Language, MessageView};
+/// Group key of a digest of what a route's `hold_until` kept.
+pub(crate) const HELD_DIGEST: &str = "hold_until";
+
+pub use view::{Affected, Compose, Composed, ItemView, Language, MessageView};
+pub use ways::{Step, Way};

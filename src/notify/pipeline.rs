@@ -1,12 +1,14 @@
 //! The pipeline: news become notices, notices wait for their reasons, due ones become messages.
 //!
-//! Order in which a notice may be held: inhibited → group → budget. The first that holds it is its
-//! recorded reason. Whatever is held stays a row and ends somewhere.
+//! Order in which a notice may be held: inhibited → silenced → muted by time → held until an hour
+//! (see `hold`) → group → budget. The first that holds it is its recorded reason. Whatever is held
+//! stays a row and ends somewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::budget::Endpoint;
+use super::hold::Hold;
 use super::ledger::Ledger;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
@@ -127,7 +129,8 @@ impl Pipeline {
     }
 
     /// A resolution goes to exactly the channels that were told of the opening. Openings still
-    /// waiting for their group are brief; those held by a budget or storm are counted in it.
+    /// waiting for their group are brief; those held by a budget or storm are counted in it; what
+    /// was held before that, and is told to nobody any more, is muted.
     fn note_end(&mut self, time: Time, incident: &Incident, changes: &mut Vec<Change>) {
         let waiting: Vec<u64> = self
             .notices
@@ -139,15 +142,15 @@ impl Pipeline {
         for id in waiting {
             let Some(notice) = self.notices.get(&id) else { continue };
             let told = self.ledger.get(incident.id, &notice.to).is_some_and(|t| t.open);
-            let held = notice.held_by.as_deref().unwrap_or_default();
-            if held.starts_with("budget") || held.starts_with("storm") {
+            let held = Hold::of(notice);
+            if held.as_ref().is_some_and(Hold::is_limit) {
                 if !told {
                     counted.insert(notice.to.clone());
                 }
                 continue;
             }
-            let outcome =
-                if held.starts_with("inhibited") || told { Outcome::Muted } else { Outcome::Brief };
+            let muted = told || held.is_some_and(|hold| hold.is_gate());
+            let outcome = if muted { Outcome::Muted } else { Outcome::Brief };
             self.finish(id, outcome, time, changes);
         }
         let mut to_tell = self.ledger.believers(incident.id);
@@ -193,6 +196,10 @@ impl Pipeline {
     }
 
     fn note_opening(&mut self, time: Time, incident: &Incident) {
+        // What another incident explains is told in its name.
+        if incident.inhibited_by.is_some() {
+            return;
+        }
         let receivers: BTreeSet<String> =
             self.routes(incident).into_iter().map(|r| r.receiver.clone()).collect();
         let own = self.settings.receivers.values().filter_map(|r| r.storm).map(|s| s.within).max();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::Language;
-use crate::model::{ChannelId, Labels, Matcher, matches_all};
+use crate::model::{ChannelId, DayTime, Hours, Labels, Matcher, matches_all};
 
 /// Everything the pipeline needs to know.
 #[derive(Debug, Clone)]
@@ -109,6 +109,10 @@ pub struct Route {
     pub group_interval: Duration,
     /// First repetition; then twice this, then daily.
     pub repeat_interval: Duration,
+    /// When it is muted; not inherited, and never on the root.
+    pub hours: Hours,
+    /// What is not critical is kept for one digest at that hour, on the receiver's clock.
+    pub hold_until: Option<DayTime>,
     /// Children, first match wins unless it continues.
     pub routes: Vec<Route>,
 }

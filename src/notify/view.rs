@@ -58,10 +58,21 @@ pub struct ItemView {
     pub incident: Incident,
     /// Job name, source name or channel id: what the title starts with.
     pub name: String,
+    /// What it mutes.
+    pub affected: Affected,
     /// 1 for the first notice about this incident on this channel, then 2, 3, …: mail threading.
     pub sequence: u32,
     /// What Weir does about it, in the receiver's language; `None`: nothing automatic.
     pub action: Option<String>,
+}
+
+/// What an incident mutes, beside more of the same subject.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Affected {
+    /// Names, oldest first, each once.
+    pub names: Vec<String>,
+    /// Something else than jobs is among them.
+    pub mixed: bool,
 }
 
 /// A written message.

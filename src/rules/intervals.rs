@@ -95,7 +95,7 @@ pub(crate) fn build_intervals(
 }
 
 /// The intervals with these names; unknown ones are reported.
-pub(super) fn named(
+pub(crate) fn named(
     names: &[At<String>],
     book: &IntervalBook,
     findings: &mut Findings,

@@ -13,12 +13,12 @@ use super::raw::{RawCluster, RawExpect, RawSource, RawTest, RawTests};
 use super::timeline::{Line, Timeline};
 use super::times::Moment;
 use super::world::{SimCluster, SimSource, World};
-use crate::config::sections::route;
+use crate::config::sections::{inhibit, route};
 use crate::engine::EngineSettings;
 use crate::model::{ChannelId, Demand, Labels};
 use crate::notify::{self, ChannelPlan, Language, ReceiverPlan, Route};
 use crate::rules::kinds::Span;
-use crate::rules::{LabelBook, RuleSet};
+use crate::rules::{IntervalBook, LabelBook, RuleSet, build_intervals};
 use crate::yaml::findings::Findings;
 use crate::yaml::{At, Place, suggest};
 
@@ -296,7 +296,12 @@ fn clusters(
 }
 
 fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSettings {
-    let route = route(raw, findings);
+    let mut hours = IntervalBook::new();
+    build_intervals(raw.time_intervals.clone(), &mut hours, findings);
+    let route = route(raw, &hours, findings);
+    let mut incidents = raw.incidents.build(route.group_interval);
+    let set = world.sources.iter().flat_map(|s| s.labels.0.keys().map(String::as_str)).collect();
+    incidents.inhibit = inhibit::build(raw.inhibit_rules.clone(), &set, findings);
     let language = raw.language.unwrap_or_default();
     let mut labels = LabelBook::default();
     for source in &world.sources {
@@ -305,7 +310,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
     labels.job_labels = Arc::new(|_| {});
     EngineSettings {
         sources: world.sources.iter().map(|s| (s.name.clone(), "flink".to_owned())).collect(),
-        incidents: raw.incidents.build(route.group_interval),
+        incidents,
         notify: notify::Settings {
             receivers: receivers(&route, language, raw),
             shadow: false,
@@ -318,7 +323,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
     }
 }
 
-fn route(raw: &RawTest, findings: &mut Findings) -> Route {
+fn route(raw: &RawTest, hours: &IntervalBook, findings: &mut Findings) -> Route {
     let waits = [raw.group_wait, raw.group_interval, raw.repeat_interval];
     let Some(written) = &raw.route else {
         let mut route = route::root(RECEIVER);
@@ -342,7 +347,7 @@ fn route(raw: &RawTest, findings: &mut Findings) -> Route {
         known.extend(node.receiver.iter().map(|r| r.value.clone()));
         left.extend(node.routes.iter().map(|child| &child.value));
     }
-    route::build(written, &known, findings)
+    route::build(written, route::Known { receivers: &known, intervals: hours }, findings)
 }
 
 fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<String, ReceiverPlan> {

@@ -106,7 +106,8 @@ pub(super) fn play(story: &Story, composers: Composers) -> Played {
         }
         t = next;
     }
-    let news = stage.engine.pipeline().next_news(Ts(epoch + story.until), stage.engine.incidents());
+    let end = Time::at(epoch + story.until);
+    let news = stage.engine.pipeline().next_news(end, stage.engine.incidents());
     stage.played.waits_until = news.map(|at| Moment(at.0 - epoch));
     stage.played
 }

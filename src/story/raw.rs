@@ -9,8 +9,10 @@ use super::timeline::Timeline;
 use super::times::{Moment, Spans};
 use crate::config::sections::general::StormConfig;
 use crate::config::sections::incidents::IncidentsConfig;
+use crate::config::sections::inhibit::InhibitRuleConfig;
 use crate::config::sections::route::RouteConfig;
 use crate::notify::Language;
+use crate::rules::RawTimeIntervals;
 use crate::rules::kinds::Span;
 use crate::yaml::At;
 
@@ -75,6 +77,12 @@ pub struct RawTest {
     /// The routing tree as in weir.yaml; everything to `team` if left out.
     #[serde(default)]
     pub route: Option<At<RouteConfig>>,
+    /// Hours that the route refers to, as in weir.yaml.
+    #[serde(default)]
+    pub time_intervals: Vec<RawTimeIntervals>,
+    /// What mutes what, as in weir.yaml.
+    #[serde(default)]
+    pub inhibit_rules: Vec<At<InhibitRuleConfig>>,
     /// Wait before the first message of a new group, where there is no `route`; 30s.
     #[serde(default)]
     pub group_wait: Option<Moment>,

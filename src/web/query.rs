@@ -28,6 +28,7 @@ pub(super) struct ListQuery {
     pub(super) receiver: Option<String>,
     pub(super) source: Option<String>,
     pub(super) rule: Option<String>,
+    pub(super) unowned: bool,
 }
 
 impl ListQuery {
@@ -57,6 +58,7 @@ impl ListQuery {
                 "receiver" => query.receiver = Some(value),
                 "source" => query.source = Some(value),
                 "rule" => query.rule = Some(value),
+                "unowned" => query.unowned = flag(&name, &value)?,
                 _ => query.incident = Some(number(&name, &value)?),
             }
         }
@@ -88,6 +90,12 @@ fn limit(value: &str) -> Result<u32, ApiError> {
             "limit {value:?} is not a number from 1 to {MAX_LIMIT}; page on with ?after="
         ))
     })
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, ApiError> {
+    value
+        .parse()
+        .map_err(|_| ApiError::bad_request(format!("{name} {value:?} is neither true nor false")))
 }
 
 fn number(name: &str, value: &str) -> Result<u64, ApiError> {

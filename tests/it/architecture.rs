@@ -25,6 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/view.rs", &["model"]),
     ("engine/explain.rs", &["model", "tracker", "rules", "incidents", "engine"]),
     ("engine/find.rs", &["model", "yaml"]),
+    ("engine/routes.rs", &["model", "notify", "engine"]),
     ("engine/mod.rs", &["engine"]),
     // Edges: never each other.
     ("http", &["clock", "model", "http"]),
@@ -39,8 +40,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     // Shell.
     ("engine/guard.rs", &["notify"]),
-    ("engine/ask.rs", &["clock", "engine"]),
     ("engine/commander.rs", &["model"]),
+    ("engine/ask.rs", &["clock", "model", "engine"]),
     ("engine/run.rs", &["clock", "model", "notify", "store", "engine", "journal"]),
     ("engine/record.rs", &["model", "engine", "journal"]),
     ("replay", &["model", "journal", "rules", "notify", "engine", "store", "replay"]),
@@ -96,6 +97,7 @@ const DECISIONS: &[&str] = &[
     "engine/find.rs",
     "engine/command.rs",
     "engine/taken.rs",
+    "engine/routes.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

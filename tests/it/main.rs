@@ -24,6 +24,7 @@ mod job_lives;
 mod killed_fifty_times;
 mod main_road;
 mod mutations;
+mod mute_interval;
 mod named_metrics;
 mod operate;
 mod readme;

@@ -44,6 +44,13 @@ fn the_stories_of_the_shipped_rules_hold() {
 }
 
 #[test]
+fn the_stories_of_routes_and_stops_hold() {
+    let output = test(&["tests/fixtures/rules_test/routing.yaml"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
+}
+
+#[test]
 fn every_mistake_is_told_at_once() {
     let output = test(&["tests/fixtures/rules_test/mistakes.yaml"]);
     assert_eq!(output.status.code(), Some(2));

@@ -19,18 +19,30 @@ pub struct IncidentsConfig {
     #[serde(with = "crate::config::de::duration")]
     #[schemars(with = "String")]
     pub reopen_within: Duration,
+    /// One reminder if a job that was stopped with a savepoint, or cancelled in the middle of
+    /// trouble, is still absent after so long, at most 24h; `0s`: none.
+    #[serde(with = "crate::config::de::duration::optional_or_zero")]
+    #[schemars(with = "Option<String>")]
+    pub remind_after: Option<Duration>,
 }
 
 impl Default for IncidentsConfig {
     fn default() -> Self {
         let Settings { resolve_after, reopen_within, .. } = Settings::default();
-        IncidentsConfig { resolve_after, reopen_within }
+        IncidentsConfig { resolve_after, reopen_within, remind_after: None }
     }
 }
 
 impl IncidentsConfig {
     pub(crate) fn build(self, group_interval: Duration) -> Settings {
-        let IncidentsConfig { resolve_after, reopen_within } = self;
-        Settings { resolve_after, reopen_within, release_after: group_interval }
+        let IncidentsConfig { resolve_after, reopen_within, remind_after } = self;
+        let usual = Settings::default();
+        Settings {
+            resolve_after,
+            reopen_within,
+            release_after: group_interval,
+            remind_after: remind_after.unwrap_or(usual.remind_after),
+            ..usual
+        }
     }
 }

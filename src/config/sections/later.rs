@@ -10,16 +10,11 @@ use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
 /// Sections of the whole file that are not built yet, and what that means.
-const SECTIONS: [(&str, &str); 4] = [
-    ("inhibit_rules", "only Flink's own causality inhibits"),
+const SECTIONS: [(&str, &str); 3] = [
     ("restarts", "Weir restarts nothing"),
     ("maintenance", "nothing is silenced"),
     ("schedules", "nothing is on a schedule"),
 ];
-
-/// Keys of a route that are not built yet.
-const ROUTE: [&str; 4] =
-    ["mute_time_intervals", "active_time_intervals", "time_intervals", "hold_until"];
 
 /// Kinds of sources that are not built yet.
 const SOURCES: [&str; 4] = ["yarn", "kubernetes", "streampark", "dinky"];
@@ -70,24 +65,5 @@ pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
             );
             findings.drop_node(item.id);
         }
-    }
-    if let Some(route) = root.get("route") {
-        check_route(route, findings);
-    }
-}
-
-fn check_route(route: &Node, findings: &mut Findings) {
-    for entry in route.entries().iter().filter(|e| ROUTE.contains(&e.key.as_str())) {
-        if !entry.value.is_empty() {
-            findings.error(
-                entry.place,
-                format!("`{}` is not built yet", entry.key),
-                Some("remove it; until then routes are active at all hours".to_owned()),
-            );
-        }
-        findings.drop_node(entry.value.id);
-    }
-    for child in route.get("routes").map_or(&[][..], Node::items) {
-        check_route(child, findings);
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::later::NotBuiltYet;
+use super::route_hours;
 use crate::config::de::At;
-use crate::model::{Labels, Matcher};
+use crate::model::{Hours, Labels, Matcher};
 use crate::notify::{GroupBy, Route};
+use crate::rules::IntervalBook;
 use crate::yaml::findings::Findings;
 use crate::yaml::suggest;
 use crate::yaml::tree::{Place, excerpt};
@@ -41,12 +42,24 @@ pub struct RouteConfig {
     pub repeat_interval: Option<Duration>,
     /// Children; the first that matches wins unless it continues.
     pub routes: Vec<At<RouteConfig>>,
-    /// Not built yet.
-    pub mute_time_intervals: NotBuiltYet,
-    /// Not built yet.
-    pub active_time_intervals: NotBuiltYet,
-    /// Not built yet.
-    pub hold_until: NotBuiltYet,
+    /// Names of `time_intervals` in which nothing is told on this route: it is told afterwards, if
+    /// it is still so. Not inherited, not on the root.
+    pub mute_time_intervals: Vec<At<String>>,
+    /// Names of `time_intervals` outside of which nothing is told on this route. Not inherited, not
+    /// on the root.
+    pub active_time_intervals: Vec<At<String>>,
+    /// `09:00`, `Mon-Fri 09:00`: what is not critical is kept for one digest then, on the receiver's
+    /// clock. Inherited; `never` takes it back.
+    pub hold_until: Option<At<String>>,
+}
+
+/// What routes refer to by name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// All receivers, broken ones included.
+    pub(crate) receivers: &'a BTreeSet<String>,
+    /// The file's time intervals.
+    pub(crate) intervals: &'a IntervalBook,
 }
 
 /// The root when nothing is said.
@@ -60,16 +73,14 @@ pub(crate) fn root(receiver: &str) -> Route {
         group_wait: Duration::from_secs(30),
         group_interval: Duration::from_mins(5),
         repeat_interval: Duration::from_hours(4),
+        hours: Hours::default(),
+        hold_until: None,
         routes: Vec::new(),
     }
 }
 
-/// Builds the tree; `known` are the names of all receivers, broken ones included.
-pub(crate) fn build(
-    written: &At<RouteConfig>,
-    known: &BTreeSet<String>,
-    findings: &mut Findings,
-) -> Route {
+/// Builds the tree.
+pub(crate) fn build(written: &At<RouteConfig>, known: Known<'_>, findings: &mut Findings) -> Route {
     if let Some(first) = written.value.matchers.first() {
         findings.error(
             first.place,
@@ -87,6 +98,7 @@ pub(crate) fn build(
             Some("it takes what no other route does: add `receiver:`".to_owned()),
         );
     }
+    route_hours::check_root(&written.value, findings);
     let parent = root("");
     node(written, &parent, "0".to_owned(), known, findings)
 }
@@ -95,14 +107,14 @@ fn node(
     written: &At<RouteConfig>,
     parent: &Route,
     id: String,
-    known: &BTreeSet<String>,
+    known: Known<'_>,
     findings: &mut Findings,
 ) -> Route {
     let raw = &written.value;
     let receiver = match &raw.receiver {
         None => parent.receiver.clone(),
         Some(name) => {
-            check_receiver(name, known, findings);
+            check_receiver(name, known.receivers, findings);
             name.value.clone()
         }
     };
@@ -118,6 +130,8 @@ fn node(
         group_wait: raw.group_wait.unwrap_or(parent.group_wait),
         group_interval: raw.group_interval.unwrap_or(parent.group_interval),
         repeat_interval: raw.repeat_interval.unwrap_or(parent.repeat_interval),
+        hours: route_hours::build(raw, known.intervals, findings),
+        hold_until: route_hours::hold_until(raw, parent.hold_until, findings),
         routes: Vec::new(),
     };
     for (i, child) in raw.routes.iter().enumerate() {

@@ -7,7 +7,10 @@ use super::escape::{cut, plain, short, url};
 use super::words::{self, pick};
 use super::{headline, title, when};
 use crate::model::{Incident, MessageKind, Subject};
-use crate::notify::{ItemView, Language, MessageView};
+use crate::notify::{Affected, HELD_DIGEST, ItemView, Language, MessageView};
+
+/// Affected jobs named at most.
+const AFFECTED: usize = 5;
 
 /// How much is said; channels with a size limit say less until it fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +113,12 @@ fn intro(view: &MessageView) -> Option<String> {
     let language = view.language;
     let text = match view.kind {
         MessageKind::Incident | MessageKind::Group => return None,
+        MessageKind::Digest if view.group_key == HELD_DIGEST => pick(
+            language,
+            "Kept for this hour, as the route says. What ended before is not in it.",
+            "按路由设置保留到此时统一发送，其间已结束的告警不再列出。",
+        )
+        .to_owned(),
         MessageKind::Digest => pick(
             language,
             "The sending limit held these back; nothing was dropped.",
@@ -169,6 +178,7 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         cluster: label("cluster"),
         namespace: label("namespace"),
         headline: title::headline_text(incident, language),
+        affected: affected(item, language).filter(|_| open).map(|text| long(&text)),
         first_step: headline::first_step(incident, language)
             .filter(|_| open)
             .map(|text| cut(plain(&cut(&text, detail.text)).trim(), detail.text)),
@@ -208,6 +218,28 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
             .then(|| page_url(view, &format!("#/incidents/{}", incident.id)))
             .flatten(),
     }
+}
+
+/// `12 jobs (a, b, c …)`.
+fn affected(item: &ItemView, language: Language) -> Option<String> {
+    let Affected { names, mixed } = &item.affected;
+    let count = names.len();
+    if count == 0 {
+        return None;
+    }
+    let shown: Vec<String> = names.iter().take(AFFECTED).map(|name| short(name, 40)).collect();
+    let what = match (language, mixed) {
+        (Language::En, false) if count == 1 => "1 job".to_owned(),
+        (Language::En, false) => format!("{count} jobs"),
+        (Language::En, true) => format!("{count} others"),
+        (Language::Zh, false) => format!("{count} 个作业"),
+        (Language::Zh, true) => format!("{count} 项"),
+    };
+    let more = count > shown.len();
+    Some(match language {
+        Language::En => format!("{what} ({}{})", shown.join(", "), if more { " …" } else { "" }),
+        Language::Zh => format!("{what}（{}{}）", shown.join("、"), if more { " 等" } else { "" }),
+    })
 }
 
 /// Class and message; the frame is said on its own line.

@@ -86,6 +86,8 @@ pub struct ItemData {
     pub namespace: Option<String>,
     /// `keeps failing · 4 in 30 min`, from the worst alert.
     pub headline: String,
+    /// `12 jobs (a, b, c …)`: what it mutes while it is open; null where that is nothing.
+    pub affected: Option<String>,
     /// What to look at first, from the worst alert's description.
     pub first_step: Option<String>,
     /// Name of the worst alert.

@@ -9,7 +9,7 @@ use crate::model::{
     Aspect, CheckpointRef, EndReason, Incident, IncidentState, JobKey, Labels, Member, MessageKind,
     NoticeReason, RootCause, RuleId, RunId, Severity, Subject, Ts,
 };
-use crate::notify::{ItemView, Language, MessageView};
+use crate::notify::{Affected, ItemView, Language, MessageView};
 
 /// 2026-11-21 03:30 in Shanghai.
 pub(crate) const NOW: Ts = Ts(1_795_203_000_000);
@@ -102,6 +102,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         name: name.to_owned(),
         sequence: 1,
         action: None,
+        affected: Affected::default(),
     }
 }
 
@@ -150,6 +151,8 @@ pub(super) fn views() -> Vec<MessageView> {
         bare.incident.labels = Labels::default();
         bare.incident.ui_url = None;
         bare.incident.subject = Subject::Source("emr".to_owned());
+        let names = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).to_vec();
+        bare.affected = Affected { names, mixed: false };
         let one = || vec![failing(1, "a")];
         let all = || vec![failing(1, "a"), recovered(2, "b"), bare.clone()];
         views.push(view(MessageKind::Incident, language, one()));

@@ -4,7 +4,7 @@ use super::escape::{cut, short};
 use super::words::{self, pick};
 use super::{headline, when};
 use crate::model::{Aspect, EndReason, Incident, MessageKind, NoticeReason, Severity, Subject};
-use crate::notify::{ItemView, Language, MessageView};
+use crate::notify::{HELD_DIGEST, ItemView, Language, MessageView};
 
 /// Longest name inside a title, in characters.
 const NAME: usize = 80;
@@ -163,11 +163,19 @@ fn list(view: &MessageView) -> String {
             bracket(language, tag, &with_group(view, rest))
         }
         MessageKind::Digest => {
-            let rest = pick(
-                language,
-                format!("{} in one message (sending limit reached)", alerts(count)),
-                format!("{count} 条告警合并为一条（已达发送上限）"),
-            );
+            let rest = if view.group_key == HELD_DIGEST {
+                pick(
+                    language,
+                    format!("{}, kept until now", alerts(count)),
+                    format!("{count} 条告警（定时汇总）"),
+                )
+            } else {
+                pick(
+                    language,
+                    format!("{} in one message (sending limit reached)", alerts(count)),
+                    format!("{count} 条告警合并为一条（已达发送上限）"),
+                )
+            };
             bracket(language, pick(language, "DIGEST", "汇总"), &rest)
         }
         MessageKind::Incident | MessageKind::Group => {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::jobs::Checkpoint;
 use super::time;
+use crate::engine::View;
 use crate::model::{Acknowledgement, Incident, Labels, Member, Subject};
 use crate::store::{Page, words};
 use crate::web::Shared;
@@ -42,6 +43,7 @@ pub(super) struct Item {
     inhibited_by: Option<u64>,
     muted_by: Option<String>,
     acknowledged: Option<Acknowledged>,
+    mutes: Vec<u64>,
     reopened: u32,
     flapping: bool,
     last_checkpoint: Option<Checkpoint>,
@@ -110,12 +112,22 @@ impl From<&Incident> for Item {
             inhibited_by: incident.inhibited_by,
             muted_by: None,
             acknowledged: incident.acknowledged.as_ref().map(Acknowledged::from),
+            mutes: Vec::new(),
             reopened: incident.reopened,
             flapping: incident.flapping,
             last_checkpoint: incident.checkpoint.as_ref().map(Checkpoint::from),
             restored_from: incident.restored_from.clone(),
             ui_url: incident.ui_url.clone(),
         }
+    }
+}
+
+impl Item {
+    /// With what is known of it beside its row: what holds its news, and what it mutes.
+    fn of(incident: &Incident, view: &View) -> Item {
+        let muted_by = view.muted.get(&incident.id).cloned();
+        let mutes = view.mutes.get(&incident.id).cloned().unwrap_or_default();
+        Item { muted_by, mutes, ..Item::from(incident) }
     }
 }
 
@@ -163,9 +175,11 @@ pub(super) async fn list(
     let known = ["limit", "after", "state", "matchers", "job", "receiver"];
     let query = ListQuery::read(raw, &known, &["open", "acknowledged", "resolved"])?;
     let mut page = query.page()?;
+    let view = shared.view();
+    let item = |incident: &Incident| Item::of(incident, &view);
     if query.matchers.is_empty() {
         let incidents = shared.web.store.incidents(&page).await?;
-        return Ok(Json(incidents.iter().map(Item::from).collect()));
+        return Ok(Json(incidents.iter().map(item).collect()));
     }
     let mut found = Vec::new();
     let mut scanned = 0;
@@ -175,7 +189,7 @@ pub(super) async fn list(
         let Some(last) = incidents.last() else { break };
         page.after = Some(last.id);
         scanned += incidents.len();
-        found.extend(incidents.iter().filter(|i| query.matches(&i.labels)).map(Item::from));
+        found.extend(incidents.iter().filter(|i| query.matches(&i.labels)).map(item));
         if found.len() >= query.limit as usize || incidents.len() < page.limit as usize {
             break;
         }
@@ -205,5 +219,5 @@ pub(super) async fn one(
     })?;
     let lines = shared.web.store.events(number, TIMELINE).await?;
     let timeline = lines.into_iter().map(|(at, what)| Line { at: time(at), what }).collect();
-    Ok(Json(Detail { item: Item::from(incident), timeline }))
+    Ok(Json(Detail { item: Item::of(incident, &shared.view()), timeline }))
 }

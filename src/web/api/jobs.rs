@@ -1,5 +1,7 @@
 //! `GET /api/v1/jobs`: from the last picture, by key.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -89,7 +91,13 @@ pub(super) async fn list(
     raw: RawQuery,
 ) -> Result<Json<Vec<Job>>, ApiError> {
     let states = JobState::ALL.map(JobState::as_str);
-    let query = ListQuery::read(raw, &["limit", "after", "state", "matchers"], &states)?;
+    let known = ["limit", "after", "state", "matchers", "unowned"];
+    let query = ListQuery::read(raw, &known, &states)?;
+    let unowned: Option<BTreeSet<JobKey>> = if query.unowned {
+        Some(shared.web.asker.unowned().await?.into_iter().collect())
+    } else {
+        None
+    };
     let view = shared.view();
     let now = view.at.map_or(Ts(0), |at| at.wall);
     let after = query.after.clone().map(JobKey);
@@ -98,6 +106,7 @@ pub(super) async fn list(
         .after(after.as_ref())
         .filter(|job| query.state.as_deref().is_none_or(|state| job.state.as_str() == state))
         .filter(|job| query.matches(&job.labels))
+        .filter(|job| unowned.as_ref().is_none_or(|keys| keys.contains(&job.key)))
         .take(query.limit as usize)
         .map(|job| Job::at(now, job));
     Ok(Json(jobs.collect()))

@@ -9,6 +9,7 @@ mod jobs;
 mod messages;
 mod notices;
 mod operate;
+pub mod routes;
 mod rules;
 mod sources;
 mod status;
@@ -31,6 +32,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/incidents/{id}/close", post(operate::close))
         .route("/jobs/{key}/retire", post(operate::retire))
         .route("/explain", get(explain::explain))
+        .route("/routes", get(routes::routes))
         .route("/rules", get(rules::list))
         .route("/notices", get(notices::list))
         .route("/messages", get(messages::list))

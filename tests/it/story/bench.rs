@@ -185,6 +185,8 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         group_wait: Duration::from_millis(setup.group_wait_ms),
         group_interval: Duration::from_mins(5),
         repeat_interval: Duration::from_hours(4),
+        hours: Hours::default(),
+        hold_until: None,
         routes: Vec::new(),
     };
     if let Some((name, _)) = setup.more.first() {
