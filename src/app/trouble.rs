@@ -8,7 +8,7 @@ use crate::model::{
     Aspect, Incident, IncidentState, Labels, Member, Message, MessageKind, MessageState,
     NoticeReason, RuleId, Severity, Subject, Ts,
 };
-use crate::notify::{Affected, Composers, ItemView, MessageView, Settings};
+use crate::notify::{Affected, Composers, ItemView, MessageView, Settings, Known};
 
 /// Writes one message per receiver, for its first channel.
 pub(super) fn teller(
@@ -40,6 +40,7 @@ pub(super) fn teller(
                     sequence: 1,
                     action: None,
                     affected: Affected::default(),
+                    known: Known::New,
                 }],
                 jobs_watched: 0,
             };

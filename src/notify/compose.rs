@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pipeline::Pipeline;
-use super::{Affected, ChannelPlan, ItemView, MessageView};
+use super::{Affected, ChannelPlan, ItemView, MessageView, Known};
 use crate::incidents::Incidents;
 use crate::model::{
     Change, Incident, Labels, Message, MessageKind, MessageState, NoticeReason, Outcome, Subject,
@@ -79,7 +79,7 @@ pub(super) fn message(
         notice.held_by = None;
         let notice = notice.clone();
         let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
-        pipeline.ledger.tell(&notice, time.steady, every);
+        pipeline.ledger.tell(&notice, time.steady, every, is_fold(kind));
         // The first report says nothing of a group: its next news need not wait for it.
         if notice.reason != NoticeReason::FirstLook {
             let key = (plan.id.clone(), notice.group.clone());
@@ -97,6 +97,11 @@ pub(super) fn message(
     if !shadow {
         pipeline.messages.insert(id, message);
     }
+}
+
+/// Messages of these kinds are about what happened to come together.
+pub(super) fn is_fold(kind: MessageKind) -> bool {
+    matches!(kind, MessageKind::Storm | MessageKind::Digest | MessageKind::FirstLook)
 }
 
 /// A group nobody in it is told open of any more is over: the next opening is a new group's.
@@ -135,12 +140,24 @@ fn items(
         }
     }
     let mut mutes = incidents.mutes();
+    let is_over = |reasons: &[NoticeReason]| foremost(reasons) == NoticeReason::Resolved;
+    let over =
+        reasons.iter().filter(|(_, r)| is_over(r)).map(|(id, _)| *id).collect::<BTreeSet<u64>>();
+    let open = pipeline.ledger.open_by_fold(&plan.id, &over);
     let mut items: Vec<ItemView> = reasons
         .into_iter()
         .filter_map(|(id, reasons)| {
             let incident = incidents.get(id)?.clone();
             let told = pipeline.ledger.get(id, &plan.id);
+            let known = match told.filter(|t| t.open).map(|t| t.fold) {
+                None => Known::New,
+                Some(None) => Known::Alone,
+                Some(Some(message)) => {
+                    Known::Together { message, open: open.get(&message).copied().unwrap_or(0) }
+                }
+            };
             Some(ItemView {
+                known,
                 reason: foremost(&reasons),
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + 1,

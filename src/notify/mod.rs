@@ -25,5 +25,8 @@ pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, 
 /// Group key of a digest of what a route's `hold_until` kept.
 pub(crate) const HELD_DIGEST: &str = "hold_until";
 
-pub use view::{Affected, Compose, Composed, ItemView, Language, MessageView};
 pub use ways::{Step, Way};
+pub use view::{Affected, Compose, Composed, ItemView, Known, Language, MessageView};
+
+#[cfg(test)]
+mod pager_tests;

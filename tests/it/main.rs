@@ -30,6 +30,7 @@ mod operate;
 mod readme;
 mod reload;
 mod replay;
+mod robots;
 mod rule_reference;
 mod rules_test;
 mod scenarios;

@@ -9,7 +9,7 @@ use crate::model::{
     Aspect, CheckpointRef, EndReason, Incident, IncidentState, JobKey, Labels, Member, MessageKind,
     NoticeReason, RootCause, RuleId, RunId, Severity, Subject, Ts,
 };
-use crate::notify::{Affected, ItemView, Language, MessageView};
+use crate::notify::{Affected, ItemView, Language, MessageView, Known};
 
 /// 2026-11-21 03:30 in Shanghai.
 pub(crate) const NOW: Ts = Ts(1_795_203_000_000);
@@ -103,6 +103,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         sequence: 1,
         action: None,
         affected: Affected::default(),
+        known: Known::New,
     }
 }
 
@@ -110,6 +111,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
 pub(crate) fn recovered(id: u64, name: &str) -> ItemView {
     let mut item = failing(id, name);
     item.reason = NoticeReason::Resolved;
+    item.known = Known::Alone;
     item.sequence = 2;
     item.incident.state = IncidentState::Resolved;
     item.incident.end_reason = Some(EndReason::Recovered);
