@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pipeline::{Flushed, Pipeline, is_opening};
-use super::{Storm, compose};
+use super::{Storm, compose, standing};
 use crate::incidents::Incidents;
 use crate::model::{
     Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
@@ -25,16 +25,19 @@ impl Pipeline {
     pub fn flush(&mut self, time: Time, incidents: &Incidents) -> Flushed {
         let mut out = Flushed::default();
         self.ledger.retain(&|id| incidents.get(id).is_some());
+        self.handovers.retain(&|id| incidents.get(id).is_some());
         self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
         self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_inhibited(incidents, &mut out.changes);
+        self.fall_back(time, &mut out.changes);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
         }
         self.send_due(time, &mut out);
+        self.stand(time, incidents, &mut out);
         out
     }
 
@@ -151,6 +154,10 @@ impl Pipeline {
         incidents: &Incidents,
         changes: &mut Vec<Change>,
     ) {
+        if self.plan(to).is_some_and(|plan| plan.resend.is_some()) {
+            self.tell_at_once(time, to, incidents, changes);
+            return;
+        }
         let (first, rest): (Vec<u64>, Vec<u64>) =
             self.eligible(to).into_iter().partition(|id| self.is_first_look(*id));
         if !first.is_empty() && self.first_report_due(&first).is_some_and(|at| at <= time.steady) {
@@ -200,6 +207,20 @@ impl Pipeline {
             let several = several.collect::<BTreeSet<u64>>().len() > 1;
             let kind = if several { MessageKind::Group } else { MessageKind::Incident };
             self.compose(time, to, kind, &group, &part, incidents, changes);
+        }
+    }
+
+    /// A machine that groups by itself hears all news at once, in pieces it can take.
+    fn tell_at_once(
+        &mut self,
+        time: Time,
+        to: &ChannelId,
+        incidents: &Incidents,
+        changes: &mut Vec<Change>,
+    ) {
+        for part in self.eligible(to).chunks(standing::AT_ONCE) {
+            let kind = if part.len() > 1 { MessageKind::Group } else { MessageKind::Incident };
+            self.compose(time, to, kind, "at_once", part, incidents, changes);
         }
     }
 
@@ -308,6 +329,9 @@ impl Pipeline {
         let mut busy: BTreeMap<ChannelId, usize> = BTreeMap::new();
         let mut open_incidents: BTreeSet<(ChannelId, u64)> = BTreeSet::new();
         let ids: Vec<u64> = self.messages.keys().copied().collect();
+        for to in self.standing.busy(time.steady) {
+            *busy.entry(to.clone()).or_default() += 1;
+        }
         for id in &self.in_flight {
             if let Some(message) = self.messages.get(id) {
                 *busy.entry(message.to.clone()).or_default() += 1;
@@ -360,7 +384,8 @@ impl Pipeline {
         let notices = self.due_times(incidents);
         let tries = self.messages.values().filter_map(|m| m.next_attempt);
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
-        notices.chain(tries).chain(reminders).filter(|at| *at > now).min()
+        let rounds = self.standing.due_times().chain(self.fallback_times());
+        notices.chain(tries).chain(reminders).chain(rounds).filter(|at| *at > now).min()
     }
 
     fn due_times(&self, incidents: &Incidents) -> impl Iterator<Item = Ts> {

@@ -8,6 +8,7 @@ mod budget;
 pub mod channels;
 mod compose;
 mod delivery;
+mod fallback;
 mod flush;
 mod ledger;
 mod pipeline;
@@ -15,8 +16,11 @@ mod reload;
 pub mod render;
 mod revise;
 mod settings;
+mod standing;
+#[cfg(test)]
+mod testing;
 mod view;
 
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
-pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
+pub use settings::{Budget, ChannelPlan, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm};
 pub use view::{Compose, Composed, ItemView, Language, MessageView};

@@ -5,6 +5,7 @@
 //! `channels!` below, and its templates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
@@ -14,6 +15,9 @@ use crate::model::{Message, SendOutcome, Time};
 use crate::notify::render::{Detail, Templates};
 use crate::notify::{Budget, Compose, MessageView};
 
+mod alertmanager;
+mod austin;
+mod command;
 mod console;
 mod email;
 mod feishu_bot;
@@ -76,6 +80,10 @@ pub(crate) trait Settings {
     fn per_incident(&self) -> bool {
         false
     }
+    /// Its alerts have to be sent again so often, or they are forgotten.
+    fn resend(&self) -> Option<Duration> {
+        None
+    }
     /// Hash of what the budget belongs to.
     fn endpoint(&self) -> Result<String, BuildError>;
     /// What writes its messages, without anything that could send them.
@@ -111,6 +119,12 @@ macro_rules! channels {
 }
 
 channels! {
+    /// Alertmanager, by its API version 2.
+    alertmanager => Alertmanager,
+    /// The message platform austin, by its `/send`.
+    austin => Austin,
+    /// Runs a program with the message as JSON on its standard input.
+    command => Command,
     /// Writes to the terminal.
     console => Console,
     /// Mail by SMTP, one thread per incident.
@@ -145,6 +159,11 @@ impl ChannelConfig {
     /// One message per incident even inside a group (mail threads), up to a storm.
     pub fn per_incident(&self) -> bool {
         self.settings().per_incident()
+    }
+
+    /// Its alerts have to be sent again so often, or they are forgotten; its news go at once.
+    pub fn resend(&self) -> Option<Duration> {
+        self.settings().resend()
     }
 
     /// Hash of its endpoint: channels with the same one share its budgets.

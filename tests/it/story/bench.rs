@@ -144,6 +144,9 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         budgets: setup.budget.into_iter().collect(),
         send_resolved: true,
         per_incident,
+        resend: None,
+        standby: false,
+        fallback: None,
     };
     let mut channels = vec![channel("bot", setup.bot_kind, false)];
     if setup.mail {
@@ -273,7 +276,7 @@ impl Bench {
                     let harmless = match &effect {
                         Effect::Publish(_) => true,
                         Effect::Deadline(at) => self.deadline.is_none_or(|known| known == at.0),
-                        Effect::Persist(_) | Effect::Send(_) => false,
+                        Effect::Persist(_) | Effect::Send(_) | Effect::Resend(_) => false,
                     };
                     assert!(harmless, "the same configuration again at {now}: {effect:?}");
                 }
@@ -345,6 +348,9 @@ impl Bench {
                         });
                     }
                     self.answers.push((now + 300, message.id, outcome));
+                }
+                Effect::Resend(message) => {
+                    self.answers.push((now + 300, message.id, SendOutcome::Delivered));
                 }
                 Effect::Publish(_) => {}
                 Effect::Deadline(at) => {
