@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::notify::{Affected, Composers, ItemView, MessageView, Settings, Known};
 
-/// Writes one message per receiver, for its first channel.
+/// Writes one message per receiver, for its first channel that does not only stand in.
 pub(super) fn teller(
     settings: Settings,
     composers: Composers,
@@ -20,7 +20,7 @@ pub(super) fn teller(
         let now = SystemClock::anchored(None).now().wall;
         let incident = incident(error, now);
         let write = |receiver: &crate::notify::ReceiverPlan| {
-            let plan = receiver.channels.first().filter(|_| !receiver.shadow)?;
+            let plan = receiver.channels.iter().find(|c| !c.standby && !receiver.shadow)?;
             let view = MessageView {
                 id: 0,
                 installation: installation.clone(),

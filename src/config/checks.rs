@@ -8,7 +8,9 @@ use crate::yaml::findings::Findings;
 use crate::yaml::tree::{Entry, Kind, Node, Place, Style, excerpt};
 
 /// Mappings whose keys are the user's own words.
-const FREE: [&str; 3] = ["labels", "people", "headers"];
+const FREE: [&str; 4] = ["labels", "people", "headers", "env"];
+/// Time limits and the like of channels.
+const SPANS: [&str; 4] = ["timeout", "per", "resend_interval", "confirm_within"];
 
 /// Makes paths absolute to the configuration's folder and hides what must not be shown.
 pub(super) fn prepare(node: &mut Node, base: &Path, home: Option<&str>) {
@@ -16,7 +18,7 @@ pub(super) fn prepare(node: &mut Node, base: &Path, home: Option<&str>) {
         Kind::List(items) => items.iter_mut().for_each(|i| prepare(i, base, home)),
         Kind::Map(entries) => {
             for Entry { key, value, .. } in entries {
-                if key == "headers" {
+                if key == "headers" || key == "env" {
                     hide_all(value);
                 }
                 if FREE.contains(&key.as_str()) {
@@ -123,7 +125,7 @@ fn mapping(node: &Node, limits: bool, findings: &mut Findings) {
             address(key, value, findings);
         } else if is_secret(key) {
             clear(key, value, *place, findings);
-        } else if limits && matches!(key.as_str(), "timeout" | "per") {
+        } else if limits && SPANS.contains(&key.as_str()) {
             if let Some(Err(what)) = value.text().map(duration::parse) {
                 findings.error(value.place, what, None);
                 findings.drop_node(value.id);

@@ -1,6 +1,6 @@
 //! From the text of a file to a configuration, or to everything that is wrong with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::sections::receivers::Defaults;
 use super::sections::{inhibit, job_labels, later, receivers, route, rule_files, sources};
 use super::{Config, checks};
 use crate::model::Problem;
-use crate::notify::{Route, Settings};
+use crate::notify::{ReceiverPlan, Route, Settings};
 use crate::rules::{IntervalBook, build_intervals, build_overrides};
 use crate::yaml::findings::Findings;
 use crate::yaml::reader;
@@ -145,7 +145,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
             route::root("")
         }
     };
-    warn_unused(tree, &route, findings);
+    warn_unused(tree, &route, &built.plans, findings);
     let web = raw.web.build(findings);
     let sources = sources::build(raw.sources, findings);
     let job_labels = job_labels::build(raw.job_labels, findings);
@@ -194,8 +194,15 @@ fn place_of(tree: &Node, key: &str) -> Place {
 }
 
 /// Warns of receivers nobody routes to.
-fn warn_unused(tree: &Node, route: &Route, findings: &mut Findings) {
+fn warn_unused(
+    tree: &Node,
+    route: &Route,
+    plans: &BTreeMap<String, ReceiverPlan>,
+    findings: &mut Findings,
+) {
     let mut used = BTreeSet::new();
+    let channels = plans.values().flat_map(|receiver| &receiver.channels);
+    used.extend(channels.filter_map(|c| Some(c.fallback.as_ref()?.to.receiver.as_str())));
     let mut left = vec![route];
     while let Some(route) = left.pop() {
         used.insert(route.receiver.as_str());

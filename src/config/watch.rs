@@ -26,6 +26,8 @@ pub fn for_watch(urls: &[String]) -> Config {
         time_zone: None,
         delivery: None,
         storm: None,
+        fallback: None,
+        fallback_after: None,
         channels: console().into_iter().map(At::nowhere).collect(),
     };
     let built = receivers::build(vec![receiver], &defaults, &mut findings);

@@ -90,6 +90,9 @@ mod tests {
             budgets: vec![budget],
             send_resolved: true,
             per_incident: false,
+            resend: None,
+            standby: false,
+            fallback: None,
         }
     }
 

@@ -263,7 +263,7 @@ impl Shell {
                         return false;
                     }
                 }
-                Effect::Send(message) => self.send(*message, time),
+                Effect::Send(message) | Effect::Resend(message) => self.send(*message, time),
                 Effect::Publish(view) => {
                     let before = self.view.send_replace(Arc::clone(&view));
                     let known = |said: &&String| before.label_problems.contains(said);
@@ -383,7 +383,11 @@ impl Shell {
                 after_ms: None,
                 error: format!("no answer within {} s", SEND_WITHIN.as_secs()),
             });
+            // What is only sent again has no first try.
+            let again = message.attempts == 0;
             match &outcome {
+                SendOutcome::Delivered if again => {}
+                SendOutcome::Rejected { error } if again && message.error.as_deref() == Some(error) => {}
                 SendOutcome::Delivered => {
                     info!(id = message.id, channel = %message.to, title = message.frozen.title, "sent");
                 }

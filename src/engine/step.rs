@@ -47,6 +47,8 @@ pub enum Effect {
     Persist(Vec<Change>),
     /// Try to send this.
     Send(Box<Message>),
+    /// Send again what was told, so that it is not forgotten there: no news, and not kept.
+    Resend(Box<Message>),
     /// Show this.
     Publish(Arc<View>),
     /// Come back at this steady time at the latest.
@@ -193,6 +195,7 @@ impl Engine {
             effects.push(Effect::Persist(changes));
         }
         effects.extend(flushed.sends.into_iter().map(|m| Effect::Send(Box::new(m))));
+        effects.extend(flushed.resends.into_iter().map(|m| Effect::Resend(Box::new(m))));
         effects.extend(view.map(Effect::Publish));
         effects.extend(self.next_deadline(time).map(Effect::Deadline));
         effects.extend(replied.map(|replied| Effect::Answer(Box::new(replied))));

@@ -112,6 +112,9 @@ pub struct Notice {
     pub group: String,
     /// Message it went into.
     pub message: Option<u64>,
+    /// The notice that took its place on the channel that stands in for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<u64>,
     /// Wall time when it became news.
     pub at: Ts,
     /// Steady time when it became news.

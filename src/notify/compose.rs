@@ -27,7 +27,10 @@ pub(super) fn message(
     let (language, zone, shadow) = (receiver.language, receiver.zone.clone(), receiver.shadow);
     let id = pipeline.next_message;
     pipeline.next_message += 1;
-    let items = items(pipeline, plan, ids, incidents);
+    let mut items = items(pipeline, plan, ids, incidents);
+    if let Some(interval) = plan.resend {
+        items = pipeline.standing.name(time, (&plan.id, interval), items, changes);
+    }
     let view = MessageView {
         id,
         installation: pipeline.installation.clone(),

@@ -6,8 +6,10 @@ use super::Settings;
 use super::backoff::{GIVE_UP_AFTER, next_attempt};
 use super::budget::Endpoint;
 use super::compose::is_fold;
+use super::fallback::Handovers;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
+use super::standing::Standing;
 use crate::model::{
     Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
     SendOutcome, Time,
@@ -66,6 +68,7 @@ impl Pipeline {
             .map(|m| (m.to.clone(), m.at_steady + settings.route.group_interval))
             .collect();
         let due = |m: &&Message| m.state == MessageState::Due;
+        let handovers = Handovers::restore(&notices);
         Pipeline {
             installation: loaded.installation.clone(),
             notices: notices
@@ -76,6 +79,8 @@ impl Pipeline {
             messages: loaded.messages.iter().filter(due).map(|m| (m.id, m.clone())).collect(),
             in_flight: BTreeSet::new(),
             ledger,
+            standing: Standing::restore(&loaded.meta),
+            handovers,
             groups,
             endpoints,
             health,
@@ -96,6 +101,9 @@ impl Pipeline {
     /// Takes in the result of a try.
     pub fn delivered(&mut self, time: Time, id: u64, outcome: &SendOutcome) -> Vec<Change> {
         let mut changes = Vec::new();
+        if self.stood(time, id, outcome) {
+            return changes;
+        }
         self.in_flight.remove(&id);
         let Some(mut message) = self.messages.get(&id).cloned() else { return changes };
         let health = self.health.entry(message.to.clone()).or_default();
@@ -113,6 +121,7 @@ impl Pipeline {
             }
             SendOutcome::Retry { after_ms, error } => {
                 health.failing_since.get_or_insert(time);
+                health.failed_at = Some(time.steady);
                 health.error = Some(error.clone());
                 message.error = Some(error.clone());
                 if time.steady.since(message.at_steady) > GIVE_UP_AFTER {
@@ -130,6 +139,7 @@ impl Pipeline {
             }
             SendOutcome::Rejected { error } => {
                 health.failing_since.get_or_insert(time);
+                health.failed_at = Some(time.steady);
                 health.error = Some(error.clone());
                 message.error = Some(error.clone());
                 message.state = MessageState::Failed;
@@ -159,7 +169,9 @@ impl Pipeline {
     }
 
     /// The notices of a message that reached its end reach theirs.
-    fn settle(&mut self, time: Time, message: &Message, changes: &mut Vec<Change>) {
+    pub(super) fn settle(&mut self, time: Time, message: &Message, changes: &mut Vec<Change>) {
+        let failed = message.state == MessageState::Failed;
+        let stand_in = failed.then(|| self.stand_in(&message.to)).flatten();
         let folds = matches!(message.kind, MessageKind::Digest | MessageKind::Storm);
         for (position, id) in message.notices.iter().enumerate() {
             let counted_only = position >= message.named as usize && message.notices.len() > 1;
@@ -169,6 +181,10 @@ impl Pipeline {
                 if message.state == MessageState::Failed {
                     self.ledger.untell(notice);
                 }
+            }
+            if let Some(stand_in) = &stand_in {
+                self.hand_over(time, *id, stand_in, changes);
+                continue;
             }
             let outcome = match message.state {
                 MessageState::Failed => Outcome::Failed,

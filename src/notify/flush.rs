@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::hold::{self, Hold};
 use super::pipeline::{Flushed, Pipeline, is_opening};
-use super::{HELD_DIGEST, Storm, compose};
+use super::{HELD_DIGEST, Storm, compose, standing};
 use crate::incidents::Incidents;
 use crate::model::{
     Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
@@ -26,16 +26,19 @@ impl Pipeline {
     pub fn flush(&mut self, time: Time, incidents: &Incidents) -> Flushed {
         let mut out = Flushed::default();
         self.ledger.retain(&|id| incidents.get(id).is_some());
+        self.handovers.retain(&|id| incidents.get(id).is_some());
         self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
         self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_back(time, incidents, &mut out.changes);
+        self.fall_back(time, &mut out.changes);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
         }
         self.send_due(time, &mut out);
+        self.stand(time, incidents, &mut out);
         out
     }
 
@@ -121,6 +124,10 @@ impl Pipeline {
         incidents: &Incidents,
         changes: &mut Vec<Change>,
     ) {
+        if self.plan(to).is_some_and(|plan| plan.resend.is_some()) {
+            self.tell_at_once(time, to, incidents, changes);
+            return;
+        }
         let (first, rest): (Vec<u64>, Vec<u64>) =
             self.eligible(to, time.wall).into_iter().partition(|id| self.is_first_look(*id));
         if !first.is_empty() && self.first_report_due(&first).is_some_and(|at| at <= time.steady) {
@@ -179,6 +186,20 @@ impl Pipeline {
 
     fn hold_of(&self, id: u64) -> Option<Hold> {
         self.notices.get(&id).and_then(Hold::of)
+    }
+
+    /// A machine that groups by itself hears all news at once, in pieces it can take.
+    fn tell_at_once(
+        &mut self,
+        time: Time,
+        to: &ChannelId,
+        incidents: &Incidents,
+        changes: &mut Vec<Change>,
+    ) {
+        for part in self.eligible(to, time.wall).chunks(standing::AT_ONCE) {
+            let kind = if part.len() > 1 { MessageKind::Group } else { MessageKind::Incident };
+            self.compose(time, to, kind, "at_once", part, incidents, changes);
+        }
     }
 
     fn is_first_look(&self, id: u64) -> bool {
@@ -286,6 +307,9 @@ impl Pipeline {
         let mut busy: BTreeMap<ChannelId, usize> = BTreeMap::new();
         let mut open_incidents: BTreeSet<(ChannelId, u64)> = BTreeSet::new();
         let ids: Vec<u64> = self.messages.keys().copied().collect();
+        for to in self.standing.busy(time.steady) {
+            *busy.entry(to.clone()).or_default() += 1;
+        }
         for id in &self.in_flight {
             if let Some(message) = self.messages.get(id) {
                 *busy.entry(message.to.clone()).or_default() += 1;
@@ -338,7 +362,9 @@ impl Pipeline {
         let notices = self.due_times(now, incidents);
         let tries = self.messages.values().filter_map(|m| m.next_attempt);
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
-        notices.chain(tries).chain(reminders).filter(|at| *at > now.steady).min()
+        let rounds = self.standing.due_times().chain(self.fallback_times());
+        let all = notices.chain(tries).chain(reminders).chain(rounds);
+        all.filter(|at| *at > now.steady).min()
     }
 
     fn due_times(&self, now: Time, incidents: &Incidents) -> impl Iterator<Item = Ts> {

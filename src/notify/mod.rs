@@ -9,6 +9,7 @@ mod budget;
 pub mod channels;
 mod compose;
 mod delivery;
+mod fallback;
 mod flush;
 mod hold;
 mod ledger;
@@ -17,11 +18,14 @@ mod reload;
 pub mod render;
 mod revise;
 mod settings;
+mod standing;
+#[cfg(test)]
+mod testing;
 mod view;
 mod ways;
 
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
-pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
+pub use settings::{Budget, ChannelPlan, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm};
 /// Group key of a digest of what a route's `hold_until` kept.
 pub(crate) const HELD_DIGEST: &str = "hold_until";
 

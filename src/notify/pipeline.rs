@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use super::budget::Endpoint;
 use super::hold::Hold;
+use super::fallback::Handovers;
 use super::ledger::Ledger;
+use super::standing::Standing;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
 use crate::model::{
@@ -24,6 +26,8 @@ pub type Composers = BTreeMap<ChannelId, Arc<dyn Compose>>;
 pub struct ChannelHealth {
     /// Since when every try has failed.
     pub failing_since: Option<Time>,
+    /// Steady time of the last try that failed.
+    pub failed_at: Option<Ts>,
     /// The last error.
     pub error: Option<String>,
     /// Accepted messages in this process.
@@ -39,6 +43,9 @@ pub struct Flushed {
     pub changes: Vec<Change>,
     /// Messages to try now.
     pub sends: Vec<Message>,
+    /// What channels were told before and are told again, so that they do not forget it: kept
+    /// nowhere, and no news.
+    pub resends: Vec<Message>,
 }
 
 /// A group of notices of one receiver: when it speaks next.
@@ -59,6 +66,8 @@ pub struct Pipeline {
     pub(super) messages: BTreeMap<u64, Message>,
     pub(super) in_flight: BTreeSet<u64>,
     pub(super) ledger: Ledger,
+    pub(super) standing: Standing,
+    pub(super) handovers: Handovers,
     /// By channel and group key.
     pub(super) groups: BTreeMap<(ChannelId, String), Group>,
     pub(super) endpoints: BTreeMap<String, Endpoint>,
@@ -93,9 +102,13 @@ impl Pipeline {
             }
             if is_opening(item.reason) {
                 self.note_opening(time, incident);
+                self.end_handovers(incident.id);
             }
             let unaware = self.take_back_resolution(time, incident.id, &mut changes);
-            for (to, group) in self.targets(incident) {
+            let is_there = |to: &ChannelId| self.channel(to).is_some();
+            let targets = self.targets(incident);
+            let targets = self.handovers.redirect(incident.id, targets, &is_there);
+            for (to, group) in targets {
                 let reason = match unaware.get(&to) {
                     None => item.reason,
                     // It hears neither of the end nor of the return, but of a rise meanwhile.
@@ -184,6 +197,7 @@ impl Pipeline {
             held_by: None,
             group,
             message: None,
+            moved_to: None,
             at: time.wall,
             at_steady: time.steady,
             done_at: None,
@@ -191,6 +205,7 @@ impl Pipeline {
             error: None,
         };
         self.next_notice += 1;
+        self.handovers.note(&notice);
         changes.push(Change::Notice(Box::new(notice.clone())));
         self.notices.insert(notice.id, notice);
     }
@@ -228,7 +243,7 @@ impl Pipeline {
         let mut targets: Vec<(ChannelId, String)> = Vec::new();
         for route in self.routes(incident) {
             let Some(receiver) = self.settings.receivers.get(&route.receiver) else { continue };
-            for plan in &receiver.channels {
+            for plan in receiver.channels.iter().filter(|plan| !plan.standby) {
                 if !targets.iter().any(|(to, _)| *to == plan.id) {
                     targets.push((plan.id.clone(), route.group_key(&incident.labels)));
                 }
@@ -369,9 +384,9 @@ impl Pipeline {
         &self.counts
     }
 
-    /// Incidents whose news wait, in a notice or in a message.
+    /// Incidents whose news wait, in a notice or in a message, or that are still spoken of.
     pub fn untold(&self) -> BTreeSet<u64> {
-        self.notices.values().map(|n| n.incident).collect()
+        self.notices.values().map(|n| n.incident).chain(self.standing.incidents()).collect()
     }
 
     /// Notices that wait, and messages that are due.

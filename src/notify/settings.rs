@@ -55,6 +55,21 @@ pub struct ChannelPlan {
     pub send_resolved: bool,
     /// One message per incident even inside a group (mail threads), up to a storm.
     pub per_incident: bool,
+    /// What holds is sent again so often, or it is forgotten there (Alertmanager); news go at once.
+    pub resend: Option<Duration>,
+    /// Told only what others of its receiver could not be told.
+    pub standby: bool,
+    /// Who is told instead when it is down or refuses.
+    pub fallback: Option<Fallback>,
+}
+
+/// Who stands in for a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// The channel that does.
+    pub to: ChannelId,
+    /// When every try has failed for so long; at once when a message is refused for good.
+    pub after: Duration,
 }
 
 /// At most so many messages in any window of this length; retries count.

@@ -170,10 +170,12 @@ impl Player {
             for effect in effects {
                 match effect {
                     Effect::Persist(changes) => self.memory.apply(changes),
-                    Effect::Send(message) => inputs.push(Input::Delivery {
-                        message: message.id,
-                        outcome: SendOutcome::Delivered,
-                    }),
+                    Effect::Send(message) | Effect::Resend(message) => {
+                        inputs.push(Input::Delivery {
+                            message: message.id,
+                            outcome: SendOutcome::Delivered,
+                        })
+                    }
                     Effect::Deadline(due) => self.deadline = Some(due),
                     Effect::Publish(_) | Effect::Answer(_) => {}
                 }

@@ -365,6 +365,9 @@ fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<Strin
             budgets: Vec::new(),
             send_resolved: true,
             per_incident: false,
+            resend: None,
+            standby: false,
+            fallback: None,
         };
         let plan = ReceiverPlan {
             name: name.clone(),

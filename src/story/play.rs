@@ -132,6 +132,10 @@ impl Stage {
                         inputs.push(Input::Delivery { message: message.id, outcome });
                         self.log(t, What::Message(message));
                     }
+                    Effect::Resend(message) => inputs.push(Input::Delivery {
+                        message: message.id,
+                        outcome: SendOutcome::Delivered,
+                    }),
                     Effect::Deadline(at) => self.deadline = Some(at),
                     Effect::Publish(_) | Effect::Answer(_) => {}
                 }

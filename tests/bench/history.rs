@@ -86,7 +86,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                         Input::Delivery { message: message.id, outcome: SendOutcome::Delivered },
                     )),
                     Effect::Deadline(due) => deadline = Some(due),
-                    Effect::Publish(_) | Effect::Answer(_) => {}
+                    Effect::Publish(_) | Effect::Answer(_) | Effect::Resend(_) => {}
                 }
             }
         }

@@ -9,13 +9,17 @@ mod testbed;
 #[expect(dead_code, reason = "the table is written by `make scenarios`")]
 mod matrix;
 
+mod alertmanager;
 mod applications;
 mod architecture;
+mod austin;
 mod bad_channels;
 mod bad_cli;
 mod bad_input;
 mod bad_store;
+mod commands;
 mod explain;
+mod fallback;
 mod first_look;
 mod flink_source;
 mod flink_testbed;

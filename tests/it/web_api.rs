@@ -226,6 +226,7 @@ fn notice(id: u64) -> Change {
         held_by: None,
         group: "0:{}".into(),
         message: Some(9),
+        moved_to: None,
         at: AT,
         at_steady: AT,
         done_at: Some(AT),

@@ -1,11 +1,13 @@
 //! Who is told, and by which channels.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fallback;
 use super::general::{Delivery, StormConfig, zone};
 use crate::config::de::At;
 use crate::model::ChannelId;
@@ -27,6 +29,14 @@ pub struct ReceiverConfig {
     pub delivery: Option<Delivery>,
     /// When many openings become one message; the file's if left out.
     pub storm: Option<StormConfig>,
+    /// Channel that is told what another one of this receiver could not be told: the name of one of
+    /// its own, which is then told nothing else, or `receiver/channel`.
+    pub fallback: Option<At<String>>,
+    /// When every try of a channel has failed for so long it counts as down; 2m. What it refuses for
+    /// good goes to the fallback at once.
+    #[serde(default, with = "crate::config::de::duration::optional")]
+    #[schemars(with = "Option<String>")]
+    pub fallback_after: Option<Duration>,
     /// Where its messages go; none: they are recorded and told to nobody.
     #[serde(default)]
     pub channels: Vec<At<ChannelConfig>>,
@@ -62,6 +72,7 @@ pub(in crate::config) fn build(
     findings: &mut Findings,
 ) -> Receivers {
     let mut all = Receivers::default();
+    let mut wanted = Vec::new();
     for raw in written {
         let name = raw.name.value.clone();
         if name.is_empty() {
@@ -74,10 +85,15 @@ pub(in crate::config) fn build(
                 Some("give each its own name, or join their channels".to_owned()),
             );
         }
+        if let Some(fallback) = raw.fallback.clone() {
+            let after = raw.fallback_after.unwrap_or(fallback::AFTER);
+            wanted.push(fallback::Wanted { receiver: name.clone(), fallback, after });
+        }
         let (plan, receiver) = build_one(raw, defaults, findings);
         all.plans.entry(name).or_insert(plan);
         all.receivers.push(receiver);
     }
+    fallback::link(&mut all.plans, wanted, findings);
     all
 }
 
@@ -116,6 +132,9 @@ fn build_one(
             budgets: channel.budgets(),
             send_resolved: channel.send_resolved(),
             per_incident: channel.per_incident(),
+            resend: channel.resend(),
+            standby: false,
+            fallback: None,
         });
         channels.push((id, channel));
     }

@@ -5,6 +5,7 @@
 //! `channels!` below, and its templates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
@@ -14,6 +15,9 @@ use crate::model::{Message, SendOutcome, Time};
 use crate::notify::render::{Detail, Templates};
 use crate::notify::{Budget, Compose, MessageView};
 
+mod alertmanager;
+mod austin;
+mod command;
 mod console;
 mod dingtalk;
 mod email;
@@ -84,6 +88,10 @@ pub(crate) trait Settings {
     fn check(&self) -> Result<(), BuildError> {
         Ok(())
     }
+    /// Its alerts have to be sent again so often, or they are forgotten.
+    fn resend(&self) -> Option<Duration> {
+        None
+    }
     /// Hash of what the budget belongs to.
     fn endpoint(&self) -> Result<String, BuildError>;
     /// What writes its messages, without anything that could send them.
@@ -119,6 +127,12 @@ macro_rules! channels {
 }
 
 channels! {
+    /// Alertmanager, by its API version 2.
+    alertmanager => Alertmanager,
+    /// The message platform austin, by its `/send`.
+    austin => Austin,
+    /// Runs a program with the message as JSON on its standard input.
+    command => Command,
     /// Writes to the terminal.
     console => Console,
     /// A DingTalk group's custom robot: markdown.
@@ -167,6 +181,11 @@ impl ChannelConfig {
     /// When something in its configuration cannot be used; the text says what and the way out.
     pub fn check(&self) -> Result<(), BuildError> {
         self.settings().check()
+    }
+
+    /// Its alerts have to be sent again so often, or they are forgotten; its news go at once.
+    pub fn resend(&self) -> Option<Duration> {
+        self.settings().resend()
     }
 
     /// Hash of its endpoint: channels with the same one share its budgets.

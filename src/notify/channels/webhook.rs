@@ -1,7 +1,7 @@
 //! Webhook: Alertmanager's version 4 body, so that existing receivers work unchanged, plus our
 //! fields under `weir`, signed and with an idempotency key.
 
-mod body;
+pub(super) mod body;
 #[cfg(test)]
 mod tests;
 

@@ -8,6 +8,8 @@ macro_rules! shipped {
 
 /// Name below `templates/` and text.
 pub(super) const SHIPPED: &[(&str, &str)] = shipped![
+    "austin/en/body.txt.hbs",
+    "austin/zh/body.txt.hbs",
     "console/en/body.txt.hbs",
     "console/zh/body.txt.hbs",
     "dingtalk/en/body.mark.hbs",

@@ -102,6 +102,7 @@ pub(crate) fn notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Notice
         held_by: Some("group_wait".into()),
         group: "0:{}".into(),
         message: None,
+        moved_to: None,
         at,
         at_steady: at,
         done_at: None,

@@ -23,6 +23,9 @@ pub(super) struct Item {
     outcome: &'static str,
     held_by: Option<String>,
     message: Option<u64>,
+    /// The notice that took its place on another channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_to: Option<u64>,
     at: Option<String>,
     done_at: Option<String>,
     attempts: u32,
@@ -40,6 +43,7 @@ impl From<Notice> for Item {
             outcome: notice.outcome.as_str(),
             held_by: notice.held_by,
             message: notice.message,
+            moved_to: notice.moved_to,
             at: time(notice.at),
             done_at: notice.done_at.and_then(time),
             attempts: notice.attempts,

@@ -146,6 +146,9 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         budgets: setup.budget.into_iter().collect(),
         send_resolved: true,
         per_incident,
+        resend: None,
+        standby: false,
+        fallback: None,
     };
     let mut channels = vec![channel("bot", setup.bot_kind, false)];
     if setup.mail {
@@ -278,7 +281,10 @@ impl Bench {
                     let harmless = match &effect {
                         Effect::Publish(_) => true,
                         Effect::Deadline(at) => self.deadline.is_none_or(|known| known == at.0),
-                        Effect::Persist(_) | Effect::Send(_) | Effect::Answer(_) => false,
+                        Effect::Persist(_)
+                        | Effect::Send(_)
+                        | Effect::Answer(_)
+                        | Effect::Resend(_) => false,
                     };
                     assert!(harmless, "the same configuration again at {now}: {effect:?}");
                 }
@@ -359,6 +365,9 @@ impl Bench {
                         });
                     }
                     self.answers.push((now + 300, message.id, outcome));
+                }
+                Effect::Resend(message) => {
+                    self.answers.push((now + 300, message.id, SendOutcome::Delivered));
                 }
                 Effect::Publish(_) => {}
                 Effect::Answer(replied) => self.replies.push(*replied),

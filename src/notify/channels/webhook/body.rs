@@ -17,9 +17,9 @@ const TEXT: usize = 4_000;
 /// How Go writes "no time", and what receivers of Alertmanager's bodies know.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
-pub(super) struct Composer {
-    pub(super) templates: Arc<Templates>,
-    pub(super) max_alerts: usize,
+pub(in crate::notify::channels) struct Composer {
+    pub(in crate::notify::channels) templates: Arc<Templates>,
+    pub(in crate::notify::channels) max_alerts: usize,
 }
 
 /// Alertmanager's body, version 4. Its field names are Alertmanager's, ours are under `weir`.
