@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::TroubleTeller;
 use crate::model::{
-    Aspect, Incident, IncidentState, Labels, Member, Message, MessageKind, MessageState,
+    Aspect, Incident, IncidentState, Labels, Manner, Member, Message, MessageKind, MessageState,
     NoticeReason, RuleId, Severity, Subject, Ts,
 };
 use crate::notify::{Composers, ItemView, MessageView, Settings};
@@ -41,6 +41,7 @@ pub(super) fn teller(
                     action: None,
                 }],
                 jobs_watched: 0,
+                is_reply: false,
             };
             let composed = composers.get(&plan.id)?.compose(&view);
             Some(Message {
@@ -60,6 +61,9 @@ pub(super) fn teller(
                 attempts: 1,
                 next_attempt: None,
                 done_at: None,
+                manner: Manner::Fresh,
+                receipt: None,
+                print: 0,
                 error: None,
             })
         };

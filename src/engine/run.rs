@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::ask::{Asked, Asker};
 use super::guard::WireGuard;
@@ -321,8 +321,9 @@ impl Shell {
             if let Some(channel) = self.parts.channels.get(&message.to).cloned() {
                 let key = format!("{}-store-{}", self.parts.installation, time.wall.0);
                 self.sends.spawn(async move {
-                    if let SendOutcome::Retry { error, .. } | SendOutcome::Rejected { error } =
-                        channel.send(&message, &key, time).await
+                    if let SendOutcome::Retry { error, .. }
+                    | SendOutcome::Rejected { error }
+                    | SendOutcome::Gone { error } = channel.send(&message, &key, time).await
                     {
                         warn!(channel = %message.to, error, "could not tell of the store");
                     }
@@ -348,7 +349,10 @@ impl Shell {
                 error: format!("no answer within {} s", SEND_WITHIN.as_secs()),
             });
             match &outcome {
-                SendOutcome::Delivered => {
+                SendOutcome::Delivered | SendOutcome::Accepted { .. } if message.is_live() => {
+                    debug!(id = message.id, channel = %message.to, "brought up to date");
+                }
+                SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
                     info!(id = message.id, channel = %message.to, title = message.frozen.title, "sent");
                 }
                 // Said once per message and kind of failure; the notice has every one.
@@ -356,6 +360,9 @@ impl Shell {
                     warn!(id = message.id, channel = %message.to, attempt = message.attempts, error, "not sent yet, will try again");
                 }
                 SendOutcome::Retry { .. } => {}
+                SendOutcome::Gone { error } => {
+                    warn!(id = message.id, channel = %message.to, error, "its message cannot be edited any more");
+                }
                 SendOutcome::Rejected { error } => {
                     warn!(id = message.id, channel = %message.to, error, "refused, given up");
                 }

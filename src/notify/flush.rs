@@ -7,8 +7,8 @@ use super::pipeline::{Flushed, Pipeline, is_opening};
 use super::{Storm, compose};
 use crate::incidents::Incidents;
 use crate::model::{
-    Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
-    Notice, NoticeReason, Outcome, Severity, Time, Ts,
+    Attempt, Change, ChannelId, Incident, IncidentState, Manner, Message, MessageKind,
+    MessageState, Notice, NoticeReason, Outcome, Severity, Time, Ts,
 };
 
 /// Messages of one channel on the wire at once.
@@ -27,6 +27,7 @@ impl Pipeline {
         self.ledger.retain(&|id| incidents.get(id).is_some());
         self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
+        self.drop_waiting_edits(time, &mut out.changes);
         self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_inhibited(incidents, &mut out.changes);
@@ -34,6 +35,7 @@ impl Pipeline {
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
         }
+        self.show_changes(time, incidents, &mut out.changes);
         self.send_due(time, &mut out);
         out
     }
@@ -105,7 +107,7 @@ impl Pipeline {
     }
 
     /// Writes down what holds a notice, when that changes.
-    fn hold(&mut self, id: u64, reason: Option<String>, changes: &mut Vec<Change>) {
+    pub(super) fn hold(&mut self, id: u64, reason: Option<String>, changes: &mut Vec<Change>) {
         if let Some(notice) = self.notices.get_mut(&id)
             && notice.held_by != reason
         {
@@ -164,6 +166,7 @@ impl Pipeline {
                 changes,
             );
         }
+        let rest = self.edit_in_place(time, to, rest, incidents, changes);
         if rest.is_empty() {
             return;
         }
@@ -195,7 +198,7 @@ impl Pipeline {
             return;
         }
         let split = self.plan(to).is_some_and(|c| c.per_incident);
-        for (group, part) in parts(self, &due, split, incidents) {
+        for (group, part) in parts(self, time.steady, &due, split, incidents) {
             let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
             let several = several.collect::<BTreeSet<u64>>().len() > 1;
             let kind = if several { MessageKind::Group } else { MessageKind::Incident };
@@ -215,7 +218,7 @@ impl Pipeline {
     }
 
     /// Those whose group may speak now; starts the timers of new groups.
-    fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
+    pub(super) fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
         let mut due = Vec::new();
         for id in ids {
             let Some(notice) = self.notices.get(id) else { continue };
@@ -295,12 +298,17 @@ impl Pipeline {
             }
             return false;
         }
-        compose::message(self, time, &plan, kind, group, ids, urgent, incidents, changes);
+        let manner = match kind {
+            MessageKind::Incident | MessageKind::Group => self.manner_of(time.steady, to, ids),
+            _ => Manner::Fresh,
+        };
+        self.leave_old_cards(time, to, ids, changes);
+        compose::message(self, time, &plan, kind, group, ids, urgent, manner, incidents, changes);
         true
     }
 
     /// Messages composed for an endpoint and not yet tried.
-    fn promised(&self, endpoint: &str) -> usize {
+    pub(super) fn promised(&self, endpoint: &str) -> usize {
         self.messages.values().filter(|m| m.endpoint == endpoint && m.attempts == 0).count()
     }
 
@@ -360,7 +368,8 @@ impl Pipeline {
         let notices = self.due_times(incidents);
         let tries = self.messages.values().filter_map(|m| m.next_attempt);
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
-        notices.chain(tries).chain(reminders).filter(|at| *at > now).min()
+        let live = self.live_at;
+        notices.chain(tries).chain(reminders).chain(live).filter(|at| *at > now).min()
     }
 
     fn due_times(&self, incidents: &Incidents) -> impl Iterator<Item = Ts> {
@@ -390,6 +399,9 @@ impl Pipeline {
         if held.starts_with("budget") {
             at = at.max(self.free_again.get(&notice.to).copied().unwrap_or(at));
         }
+        if held.starts_with("edits") {
+            at = at.max(self.edits_free_at.get(&notice.to).copied().unwrap_or(at));
+        }
         Some(at)
     }
 }
@@ -410,15 +422,16 @@ fn begin(message: &mut Message, time: Time) -> Change {
 /// incident. The worst comes first, so that a budget that ends midway has told what matters.
 fn parts(
     pipeline: &Pipeline,
+    now: Ts,
     ids: &[u64],
     split: bool,
     incidents: &Incidents,
 ) -> Vec<(String, Vec<u64>)> {
-    let mut parts: BTreeMap<(String, u64), Vec<u64>> = BTreeMap::new();
+    let mut parts: BTreeMap<(String, (u64, u64)), Vec<u64>> = BTreeMap::new();
     for id in ids {
         if let Some(notice) = pipeline.notices.get(id) {
-            let incident = if split { notice.incident } else { 0 };
-            parts.entry((notice.group.clone(), incident)).or_default().push(*id);
+            let thread = if split { pipeline.thread_of(now, notice) } else { (0, 0) };
+            parts.entry((notice.group.clone(), thread)).or_default().push(*id);
         }
     }
     let worst = |ids: &Vec<u64>| {

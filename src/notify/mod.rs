@@ -5,12 +5,16 @@
 
 mod backoff;
 mod budget;
+mod cards;
 pub mod channels;
 mod compose;
 mod delivery;
 mod flush;
+mod inplace;
 mod ledger;
+mod live;
 mod pipeline;
+mod print;
 mod reload;
 pub mod render;
 mod revise;
@@ -18,5 +22,5 @@ mod settings;
 mod view;
 
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
-pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
+pub use settings::{Budget, ChannelPlan, Edits, GroupBy, ReceiverPlan, Route, Settings, Storm};
 pub use view::{Compose, Composed, ItemView, Language, MessageView};

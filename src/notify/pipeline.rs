@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::budget::Endpoint;
+use super::cards::Cards;
 use super::ledger::Ledger;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
@@ -66,6 +67,12 @@ pub struct Pipeline {
     pub(super) leaving: BTreeMap<ChannelId, ReceiverPlan>,
     /// When the budget of a channel that had to wait is free again.
     pub(super) free_again: BTreeMap<ChannelId, Ts>,
+    /// Messages that can be edited.
+    pub(super) cards: Cards,
+    /// When the budget of edits of a channel that had to wait is free again.
+    pub(super) edits_free_at: BTreeMap<ChannelId, Ts>,
+    /// When a message is to be brought up to date next.
+    pub(super) live_at: Option<Ts>,
     /// Steady times of openings per receiver, for storms.
     pub(super) openings: BTreeMap<String, Vec<Ts>>,
     /// When a receiver's storm may speak again.
@@ -364,7 +371,7 @@ impl Pipeline {
 
     /// Incidents whose news wait, in a notice or in a message.
     pub fn untold(&self) -> BTreeSet<u64> {
-        self.notices.values().map(|n| n.incident).collect()
+        self.notices.values().map(|n| n.incident).chain(self.cards.shared()).collect()
     }
 
     /// Notices that wait, and messages that are due.

@@ -55,6 +55,28 @@ pub struct ChannelPlan {
     pub send_resolved: bool,
     /// One message per incident even inside a group (mail threads), up to a storm.
     pub per_incident: bool,
+    /// How its messages are edited in place; `None`: they cannot be.
+    pub edits: Option<Edits>,
+}
+
+impl ChannelPlan {
+    /// Hash of what the budget of edits belongs to: vendors count them apart from messages.
+    pub fn edit_endpoint(&self) -> String {
+        format!("{}/edits", self.endpoint)
+    }
+}
+
+/// How a channel edits its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edits {
+    /// Hard limits of edits, all of which hold in every sliding window.
+    pub budgets: Vec<Budget>,
+    /// How long after it was posted the vendor lets a message be edited.
+    pub within: Duration,
+    /// Changes that are no news are shown no sooner than this after the last edit of a message.
+    pub debounce: Duration,
+    /// An end is also said below the message, not only shown in it.
+    pub reply_resolved: bool,
 }
 
 /// At most so many messages in any window of this length; retries count.

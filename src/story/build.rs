@@ -360,6 +360,7 @@ fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<Strin
             budgets: Vec::new(),
             send_resolved: true,
             per_incident: false,
+            edits: None,
         };
         let plan = ReceiverPlan {
             name: name.clone(),

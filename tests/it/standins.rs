@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
 
 mod feishu;
+mod feishu_app;
 mod fleet;
+mod slack;
 mod smtp;
 mod webhook;
 

@@ -1,8 +1,10 @@
 //! Stories in virtual time: the promises of the engine, from what Flink shows to what people get.
 
 mod bench;
+mod chat;
 mod edges;
 mod history;
+mod inplace;
 mod reload;
 mod revised;
 mod world;

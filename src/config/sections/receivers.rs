@@ -113,6 +113,7 @@ fn build_one(
             budgets: channel.budgets(),
             send_resolved: channel.send_resolved(),
             per_incident: channel.per_incident(),
+            edits: channel.edits(),
         });
         channels.push((id, channel));
     }

@@ -12,17 +12,22 @@ use serde::Deserialize;
 
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::render::{Detail, Templates};
-use crate::notify::{Budget, Compose, MessageView};
+use crate::notify::{Budget, Compose, Edits, MessageView};
 
 mod console;
 mod email;
+mod feishu_app;
 mod feishu_bot;
+mod feishu_card;
 mod options;
+mod people;
 mod secret;
+mod slack;
 mod webhook;
 mod wire;
 
 pub use options::BudgetConfig;
+pub use people::{Handles, People};
 
 /// One configured integration of a receiver.
 pub trait Channel: Send + Sync {
@@ -49,6 +54,8 @@ pub struct Parts {
     pub templates: Arc<Templates>,
     /// For the console channel.
     pub sink: Sink,
+    /// Owners that can be mentioned.
+    pub people: People,
 }
 
 impl std::fmt::Debug for Parts {
@@ -75,6 +82,10 @@ pub(crate) trait Settings {
     /// One message per incident even inside a group.
     fn per_incident(&self) -> bool {
         false
+    }
+    /// How its messages are edited in place; `None`: they cannot be.
+    fn edits(&self) -> Option<Edits> {
+        None
     }
     /// Hash of what the budget belongs to.
     fn endpoint(&self) -> Result<String, BuildError>;
@@ -115,8 +126,12 @@ channels! {
     console => Console,
     /// Mail by SMTP, one thread per incident.
     email => Email,
+    /// An app of Feishu's or Lark's: one card per incident, edited in place.
+    feishu_app => FeishuApp,
     /// A Feishu or Lark group's custom bot: interactive cards.
     feishu_bot => FeishuBot,
+    /// A Slack app: one message per incident, edited in place.
+    slack => Slack,
     /// Alertmanager's webhook, version 4, with our fields.
     webhook => Webhook,
 }
@@ -145,6 +160,11 @@ impl ChannelConfig {
     /// One message per incident even inside a group (mail threads), up to a storm.
     pub fn per_incident(&self) -> bool {
         self.settings().per_incident()
+    }
+
+    /// How its messages are edited in place; `None`: they cannot be.
+    pub fn edits(&self) -> Option<Edits> {
+        self.settings().edits()
     }
 
     /// Hash of its endpoint: channels with the same one share its budgets.

@@ -51,6 +51,25 @@ pub fn md(text: &str) -> String {
     out
 }
 
+/// One line inside of Slack's `mrkdwn`: nothing can mention or link, and what would format is
+/// shown as it is, with a mark of no width before it.
+pub fn mrkdwn(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in line(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '*' | '_' | '~' | '`' => {
+                out.push('\u{200B}');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Inside HTML text and quoted attributes.
 pub fn html(text: &str) -> String {
     handlebars::html_escape(&plain(text))
@@ -117,6 +136,13 @@ mod tests {
             assert!(!text.contains(c), "{c} in {text}");
         }
         assert!(text.starts_with("&#60;at id=all&#62;"));
+    }
+
+    #[test]
+    fn slack_markup_cannot_mention_or_format() {
+        let text = mrkdwn("<!channel> & *b* _i_ ~s~ `c` <https://x|y>\n<@U1>");
+        assert!(text.starts_with("&lt;!channel&gt; &amp; \u{200B}*b\u{200B}* "), "{text}");
+        assert!(!text.contains('<') && !text.contains('>') && !text.contains('\n'), "{text}");
     }
 
     #[test]

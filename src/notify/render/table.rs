@@ -16,4 +16,6 @@ pub(super) const SHIPPED: &[(&str, &str)] = shipped![
     "email/zh/body.txt.hbs",
     "feishu_bot/en/body.md.hbs",
     "feishu_bot/zh/body.md.hbs",
+    "slack/en/body.mrkdwn.hbs",
+    "slack/zh/body.mrkdwn.hbs",
 ];

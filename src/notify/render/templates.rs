@@ -17,6 +17,8 @@ pub enum Syntax {
     Html,
     /// `.md.hbs`: Feishu's card markdown.
     Markdown,
+    /// `.mrkdwn.hbs`: Slack's.
+    Mrkdwn,
     /// `.txt.hbs`: plain text.
     Text,
 }
@@ -28,6 +30,7 @@ impl Syntax {
         match kind {
             "html" => Some(Syntax::Html),
             "md" => Some(Syntax::Markdown),
+            "mrkdwn" => Some(Syntax::Mrkdwn),
             "txt" => Some(Syntax::Text),
             _ => None,
         }
@@ -37,6 +40,7 @@ impl Syntax {
         match self {
             Syntax::Html => escape::html,
             Syntax::Markdown => escape::md,
+            Syntax::Mrkdwn => escape::mrkdwn,
             Syntax::Text => escape::plain,
         }
     }
@@ -106,7 +110,7 @@ impl Templates {
     }
 
     fn empty() -> Templates {
-        let syntaxes = [Syntax::Html, Syntax::Markdown, Syntax::Text];
+        let syntaxes = [Syntax::Html, Syntax::Markdown, Syntax::Mrkdwn, Syntax::Text];
         Templates { registries: syntaxes.into_iter().map(|s| (s, registry(s))).collect() }
     }
 
