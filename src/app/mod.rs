@@ -96,7 +96,8 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::anchored(loaded.steady()));
     loaded.clamp(clock.now().steady);
 
-    let channels = channels(&config, &Parts { templates, sink: Arc::clone(&sink) })?;
+    let people = config.mentions();
+    let channels = channels(&config, &Parts { templates, sink: Arc::clone(&sink), people })?;
     let composers = composers(&channels);
     let engine = Engine::new(engine_settings(&config), rules, composers.clone(), &loaded);
     let (demand, failed) = (engine.demand(), engine.failed_runs());

@@ -188,7 +188,8 @@ impl Reloader {
                     warning: false,
                 }]
             };
-            let parts = Parts { templates: Arc::clone(&checked.templates), sink };
+            let people = checked.config.mentions();
+            let parts = Parts { templates: Arc::clone(&checked.templates), sink, people };
             let channels = super::channels(&checked.config, &parts).map_err(refuse)?;
             let sources = changed(&checked.config, &current).map_err(refuse)?;
             Ok(Ready { checked, channels, sources })

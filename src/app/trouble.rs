@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::TroubleTeller;
 use crate::model::{
-    Aspect, Incident, IncidentState, Labels, Member, Message, MessageKind, MessageState,
+    Aspect, Incident, IncidentState, Labels, Manner, Member, Message, MessageKind, MessageState,
     NoticeReason, RuleId, Severity, Subject, Ts,
 };
 use crate::notify::{Affected, Composers, ItemView, MessageView, Settings, Known};
@@ -43,6 +43,7 @@ pub(super) fn teller(
                     known: Known::New,
                 }],
                 jobs_watched: 0,
+                is_reply: false,
             };
             let composed = composers.get(&plan.id)?.compose(&view);
             Some(Message {
@@ -62,6 +63,9 @@ pub(super) fn teller(
                 attempts: 1,
                 next_attempt: None,
                 done_at: None,
+                manner: Manner::Fresh,
+                receipt: None,
+                print: 0,
                 error: None,
             })
         };

@@ -12,7 +12,7 @@ use crate::app::{self, read_rules};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::engine::{Effect, Engine, Input, View};
-use crate::model::{Loaded, Message, SendOutcome, Time, Ts};
+use crate::model::{Loaded, Message, Time, Ts};
 use crate::notify::channels::Parts;
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers, Language};
@@ -42,8 +42,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Failure::Refused
     })?;
     let sink = Arc::new(|_: &str| {});
-    let channels =
-        app::channels(&config, &Parts { templates: Arc::new(Templates::shipped()), sink })?;
+    let templates = Arc::new(Templates::shipped());
+    let channels = app::channels(&config, &Parts { templates, sink, people: config.mentions() })?;
     let composers: Composers = channels
         .iter()
         .map(|(id, c)| (id.clone(), Arc::new(app::ComposedBy(Arc::clone(c))) as Arc<dyn Compose>))
@@ -103,7 +103,7 @@ impl Stage<'_> {
             output::say(&format!("{}  ── message {} ──", clock(at), self.sent));
             output::say(message.frozen.body.trim_end());
             output::say("");
-            let outcome = SendOutcome::Delivered;
+            let outcome = message.taken();
             self.turn(at, Input::Delivery { message: message.id, outcome });
         }
     }

@@ -73,7 +73,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if chunks.is_empty() {
         return Err(anyhow::anyhow!("there is no history since then").into());
     }
-    let parts = Parts { templates: Arc::clone(&checked.templates), sink: Arc::new(|_: &str| {}) };
+    let parts = Parts {
+        templates: Arc::clone(&checked.templates),
+        sink: Arc::new(|_: &str| {}),
+        people: checked.config.mentions(),
+    };
     let texts = Texts::default();
     let composers = texts.tee(app::writers(&checked.config, &parts)?, &checked.templates);
     let plan = Plan {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ConfigFile, Failure, check, output};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
-use crate::model::{Labels, Message, MessageKind, MessageState, SendOutcome};
+use crate::model::{Labels, Manner, Message, MessageKind, MessageState, SendOutcome};
 use crate::notify::MessageView;
 use crate::notify::channels::Parts;
 
@@ -31,7 +31,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::Refused);
     };
     let sink = Arc::new(|text: &str| output::say(text));
-    let channels = app::channels(&checked.config, &Parts { templates: checked.templates, sink })?;
+    let people = checked.config.mentions();
+    let parts = Parts { templates: checked.templates, sink, people };
+    let channels = app::channels(&checked.config, &parts)?;
     let time = SystemClock::anchored(None).now();
     let mut refused = false;
     for channel_plan in &plan.channels {
@@ -51,6 +53,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             external_url: checked.config.notify.external_url.clone(),
             items: Vec::new(),
             jobs_watched: 0,
+            is_reply: false,
         };
         let composed = channel.composer().compose(&view);
         let message = Message {
@@ -70,15 +73,20 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             attempts: 1,
             next_attempt: None,
             done_at: None,
+            manner: Manner::Fresh,
+            receipt: None,
+            print: 0,
             error: None,
         };
         match channel.send(&message, &key, time).await {
-            SendOutcome::Delivered => output::say(&format!("{}: accepted", channel_plan.id)),
+            SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
+                output::say(&format!("{}: accepted", channel_plan.id))
+            }
             SendOutcome::Retry { error, .. } => {
                 refused = true;
                 output::say(&format!("{}: not now: {error}", channel_plan.id));
             }
-            SendOutcome::Rejected { error } => {
+            SendOutcome::Rejected { error } | SendOutcome::Gone { error } => {
                 refused = true;
                 output::say(&format!("{}: refused: {error}", channel_plan.id));
             }

@@ -41,6 +41,7 @@ pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;
 
 use crate::model::Problem;
+use crate::notify::channels::{Handles, People};
 use crate::rules::{IntervalBook, Override};
 
 /// Everything Weir was told, checked.
@@ -82,6 +83,17 @@ pub struct Config {
     pub self_monitoring: SelfMonitoring,
     /// To tell what differs from another configuration.
     pub fingerprints: Fingerprints,
+}
+
+impl Config {
+    /// How channels mention owners.
+    pub fn mentions(&self) -> People {
+        let handles = |(name, person): (&String, &Person)| {
+            let (feishu, slack) = (person.feishu.clone(), person.slack.clone());
+            (name.clone(), Handles { feishu, slack })
+        };
+        People::new(self.people.iter().map(handles))
+    }
 }
 
 /// Reads the configuration file: it and the warnings, or everything that is wrong.

@@ -36,17 +36,20 @@ impl WireGuard {
         &self,
         plans: impl Iterator<Item = &'a ChannelPlan>,
     ) -> Arc<WireGuard> {
-        let mut budgets: BTreeMap<&str, Vec<Budget>> = BTreeMap::new();
+        let mut budgets: BTreeMap<String, Vec<Budget>> = BTreeMap::new();
         for plan in plans {
-            budgets.entry(&plan.endpoint).or_default().extend(&plan.budgets);
+            budgets.entry(plan.endpoint.clone()).or_default().extend(&plan.budgets);
+            if let Some(edits) = &plan.edits {
+                budgets.entry(plan.edit_endpoint()).or_default().extend(&edits.budgets);
+            }
         }
-        let build = |(endpoint, budgets): (&str, Vec<Budget>)| {
-            let known = self.limiters.get(endpoint).filter(|known| known.budgets == budgets);
+        let build = |(endpoint, budgets): (String, Vec<Budget>)| {
+            let known = self.limiters.get(&endpoint).filter(|known| known.budgets == budgets);
             let limiters = known.cloned().unwrap_or_else(|| {
                 let each = budgets.iter().filter_map(|b| limiter(*b)).collect();
                 Arc::new(Limiters { budgets, each })
             });
-            (endpoint.to_owned(), limiters)
+            (endpoint, limiters)
         };
         let limiters = budgets.into_iter().map(build).collect();
         Arc::new(WireGuard { limiters, trips: Arc::clone(&self.trips) })
@@ -93,6 +96,7 @@ mod tests {
             resend: None,
             standby: false,
             fallback: None,
+            edits: None,
         }
     }
 

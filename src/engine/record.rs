@@ -60,7 +60,10 @@ pub fn outgoing(effects: &[Effect]) -> Vec<&Message> {
     let mut found: Vec<&Message> = Vec::new();
     for effect in effects {
         match effect {
-            Effect::Send(message) if message.attempts == 1 => found.push(message),
+            // What carries no news says nothing.
+            Effect::Send(message) if message.attempts == 1 && !message.is_live() => {
+                found.push(message);
+            }
             Effect::Persist(changes) => {
                 found.extend(changes.iter().filter_map(|change| match change {
                     Change::Message(message) if message.state == MessageState::Shadow => {

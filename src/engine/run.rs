@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::ask::{Asked, Asker};
 use super::commander::{Commander, Given};
@@ -357,8 +357,9 @@ impl Shell {
             if let Some(channel) = self.parts.channels.get(&message.to).cloned() {
                 let key = format!("{}-store-{}", self.parts.installation, time.wall.0);
                 self.sends.spawn(async move {
-                    if let SendOutcome::Retry { error, .. } | SendOutcome::Rejected { error } =
-                        channel.send(&message, &key, time).await
+                    if let SendOutcome::Retry { error, .. }
+                    | SendOutcome::Rejected { error }
+                    | SendOutcome::Gone { error } = channel.send(&message, &key, time).await
                     {
                         warn!(channel = %message.to, error, "could not tell of the store");
                     }
@@ -386,9 +387,12 @@ impl Shell {
             // What is only sent again has no first try.
             let again = message.attempts == 0;
             match &outcome {
-                SendOutcome::Delivered if again => {}
+                SendOutcome::Delivered | SendOutcome::Accepted { .. } if again => {}
                 SendOutcome::Rejected { error } if again && message.error.as_deref() == Some(error) => {}
-                SendOutcome::Delivered => {
+                SendOutcome::Delivered | SendOutcome::Accepted { .. } if message.is_live() => {
+                    debug!(id = message.id, channel = %message.to, "brought up to date");
+                }
+                SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
                     info!(id = message.id, channel = %message.to, title = message.frozen.title, "sent");
                 }
                 // Said once per message and kind of failure; the notice has every one.
@@ -396,6 +400,9 @@ impl Shell {
                     warn!(id = message.id, channel = %message.to, attempt = message.attempts, error, "not sent yet, will try again");
                 }
                 SendOutcome::Retry { .. } => {}
+                SendOutcome::Gone { error } => {
+                    warn!(id = message.id, channel = %message.to, error, "its message cannot be edited any more");
+                }
                 SendOutcome::Rejected { error } => {
                     warn!(id = message.id, channel = %message.to, error, "refused, given up");
                 }

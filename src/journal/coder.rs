@@ -21,6 +21,8 @@ const REJECTED: u8 = 6;
 const RELOAD: u8 = 7;
 const SENT: u8 = 8;
 const COMMAND: u8 = 9;
+const ACCEPTED: u8 = 20;
+const GONE: u8 = 21;
 
 /// What both sides know of a segment so far.
 #[derive(Default)]
@@ -132,6 +134,8 @@ impl Coder {
     ) {
         let kind = match outcome {
             SendOutcome::Delivered => DELIVERED,
+            SendOutcome::Accepted { .. } => ACCEPTED,
+            SendOutcome::Gone { .. } => GONE,
             SendOutcome::Retry { .. } => RETRY,
             SendOutcome::Rejected { .. } => REJECTED,
         };
@@ -143,7 +147,9 @@ impl Coder {
                 put_json(after_ms, out);
                 put_bytes(error.as_bytes(), out);
             }
-            SendOutcome::Rejected { error } => put_bytes(error.as_bytes(), out),
+            SendOutcome::Accepted { receipt: text }
+            | SendOutcome::Gone { error: text }
+            | SendOutcome::Rejected { error: text } => put_bytes(text.as_bytes(), out),
         }
     }
 
@@ -182,6 +188,14 @@ impl Coder {
             REJECTED => {
                 let (message, error) = (from.u64()?, from.text()?.to_owned());
                 Event::Delivery { message, outcome: SendOutcome::Rejected { error } }
+            }
+            ACCEPTED => {
+                let (message, receipt) = (from.u64()?, from.text()?.to_owned());
+                Event::Delivery { message, outcome: SendOutcome::Accepted { receipt } }
+            }
+            GONE => {
+                let (message, error) = (from.u64()?, from.text()?.to_owned());
+                Event::Delivery { message, outcome: SendOutcome::Gone { error } }
             }
             RELOAD => Event::Reload(Box::new(take_json::<DemandNote>(from)?.into())),
             SENT => Event::Sent(Box::new(take_json(from)?)),

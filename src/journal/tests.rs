@@ -203,6 +203,8 @@ fn event() -> impl Strategy<Value = Event> {
         (option::of(any::<u64>()), text())
             .prop_map(|(after_ms, error)| SendOutcome::Retry { after_ms, error }),
         text().prop_map(|error| SendOutcome::Rejected { error }),
+        text().prop_map(|receipt| SendOutcome::Accepted { receipt }),
+        text().prop_map(|error| SendOutcome::Gone { error }),
     ];
     prop_oneof![
         6 => snapshot().prop_map(|s| Event::Snapshot(Box::new(s))),

@@ -45,6 +45,49 @@ pub enum MessageState {
     Failed,
 }
 
+/// Longest receipt that is kept, in bytes; what vendors give is far shorter.
+pub const MAX_RECEIPT: usize = 256;
+
+/// What a message does with an earlier one of its channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// Nothing: it stands for itself.
+    #[default]
+    Fresh,
+    /// It takes the place of what the earlier one shows, which no phone rings for.
+    Edit {
+        /// The earlier one.
+        of: u64,
+        /// What its vendor calls it.
+        receipt: String,
+    },
+    /// It stands below the earlier one.
+    Reply {
+        /// The earlier one.
+        of: u64,
+        /// What its vendor calls it.
+        receipt: String,
+        /// Everybody who reads along shall notice, where the vendor makes a difference.
+        loud: bool,
+    },
+}
+
+impl Manner {
+    /// The earlier message.
+    pub fn of(&self) -> Option<u64> {
+        match self {
+            Manner::Fresh => None,
+            Manner::Edit { of, .. } | Manner::Reply { of, .. } => Some(*of),
+        }
+    }
+
+    /// It changes an earlier message.
+    pub fn is_edit(&self) -> bool {
+        matches!(self, Manner::Edit { .. })
+    }
+}
+
 /// One message of one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -83,6 +126,27 @@ pub struct Message {
     pub done_at: Option<Ts>,
     /// Last error, redacted.
     pub error: Option<String>,
+    /// What it does with an earlier message.
+    #[serde(default)]
+    pub manner: Manner,
+    /// What the vendor calls it, to edit it later; bounded by [`MAX_RECEIPT`].
+    #[serde(default)]
+    pub receipt: Option<String>,
+    /// Print of the state of its incidents that it shows; 0: nobody compares it.
+    #[serde(default)]
+    pub print: u64,
+}
+
+impl Message {
+    /// An edit that carries no news: it only brings an earlier message up to date.
+    pub fn is_live(&self) -> bool {
+        self.manner.is_edit() && self.notices.is_empty()
+    }
+
+    /// What a vendor says that takes everything: for replay and stories.
+    pub fn taken(&self) -> SendOutcome {
+        SendOutcome::Accepted { receipt: format!("message-{}", self.id) }
+    }
 }
 
 /// One try to send a message, for exact budgets.
@@ -104,6 +168,17 @@ pub struct Attempt {
 pub enum SendOutcome {
     /// The vendor took it.
     Delivered,
+    /// The vendor took it, and said what it calls it: by that it can be edited and replied to.
+    Accepted {
+        /// The vendor's name of it.
+        receipt: String,
+    },
+    /// The earlier message that it edits or replies to cannot be edited or replied to any more:
+    /// recalled, deleted, too old.
+    Gone {
+        /// What happened, redacted.
+        error: String,
+    },
     /// Not this time; try again, not before the given number of ms where the vendor named one.
     Retry {
         /// From Retry-After or the vendor's own header.

@@ -35,7 +35,9 @@ pub use incident::{
 };
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};
-pub use message::{Attempt, Frozen, Message, MessageKind, MessageState, SendOutcome};
+pub use message::{
+    Attempt, Frozen, MAX_RECEIPT, Manner, Message, MessageKind, MessageState, SendOutcome,
+};
 pub use metric::{Across, MetricKey, MetricQuery, MetricScope, Vertices};
 pub use notice::{ChannelId, Notice, NoticeReason, Outcome};
 pub use observation::{

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pipeline::Pipeline;
-use super::{Affected, ChannelPlan, ItemView, MessageView, Known};
+use super::{Affected, ChannelPlan, ItemView, MessageView, Known, Composed, print};
 use crate::incidents::Incidents;
 use crate::model::{
-    Change, Incident, Labels, Message, MessageKind, MessageState, NoticeReason, Outcome, Subject,
-    Time,
+    Change, Incident, Labels, Manner, Message, MessageKind, MessageState, NoticeReason, Outcome,
+    Subject, Time,
 };
 
 /// Writes one message of these notices and commits to it.
@@ -20,34 +20,21 @@ pub(super) fn message(
     group: &str,
     ids: &[u64],
     urgent: bool,
+    manner: Manner,
     incidents: &Incidents,
     changes: &mut Vec<Change>,
 ) {
     let Some(receiver) = pipeline.receiver_of(&plan.id) else { return };
-    let (language, zone, shadow) = (receiver.language, receiver.zone.clone(), receiver.shadow);
+    let shadow = receiver.shadow;
     let id = pipeline.next_message;
     pipeline.next_message += 1;
-    let mut items = items(pipeline, plan, ids, incidents);
+    let mut items = items(pipeline, plan, ids, &shown_by(pipeline, &manner), incidents);
     if let Some(interval) = plan.resend {
         items = pipeline.standing.name(time, (&plan.id, interval), items, changes);
     }
-    let view = MessageView {
-        id,
-        installation: pipeline.installation.clone(),
-        key: format!("{}-{id}", pipeline.installation),
-        kind,
-        receiver: plan.id.receiver.clone(),
-        group_key: group.to_owned(),
-        group_labels: group_labels(pipeline, group, items.first().map(|i| &i.incident)),
-        language,
-        zone,
-        now: time.wall,
-        external_url: pipeline.settings.external_url.clone(),
-        items,
-        jobs_watched: pipeline.jobs_watched,
-    };
-    let Some(composer) = pipeline.composers.get(&plan.id).cloned() else { return };
-    let written = composer.compose(&view);
+    let print = print_of(plan, &manner, &items);
+    let head = Head { id, kind, group, is_reply: matches!(manner, Manner::Reply { .. }) };
+    let Some((view, written)) = write(pipeline, time, plan, &head, items) else { return };
     // Notices in the order of what is written about them: the named ones first.
     let place = |notice: &u64| {
         let incident = pipeline.notices.get(notice).map(|n| n.incident);
@@ -59,7 +46,7 @@ pub(super) fn message(
     let message = Message {
         id,
         to: plan.id.clone(),
-        endpoint: plan.endpoint.clone(),
+        endpoint: if manner.is_edit() { plan.edit_endpoint() } else { plan.endpoint.clone() },
         channel_kind: plan.kind.clone(),
         kind,
         group: group.to_owned(),
@@ -73,9 +60,16 @@ pub(super) fn message(
         attempts: 0,
         next_attempt: None,
         done_at: shadow.then_some(time.wall),
+        manner,
+        receipt: None,
+        print,
         error: None,
     };
     changes.push(Change::Message(Box::new(message.clone())));
+    if shadow {
+        // Nobody will say that it was taken.
+        pipeline.note_taken(time, &message, changes);
+    }
     for notice_id in ids {
         let Some(notice) = pipeline.notices.get_mut(notice_id) else { continue };
         notice.message = Some(id);
@@ -107,6 +101,96 @@ pub(super) fn is_fold(kind: MessageKind) -> bool {
     matches!(kind, MessageKind::Storm | MessageKind::Digest | MessageKind::FirstLook)
 }
 
+/// An edit without news.
+pub(super) fn live(
+    pipeline: &Pipeline,
+    time: Time,
+    plan: &ChannelPlan,
+    root: u64,
+    id: u64,
+    incidents: &Incidents,
+) -> Option<Message> {
+    let card = pipeline.cards.get(root)?;
+    let manner = Manner::Edit { of: root, receipt: card.receipt.clone() };
+    let items = items(pipeline, plan, &[], &card.incidents, incidents);
+    let print = print_of(plan, &manner, &items);
+    let head = Head { id, kind: card.kind, group: &card.group, is_reply: false };
+    let (_, written) = write(pipeline, time, plan, &head, items)?;
+    Some(Message {
+        id,
+        to: plan.id.clone(),
+        endpoint: plan.edit_endpoint(),
+        channel_kind: plan.kind.clone(),
+        kind: card.kind,
+        group: card.group.clone(),
+        notices: Vec::new(),
+        named: 0,
+        urgent: false,
+        frozen: written.frozen,
+        state: MessageState::Due,
+        at: time.wall,
+        at_steady: time.steady,
+        attempts: card.tries,
+        next_attempt: None,
+        done_at: None,
+        error: None,
+        manner,
+        receipt: None,
+        print,
+    })
+}
+
+/// What a message is, besides what it says.
+struct Head<'a> {
+    id: u64,
+    kind: MessageKind,
+    group: &'a str,
+    is_reply: bool,
+}
+
+fn write(
+    pipeline: &Pipeline,
+    time: Time,
+    plan: &ChannelPlan,
+    head: &Head<'_>,
+    items: Vec<ItemView>,
+) -> Option<(MessageView, Composed)> {
+    let receiver = pipeline.receiver_of(&plan.id)?;
+    let view = MessageView {
+        id: head.id,
+        installation: pipeline.installation.clone(),
+        key: format!("{}-{}", pipeline.installation, head.id),
+        kind: head.kind,
+        receiver: plan.id.receiver.clone(),
+        group_key: head.group.to_owned(),
+        group_labels: group_labels(pipeline, head.group, items.first().map(|i| &i.incident)),
+        language: receiver.language,
+        zone: receiver.zone.clone(),
+        now: time.wall,
+        external_url: pipeline.settings.external_url.clone(),
+        items,
+        jobs_watched: pipeline.jobs_watched,
+        is_reply: head.is_reply,
+    };
+    let written = pipeline.composers.get(&plan.id)?.compose(&view);
+    Some((view, written))
+}
+
+/// Incidents a message shows whether there is news of them or not.
+fn shown_by(pipeline: &Pipeline, manner: &Manner) -> Vec<u64> {
+    let edited = manner.of().filter(|_| manner.is_edit());
+    edited.and_then(|of| pipeline.cards.get(of)).map_or(Vec::new(), |c| c.incidents.clone())
+}
+
+fn print_of(plan: &ChannelPlan, manner: &Manner, items: &[ItemView]) -> u64 {
+    if plan.edits.is_none() || matches!(manner, Manner::Reply { .. }) {
+        return 0;
+    }
+    let mut incidents: Vec<&Incident> = items.iter().map(|i| &i.incident).collect();
+    incidents.sort_by_key(|i| i.id);
+    print::of(incidents)
+}
+
 /// A group nobody in it is told open of any more is over: the next opening is a new group's.
 fn end_settled_groups(
     pipeline: &mut Pipeline,
@@ -134,9 +218,11 @@ fn items(
     pipeline: &Pipeline,
     plan: &ChannelPlan,
     ids: &[u64],
+    shown: &[u64],
     incidents: &Incidents,
 ) -> Vec<ItemView> {
-    let mut reasons: BTreeMap<u64, Vec<NoticeReason>> = BTreeMap::new();
+    let mut reasons: BTreeMap<u64, Vec<NoticeReason>> =
+        shown.iter().map(|id| (*id, Vec::new())).collect();
     for id in ids {
         if let Some(notice) = pipeline.notices.get(id) {
             reasons.entry(notice.incident).or_default().push(notice.reason);
@@ -159,11 +245,12 @@ fn items(
                     Known::Together { message, open: open.get(&message).copied().unwrap_or(0) }
                 }
             };
+            let news = u32::from(!reasons.is_empty());
             Some(ItemView {
                 known,
-                reason: foremost(&reasons),
+                reason: if reasons.is_empty() { standing(&incident) } else { foremost(&reasons) },
                 name: name_of(&incident),
-                sequence: told.map_or(0, |t| t.sequence) + 1,
+                sequence: told.map_or(0, |t| t.sequence) + news,
                 action: None,
                 affected: affected(&incident, &mutes.remove(&id).unwrap_or_default(), incidents),
                 incident,
@@ -175,6 +262,15 @@ fn items(
         (over, std::cmp::Reverse(item.incident.rank()), item.incident.id)
     });
     items
+}
+
+/// What there is to say of an incident without news.
+fn standing(incident: &Incident) -> NoticeReason {
+    match (incident.is_open(), incident.flapping) {
+        (false, _) => NoticeReason::Resolved,
+        (true, true) => NoticeReason::Flapping,
+        (true, false) => NoticeReason::Opened,
+    }
 }
 
 /// Of several pieces of news about one incident, the one that says it all.

@@ -7,6 +7,7 @@ use super::backoff::{GIVE_UP_AFTER, next_attempt};
 use super::budget::Endpoint;
 use super::compose::is_fold;
 use super::fallback::Handovers;
+use super::cards::Cards;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
 use super::standing::Standing;
@@ -39,6 +40,9 @@ impl Pipeline {
         let mut health = BTreeMap::new();
         for plan in settings.receivers.values().flat_map(|r| &r.channels) {
             endpoints.entry(plan.endpoint.clone()).or_default().limit(&plan.budgets);
+            if let Some(edits) = &plan.edits {
+                endpoints.entry(plan.edit_endpoint()).or_default().limit(&edits.budgets);
+            }
             health.insert(plan.id.clone(), ChannelHealth::default());
         }
         for attempt in &loaded.attempts {
@@ -86,6 +90,9 @@ impl Pipeline {
             health,
             leaving: BTreeMap::new(),
             free_again: BTreeMap::new(),
+            cards: Cards::restore(&loaded.meta),
+            edits_free_at: BTreeMap::new(),
+            live_at: None,
             openings: BTreeMap::new(),
             storms,
             counts: BTreeMap::new(),
@@ -106,9 +113,16 @@ impl Pipeline {
         }
         self.in_flight.remove(&id);
         let Some(mut message) = self.messages.get(&id).cloned() else { return changes };
+        if message.is_live() {
+            return self.live_delivered(time, message, outcome);
+        }
         let health = self.health.entry(message.to.clone()).or_default();
         match outcome {
-            SendOutcome::Delivered => {
+            SendOutcome::Gone { error } => {
+                self.tell_anew(time, &message, error, &mut changes);
+                return changes;
+            }
+            SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
                 if health.failing_since.is_some() {
                     let others = self.messages.values_mut().filter(|m| m.to == message.to);
                     others.for_each(|m| m.next_attempt = None);
@@ -118,6 +132,7 @@ impl Pipeline {
                 health.sent += 1;
                 message.state = MessageState::Sent;
                 message.error = None;
+                message.receipt = Pipeline::receipt(outcome);
             }
             SendOutcome::Retry { after_ms, error } => {
                 health.failing_since.get_or_insert(time);
@@ -152,6 +167,9 @@ impl Pipeline {
         }
         message.done_at = Some(time.wall);
         self.messages.remove(&id);
+        if message.state == MessageState::Sent {
+            self.note_taken(time, &message, &mut changes);
+        }
         self.settle(time, &message, &mut changes);
         changes.push(Change::Message(Box::new(message)));
         changes

@@ -8,8 +8,8 @@ use super::pipeline::{Flushed, Pipeline, is_opening};
 use super::{HELD_DIGEST, Storm, compose, standing};
 use crate::incidents::Incidents;
 use crate::model::{
-    Attempt, Change, ChannelId, Incident, IncidentState, Message, MessageKind, MessageState,
-    Notice, NoticeReason, Outcome, Severity, Time, Ts,
+    Attempt, Change, ChannelId, Incident, IncidentState, Manner, Message, MessageKind,
+    MessageState, Notice, NoticeReason, Outcome, Severity, Time, Ts,
 };
 
 /// Messages of one channel on the wire at once.
@@ -29,6 +29,7 @@ impl Pipeline {
         self.handovers.retain(&|id| incidents.get(id).is_some());
         self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
+        self.drop_waiting_edits(time, &mut out.changes);
         self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
         self.hold_back(time, incidents, &mut out.changes);
@@ -37,6 +38,7 @@ impl Pipeline {
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
         }
+        self.show_changes(time, incidents, &mut out.changes);
         self.send_due(time, &mut out);
         self.stand(time, incidents, &mut out);
         out
@@ -148,6 +150,7 @@ impl Pipeline {
             let digest = MessageKind::Digest;
             self.compose(time, to, digest, HELD_DIGEST, &kept, incidents, changes);
         }
+        let rest = self.edit_in_place(time, to, rest, incidents, changes);
         if rest.is_empty() {
             return;
         }
@@ -176,7 +179,7 @@ impl Pipeline {
             return;
         }
         let split = self.plan(to).is_some_and(|c| c.per_incident);
-        for (group, part) in parts(self, &due, split, incidents) {
+        for (group, part) in parts(self, time.steady, &due, split, incidents) {
             let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
             let several = several.collect::<BTreeSet<u64>>().len() > 1;
             let kind = if several { MessageKind::Group } else { MessageKind::Incident };
@@ -214,7 +217,7 @@ impl Pipeline {
     }
 
     /// Those whose group may speak now; starts the timers of new groups.
-    fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
+    pub(super) fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
         let mut due = Vec::new();
         for id in ids {
             let Some(notice) = self.notices.get(id) else { continue };
@@ -294,12 +297,17 @@ impl Pipeline {
             }
             return false;
         }
-        compose::message(self, time, &plan, kind, group, ids, urgent, incidents, changes);
+        let manner = match kind {
+            MessageKind::Incident | MessageKind::Group => self.manner_of(time.steady, to, ids),
+            _ => Manner::Fresh,
+        };
+        self.leave_old_cards(time, to, ids, changes);
+        compose::message(self, time, &plan, kind, group, ids, urgent, manner, incidents, changes);
         true
     }
 
     /// Messages composed for an endpoint and not yet tried.
-    fn promised(&self, endpoint: &str) -> usize {
+    pub(super) fn promised(&self, endpoint: &str) -> usize {
         self.messages.values().filter(|m| m.endpoint == endpoint && m.attempts == 0).count()
     }
 
@@ -363,7 +371,7 @@ impl Pipeline {
         let tries = self.messages.values().filter_map(|m| m.next_attempt);
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
         let rounds = self.standing.due_times().chain(self.fallback_times());
-        let all = notices.chain(tries).chain(reminders).chain(rounds);
+        let all = notices.chain(tries).chain(reminders).chain(rounds).chain(self.live_at);
         all.filter(|at| *at > now.steady).min()
     }
 
@@ -396,7 +404,7 @@ impl Pipeline {
                 return *found.or_insert_with(|| self.calendar_changes(notice, now));
             }
             Some(Hold::Until(at)) => return Some(hold::steady(now, *at)),
-            Some(Hold::Storm | Hold::Budget(_)) | None => {}
+            Some(Hold::Storm | Hold::Budget(_) | Hold::OnItsWay | Hold::Edits(_)) | None => {}
         }
         let mut at = if notice.reason == NoticeReason::FirstLook {
             self.first_report_due(&[notice.id])?
@@ -409,6 +417,9 @@ impl Pipeline {
         }
         if matches!(hold, Some(Hold::Budget(_))) {
             at = at.max(self.free_again.get(&notice.to).copied().unwrap_or(at));
+        }
+        if matches!(hold, Some(Hold::Edits(_))) {
+            at = at.max(self.edits_free_at.get(&notice.to).copied().unwrap_or(at));
         }
         Some(at)
     }
@@ -430,15 +441,16 @@ fn begin(message: &mut Message, time: Time) -> Change {
 /// incident. The worst comes first, so that a budget that ends midway has told what matters.
 fn parts(
     pipeline: &Pipeline,
+    now: Ts,
     ids: &[u64],
     split: bool,
     incidents: &Incidents,
 ) -> Vec<(String, Vec<u64>)> {
-    let mut parts: BTreeMap<(String, u64), Vec<u64>> = BTreeMap::new();
+    let mut parts: BTreeMap<(String, (u64, u64)), Vec<u64>> = BTreeMap::new();
     for id in ids {
         if let Some(notice) = pipeline.notices.get(id) {
-            let incident = if split { notice.incident } else { 0 };
-            parts.entry((notice.group.clone(), incident)).or_default().push(*id);
+            let thread = if split { pipeline.thread_of(now, notice) } else { (0, 0) };
+            parts.entry((notice.group.clone(), thread)).or_default().push(*id);
         }
     }
     let worst = |ids: &Vec<u64>| {

@@ -31,6 +31,10 @@ pub(super) enum Hold {
     Storm,
     /// The endpoint's budget is used up; the words for it.
     Budget(String),
+    /// The message it would change has not been taken by its vendor yet.
+    OnItsWay,
+    /// The budget of edits is used up; the words for it.
+    Edits(String),
 }
 
 impl Hold {
@@ -56,6 +60,8 @@ impl Hold {
         }
         match text {
             STORM => Some(Hold::Storm),
+            ON_ITS_WAY => Some(Hold::OnItsWay),
+            _ if text.starts_with(EDITS) => Some(Hold::Edits(text.to_owned())),
             _ if text.starts_with(BUDGET) => Some(Hold::Budget(text.to_owned())),
             _ => None,
         }
@@ -63,7 +69,7 @@ impl Hold {
 
     /// It was held before it could be grouped, and not by a limit on what is sent.
     pub(super) fn is_gate(&self) -> bool {
-        !self.is_limit()
+        !matches!(self, Hold::Storm | Hold::Budget(_) | Hold::OnItsWay | Hold::Edits(_))
     }
 
     /// Storms and budgets: what they hold back is folded or counted, never left out.
@@ -76,7 +82,7 @@ impl Hold {
         match self {
             Hold::Inhibited(_) | Hold::Silenced(_) | Hold::MutedByTime(_) => true,
             Hold::Until(at) => *at > now,
-            Hold::Storm | Hold::Budget(_) => false,
+            Hold::Storm | Hold::Budget(_) | Hold::OnItsWay | Hold::Edits(_) => false,
         }
     }
 }
@@ -87,6 +93,8 @@ const MUTED: &str = "muted by time: ";
 const UNTIL: &str = "held until ";
 const STORM: &str = "storm";
 const BUDGET: &str = "budget";
+const ON_ITS_WAY: &str = "its message is still on its way";
+const EDITS: &str = "edits, ";
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,7 +107,8 @@ impl fmt::Display for Hold {
                 Err(_) => write!(f, "{UNTIL}{}", at.0),
             },
             Hold::Storm => f.write_str(STORM),
-            Hold::Budget(words) => f.write_str(words),
+            Hold::Budget(words) | Hold::Edits(words) => f.write_str(words),
+            Hold::OnItsWay => f.write_str(ON_ITS_WAY),
         }
     }
 }

@@ -6,14 +6,18 @@
 mod acknowledge;
 mod backoff;
 mod budget;
+mod cards;
 pub mod channels;
 mod compose;
 mod delivery;
 mod fallback;
 mod flush;
 mod hold;
+mod inplace;
 mod ledger;
+mod live;
 mod pipeline;
+mod print;
 mod reload;
 pub mod render;
 mod revise;
@@ -25,7 +29,7 @@ mod view;
 mod ways;
 
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
-pub use settings::{Budget, ChannelPlan, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm};
+pub use settings::{Budget, ChannelPlan, Edits, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm};
 /// Group key of a digest of what a route's `hold_until` kept.
 pub(crate) const HELD_DIGEST: &str = "hold_until";
 

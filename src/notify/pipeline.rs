@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::budget::Endpoint;
 use super::hold::Hold;
 use super::fallback::Handovers;
+use super::cards::Cards;
 use super::ledger::Ledger;
 use super::standing::Standing;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
@@ -77,6 +78,12 @@ pub struct Pipeline {
     pub(super) leaving: BTreeMap<ChannelId, ReceiverPlan>,
     /// When the budget of a channel that had to wait is free again.
     pub(super) free_again: BTreeMap<ChannelId, Ts>,
+    /// Messages that can be edited.
+    pub(super) cards: Cards,
+    /// When the budget of edits of a channel that had to wait is free again.
+    pub(super) edits_free_at: BTreeMap<ChannelId, Ts>,
+    /// When a message is to be brought up to date next.
+    pub(super) live_at: Option<Ts>,
     /// Steady times of openings per receiver, for storms.
     pub(super) openings: BTreeMap<String, Vec<Ts>>,
     /// When a receiver's storm may speak again.
@@ -386,7 +393,8 @@ impl Pipeline {
 
     /// Incidents whose news wait, in a notice or in a message, or that are still spoken of.
     pub fn untold(&self) -> BTreeSet<u64> {
-        self.notices.values().map(|n| n.incident).chain(self.standing.incidents()).collect()
+        let waiting = self.notices.values().map(|n| n.incident);
+        waiting.chain(self.standing.incidents()).chain(self.cards.shared()).collect()
     }
 
     /// Notices that wait, and messages that are due.

@@ -78,6 +78,9 @@ impl Pipeline {
         let mut limits: BTreeMap<String, Vec<Budget>> = BTreeMap::new();
         for plan in self.plans() {
             join(limits.entry(plan.endpoint.clone()).or_default(), &plan.budgets);
+            if let Some(edits) = &plan.edits {
+                join(limits.entry(plan.edit_endpoint()).or_default(), &edits.budgets);
+            }
         }
         self.endpoints.retain(|name, e| limits.contains_key(name) || !e.is_idle(time.steady));
         for (name, limits) in limits {

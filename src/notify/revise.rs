@@ -9,6 +9,9 @@ use crate::model::{Change, Message, MessageState, NoticeReason, Outcome, Time};
 /// Why a message of a channel that is of another kind now is written anew.
 const OTHER_KIND: &str = "its channel is of another kind now; what it said is told anew";
 
+/// Why an edit or a reply is written anew.
+const OTHER_ADDRESS: &str = "its channel has another address now; what it said is told anew";
+
 /// What has to be done with a message before it may be tried.
 #[derive(Debug, PartialEq, Eq)]
 enum Revision {
@@ -16,6 +19,8 @@ enum Revision {
     Silence,
     /// Its bytes are for another kind of channel.
     WriteAnew,
+    /// It changes a message that is not at the channel's address.
+    LeaveBehind,
     /// Its channel has another address.
     Redirect(String),
 }
@@ -29,7 +34,8 @@ impl Pipeline {
         for (id, revision) in due {
             match revision {
                 Revision::Silence => self.silence(time, id, changes),
-                Revision::WriteAnew => self.write_anew(time, id, changes),
+                Revision::WriteAnew => self.write_anew(time, id, OTHER_KIND, changes),
+                Revision::LeaveBehind => self.write_anew(time, id, OTHER_ADDRESS, changes),
                 Revision::Redirect(endpoint) => {
                     if let Some(message) = self.messages.get_mut(&id) {
                         // Another address may work at once.
@@ -51,6 +57,10 @@ impl Pipeline {
             Some(Revision::Silence)
         } else if other {
             Some(Revision::WriteAnew)
+        } else if message.manner.of().is_some() {
+            let endpoint =
+                if message.manner.is_edit() { &plan.edit_endpoint() } else { &plan.endpoint };
+            (message.endpoint != *endpoint).then_some(Revision::LeaveBehind)
         } else {
             (message.endpoint != plan.endpoint).then(|| Revision::Redirect(plan.endpoint.clone()))
         }
@@ -73,10 +83,10 @@ impl Pipeline {
     }
 
     /// It ends unsent, and its notices wait again: for no longer than it takes to write them.
-    fn write_anew(&mut self, time: Time, id: u64, changes: &mut Vec<Change>) {
+    pub(super) fn write_anew(&mut self, time: Time, id: u64, why: &str, changes: &mut Vec<Change>) {
         let Some(mut message) = self.messages.remove(&id) else { return };
         message.state = MessageState::Failed;
-        message.error = Some(OTHER_KIND.to_owned());
+        message.error = Some(why.to_owned());
         message.next_attempt = None;
         message.done_at = Some(time.wall);
         self.storms.remove(&message.to);

@@ -61,6 +61,8 @@ pub struct ChannelPlan {
     pub standby: bool,
     /// Who is told instead when it is down or refuses.
     pub fallback: Option<Fallback>,
+    /// How its messages are edited in place; `None`: they cannot be.
+    pub edits: Option<Edits>,
 }
 
 /// Who stands in for a channel.
@@ -70,6 +72,26 @@ pub struct Fallback {
     pub to: ChannelId,
     /// When every try has failed for so long; at once when a message is refused for good.
     pub after: Duration,
+}
+
+impl ChannelPlan {
+    /// Hash of what the budget of edits belongs to: vendors count them apart from messages.
+    pub fn edit_endpoint(&self) -> String {
+        format!("{}/edits", self.endpoint)
+    }
+}
+
+/// How a channel edits its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edits {
+    /// Hard limits of edits, all of which hold in every sliding window.
+    pub budgets: Vec<Budget>,
+    /// How long after it was posted the vendor lets a message be edited.
+    pub within: Duration,
+    /// Changes that are no news are shown no sooner than this after the last edit of a message.
+    pub debounce: Duration,
+    /// An end is also said below the message, not only shown in it.
+    pub reply_resolved: bool,
 }
 
 /// At most so many messages in any window of this length; retries count.

@@ -163,8 +163,10 @@ impl Standing {
         };
         round.in_flight = None;
         round.error = match outcome {
-            SendOutcome::Delivered => None,
-            SendOutcome::Retry { error, .. } | SendOutcome::Rejected { error } => {
+            SendOutcome::Delivered | SendOutcome::Accepted { .. } => None,
+            SendOutcome::Retry { error, .. }
+            | SendOutcome::Rejected { error }
+            | SendOutcome::Gone { error } => {
                 // The rest would fail alike: the next round begins with all of it.
                 if matches!(outcome, SendOutcome::Retry { .. }) {
                     round.after = None;
@@ -283,6 +285,8 @@ impl Pipeline {
                 name: compose::name_of(&incident),
                 sequence: 1,
                 action: None,
+                affected: Affected::default(),
+                known: Known::Alone,
                 incident,
             };
             // What it was told is said again, whatever became of it meanwhile: that is news.
@@ -311,6 +315,7 @@ impl Pipeline {
             external_url: self.settings.external_url.clone(),
             items: part.iter().filter_map(item).collect(),
             jobs_watched: self.jobs_watched,
+            is_reply: false,
         };
         Some(Message {
             id,
@@ -330,6 +335,9 @@ impl Pipeline {
             next_attempt: None,
             done_at: None,
             error,
+            manner: Manner::Fresh,
+            receipt: None,
+            print: 0,
         })
     }
 
@@ -339,14 +347,16 @@ impl Pipeline {
         let Some(to) = to else { return true };
         let health = self.health.entry(to.clone()).or_default();
         match outcome {
-            SendOutcome::Delivered => {
+            SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
                 if health.failing_since.take().is_some() {
                     let others = self.messages.values_mut().filter(|m| m.to == to);
                     others.for_each(|m| m.next_attempt = None);
                 }
                 health.error = None;
             }
-            SendOutcome::Retry { error, .. } | SendOutcome::Rejected { error } => {
+            SendOutcome::Retry { error, .. }
+            | SendOutcome::Rejected { error }
+            | SendOutcome::Gone { error } => {
                 health.failing_since.get_or_insert(time);
                 health.failed_at = Some(time.steady);
                 health.error = Some(error.clone());

@@ -47,6 +47,8 @@ pub struct MessageView {
     pub items: Vec<ItemView>,
     /// How many jobs were looked at in all (first report: "62 jobs watched, 3 need you").
     pub jobs_watched: usize,
+    /// It stands below a message that says the rest: a line or two are enough.
+    pub is_reply: bool,
 }
 
 /// News about one incident.

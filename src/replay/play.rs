@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::{Mode, Plan, Replayed, Said};
 use crate::engine::{Effect, Engine, Input, outgoing};
 use crate::journal::{Event, SentNote};
-use crate::model::{Demand, Loaded, SendOutcome, Time, Ts};
+use crate::model::{Demand, Loaded, Time, Ts};
 use crate::store::MemoryStore;
 
 /// A replay in progress.
@@ -170,12 +170,8 @@ impl Player {
             for effect in effects {
                 match effect {
                     Effect::Persist(changes) => self.memory.apply(changes),
-                    Effect::Send(message) | Effect::Resend(message) => {
-                        inputs.push(Input::Delivery {
-                            message: message.id,
-                            outcome: SendOutcome::Delivered,
-                        })
-                    }
+                    Effect::Send(message) | Effect::Resend(message) => inputs
+                        .push(Input::Delivery { message: message.id, outcome: message.taken() }),
                     Effect::Deadline(due) => self.deadline = Some(due),
                     Effect::Publish(_) | Effect::Answer(_) => {}
                 }

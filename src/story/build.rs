@@ -368,6 +368,7 @@ fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<Strin
             resend: None,
             standby: false,
             fallback: None,
+            edits: None,
         };
         let plan = ReceiverPlan {
             name: name.clone(),

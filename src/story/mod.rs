@@ -28,7 +28,7 @@ pub use report::{Mismatch, Report, TestReport};
 pub use times::Moment;
 
 use crate::model::{ChannelId, Problem};
-use crate::notify::channels::{Channel, ChannelConfig, Parts};
+use crate::notify::channels::{Channel, ChannelConfig, Parts, People};
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composed, Composers, MessageView};
 use crate::rules::{RuleSet, RuleSource};
@@ -114,7 +114,8 @@ pub fn schema() -> serde_json::Value {
 /// Every receiver is told by a console with the shipped templates.
 fn composers(story: &build::Story) -> Composers {
     let sink = Arc::new(|_: &str| {});
-    let parts = Parts { templates: Arc::new(Templates::shipped()), sink };
+    let templates = Arc::new(Templates::shipped());
+    let parts = Parts { templates, sink, people: People::default() };
     let mut composers = Composers::new();
     for name in story.settings.notify.receivers.keys() {
         let id = ChannelId { receiver: name.clone(), channel: build::CHANNEL.to_owned() };

@@ -15,7 +15,7 @@ use weir::model::{
     JobKey, JobState, Lag, Loaded, RunId, RunObservation, Seen, SendOutcome, Snapshot, SourceClock,
     TaskCounts, Time, Ts,
 };
-use weir::notify::channels::Parts;
+use weir::notify::channels::{Parts, People};
 use weir::notify::render::Templates;
 use weir::replay::{Mark, Mode, Plan as Replay, compare, run};
 
@@ -45,7 +45,11 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
     let parsed = weir::config::parse(text, "weir.yaml", &weir::config::process_env);
     let (config, _) = parsed.map_err(|problems| anyhow!("{problems:?}"))?;
     let rules = app::read_rules(&config).map_err(|p| anyhow!("{p:?}"))?.set;
-    let parts = Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
+    let parts = Parts {
+        templates: Arc::new(Templates::shipped()),
+        sink: Arc::new(|_: &str| {}),
+        people: People::default(),
+    };
     let composers = app::writers(&config, &parts)?;
     let settings = app::engine_settings(&config);
     let loaded = Loaded { installation: "bench".to_owned(), ..Loaded::default() };

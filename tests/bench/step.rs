@@ -8,7 +8,7 @@ use weir::app;
 use weir::engine::{Effect, Engine, Input, View};
 use weir::model::{Loaded, Snapshot, Time};
 use weir::notify::Composers;
-use weir::notify::channels::Parts;
+use weir::notify::channels::{Parts, People};
 use weir::notify::render::Templates;
 
 use crate::scenario::Plan;
@@ -35,7 +35,11 @@ pub(crate) async fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
         .map_err(|problems| anyhow!("{problems:?}"))?;
     let rules = app::read_rules(&config).map_err(|p| anyhow!("{p:?}"))?;
     let rule_count = rules.set.rules.len();
-    let parts = Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
+    let parts = Parts {
+        templates: Arc::new(Templates::shipped()),
+        sink: Arc::new(|_: &str| {}),
+        people: People::default(),
+    };
     let composers: Composers = app::channels(&config, &parts)?
         .into_iter()
         .map(|(id, channel)| (id, Arc::new(app::ComposedBy(channel)) as _))

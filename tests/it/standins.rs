@@ -4,8 +4,10 @@
 
 mod dingtalk;
 mod feishu;
+mod feishu_app;
 mod fleet;
 mod pagerduty;
+mod slack;
 mod smtp;
 mod webhook;
 mod wecom;

@@ -2,8 +2,10 @@
 
 mod bench;
 mod commands;
+mod chat;
 mod edges;
 mod history;
+mod inplace;
 mod reload;
 mod revised;
 mod world;

@@ -15,8 +15,8 @@ use weir::engine::{Asker, ChannelView, Commander, JobView, SourceView, View};
 use weir::metrics::Health;
 use weir::model::{
     Aspect, Change, ChannelId, CheckpointRef, Frozen, Incident, IncidentState, JobKey, JobState,
-    Labels, Member, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome, RootCause,
-    RuleId, RunId, Severity, Subject, Time, Ts,
+    Labels, Manner, Member, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
+    RootCause, RuleId, RunId, Severity, Subject, Time, Ts,
 };
 use weir::store::{SqliteStore, Store};
 use weir::web::{TokenConfig, Web, WebConfig};
@@ -254,6 +254,9 @@ fn message() -> Change {
         next_attempt: None,
         done_at: None,
         error: None,
+        manner: Manner::Fresh,
+        receipt: None,
+        print: 0,
     }))
 }
 

@@ -53,6 +53,11 @@ pub const KEYWORD_MISSING: i64 = 19024;
 /// The card is a card, but what is in it is not.
 pub const CARD_INVALID: i64 = 200_621;
 
+/// Whether a message can be shown at all.
+pub(crate) fn is_showable(body: &Value) -> bool {
+    card::check(body).is_ok()
+}
+
 /// What one bot demands.
 #[derive(Clone, Debug)]
 pub struct Bot {

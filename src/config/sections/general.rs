@@ -98,6 +98,8 @@ pub struct Person {
     pub feishu: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
+    /// Slack's member id, `U…`.
+    pub slack: Option<String>,
 }
 
 /// The zone with this name.

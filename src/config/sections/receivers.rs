@@ -135,6 +135,7 @@ fn build_one(
             resend: channel.resend(),
             standby: false,
             fallback: None,
+            edits: channel.edits(),
         });
         channels.push((id, channel));
     }

@@ -162,9 +162,9 @@ impl Channel for Alertmanager {
 /// One member that took it is enough: the others get it with the next round.
 fn verdict(answers: &[SendOutcome]) -> SendOutcome {
     let worth = |outcome: &&SendOutcome| match outcome {
-        SendOutcome::Delivered => 2,
+        SendOutcome::Delivered | SendOutcome::Accepted { .. } => 2,
         SendOutcome::Retry { .. } => 1,
-        SendOutcome::Rejected { .. } => 0,
+        SendOutcome::Rejected { .. } | SendOutcome::Gone { .. } => 0,
     };
     let none = || SendOutcome::Rejected { error: "`urls` is empty".to_owned() };
     answers.iter().max_by_key(worth).cloned().unwrap_or_else(none)

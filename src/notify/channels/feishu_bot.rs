@@ -2,7 +2,6 @@
 //! happens, so success is judged by the `code` of its reply; a card is below 20 KB whatever is in
 //! it; the signature is made when it is sent, since it expires.
 
-mod card;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
+use super::feishu_card::{self, MAX_AT};
 use super::options::{BudgetConfig, endpoint_hash, timeout};
+use super::people::{People, is_id};
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::http::{HttpClient, HttpConfig, TlsConfig};
@@ -31,8 +32,8 @@ use crate::notify::{Budget, Compose};
 const PER_MINUTE: Budget = Budget { messages: 80, per: Duration::from_mins(1) };
 /// … and 5 a second.
 const PER_SECOND: Budget = Budget { messages: 4, per: Duration::from_secs(1) };
-/// People mentioned in one card.
-const MAX_AT: usize = 20;
+/// The vendor's limit is 20 KB with time and signature, which take about 100 bytes.
+const LIMIT: usize = 20 * 1024 - 256;
 
 /// Sends cards to a group by its custom bot.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -71,26 +72,29 @@ impl Config {
         Secret::required("url", self.url.as_ref(), self.url_file.as_ref())
     }
 
-    fn check_at(&self) -> Result<(), BuildError> {
-        let valid = |id: &String| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            !id.is_empty() && id.len() <= 64 && id.chars().all(plain)
-        };
-        if let Some(bad) = self.at.iter().find(|id| !valid(id)) {
-            let hint = "a bot can mention open ids such as ou_1a2b, or all";
-            return Err(BuildError(format!("`at` has {bad:?} ({hint})")));
+    fn composer(&self, parts: &Parts) -> feishu_card::Writer {
+        feishu_card::Writer {
+            templates: Arc::clone(&parts.templates),
+            at: self.at.clone(),
+            // A custom bot mentions whom it is told to, not whoever owns the job.
+            people: People::default(),
+            acknowledge: false,
+            wrap: feishu_card::for_a_bot,
+            fits: |body| body.len() <= LIMIT,
         }
-        if self.at.len() > MAX_AT {
-            return Err(BuildError(format!("`at` names more than {MAX_AT} (mention all instead)")));
-        }
-        Ok(())
     }
 }
 
-impl Config {
-    fn composer(&self, parts: &Parts) -> card::Composer {
-        card::Composer { templates: Arc::clone(&parts.templates), at: self.at.clone() }
+/// Ids that can be mentioned, and not too many.
+pub(super) fn check_at(at: &[String]) -> Result<(), BuildError> {
+    if let Some(bad) = at.iter().find(|id| !is_id(id)) {
+        let hint = "a bot can mention open ids such as ou_1a2b, or all";
+        return Err(BuildError(format!("`at` has {bad:?} ({hint})")));
     }
+    if at.len() > MAX_AT {
+        return Err(BuildError(format!("`at` names more than {MAX_AT} (mention all instead)")));
+    }
+    Ok(())
 }
 
 impl Settings for Config {
@@ -111,12 +115,12 @@ impl Settings for Config {
     }
 
     fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
-        self.check_at()?;
+        check_at(&self.at)?;
         Ok(Box::new(self.composer(parts)))
     }
 
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
-        self.check_at()?;
+        check_at(&self.at)?;
         let url = self.url()?;
         wire::check_url(url.read()?.expose_secret())?;
         let secret = Secret::of("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
@@ -132,7 +136,7 @@ impl Settings for Config {
 }
 
 struct FeishuBot {
-    composer: card::Composer,
+    composer: feishu_card::Writer,
     client: HttpClient,
     url: Secret,
     secret: Option<Secret>,

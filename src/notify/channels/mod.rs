@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::render::{Detail, Templates};
-use crate::notify::{Budget, Compose, MessageView};
+use crate::notify::{Budget, Compose, Edits, MessageView};
 
 mod alertmanager;
 mod austin;
@@ -21,16 +21,21 @@ mod command;
 mod console;
 mod dingtalk;
 mod email;
+mod feishu_app;
 mod feishu_bot;
 mod group_bot;
 mod options;
 mod pagerduty;
+mod feishu_card;
+mod people;
 mod secret;
+mod slack;
 mod webhook;
 mod wecom;
 mod wire;
 
 pub use options::BudgetConfig;
+pub use people::{Handles, People};
 
 /// One configured integration of a receiver.
 pub trait Channel: Send + Sync {
@@ -57,6 +62,8 @@ pub struct Parts {
     pub templates: Arc<Templates>,
     /// For the console channel.
     pub sink: Sink,
+    /// Owners that can be mentioned.
+    pub people: People,
 }
 
 impl std::fmt::Debug for Parts {
@@ -90,6 +97,10 @@ pub(crate) trait Settings {
     }
     /// Its alerts have to be sent again so often, or they are forgotten.
     fn resend(&self) -> Option<Duration> {
+        None
+    }
+    /// How its messages are edited in place; `None`: they cannot be.
+    fn edits(&self) -> Option<Edits> {
         None
     }
     /// Hash of what the budget belongs to.
@@ -139,10 +150,14 @@ channels! {
     dingtalk => Dingtalk,
     /// Mail by SMTP, one thread per incident.
     email => Email,
+    /// An app of Feishu's or Lark's: one card per incident, edited in place.
+    feishu_app => FeishuApp,
     /// A Feishu or Lark group's custom bot: interactive cards.
     feishu_bot => FeishuBot,
     /// PagerDuty's Events API, version 2: one alert per incident, one for a storm.
     pagerduty => Pagerduty,
+    /// A Slack app: one message per incident, edited in place.
+    slack => Slack,
     /// Alertmanager's webhook, version 4, with our fields.
     webhook => Webhook,
     /// A WeCom group's robot: markdown.
@@ -186,6 +201,11 @@ impl ChannelConfig {
     /// Its alerts have to be sent again so often, or they are forgotten; its news go at once.
     pub fn resend(&self) -> Option<Duration> {
         self.settings().resend()
+    }
+
+    /// How its messages are edited in place; `None`: they cannot be.
+    pub fn edits(&self) -> Option<Edits> {
+        self.settings().edits()
     }
 
     /// Hash of its endpoint: channels with the same one share its budgets.

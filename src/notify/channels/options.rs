@@ -54,6 +54,15 @@ pub(super) fn span(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
 }
 
+/// Changes that are no news are shown this long after the last edit of a message.
+const EDIT_EVERY: Duration = Duration::from_secs(30);
+
+/// The configured time between edits, kept between one second and an hour.
+pub(super) fn edit_every(configured: Option<SignedDuration>) -> Duration {
+    let every = configured.map_or(EDIT_EVERY, span);
+    every.clamp(Duration::from_secs(1), Duration::from_hours(1))
+}
+
 /// How long a send may take when nothing is configured.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::{Channel, ChannelConfig, Parts};
+use super::{Channel, ChannelConfig, Handles, Parts, People};
 use crate::model::{
-    ChannelId, Frozen, IncidentState, Message, MessageKind, MessageState, Subject, Ts,
+    ChannelId, Frozen, IncidentState, Manner, Message, MessageKind, MessageState, Subject, Ts,
 };
 use crate::notify::render::{Templates, probe};
 use crate::notify::{ItemView, Language, MessageView};
@@ -136,7 +136,13 @@ pub(crate) fn parts() -> (Parts, Written) {
     let written = Arc::clone(&lines);
     let templates = Arc::new(Templates::shipped());
     let sink: super::Sink = Arc::new(move |text| written.lock().unwrap().push(text.to_owned()));
-    (Parts { templates, sink }, lines)
+    (Parts { templates, sink, people: people() }, lines)
+}
+
+/// The owner of the sample jobs.
+fn people() -> People {
+    let handles = Handles { feishu: Some("ou_duyao".to_owned()), slack: Some("UDUYAO".to_owned()) };
+    People::new([("duyao".to_owned(), handles)])
 }
 
 /// A channel as the configuration builds it, and what its console writes.
@@ -188,6 +194,9 @@ pub(crate) fn message(frozen: Frozen) -> Message {
         attempts: 1,
         next_attempt: None,
         done_at: None,
+        manner: Manner::Fresh,
+        receipt: None,
+        print: 0,
         error: None,
     }
 }

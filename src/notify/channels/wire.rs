@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,6 +16,9 @@ use crate::notify::render::escape::{cut, line};
 const MAX_REPLY: usize = 64 * 1024;
 /// Longest wait a vendor may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
+
+/// Feishu's name for `Retry-After`, in seconds.
+const FEISHU_RESET: &str = "x-ogw-ratelimit-reset";
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,11 @@ pub(super) fn client(config: &HttpConfig) -> Result<HttpClient, BuildError> {
         };
         BuildError(format!("{error}{hint}"))
     })
+}
+
+/// A value for a header that no log and no error shows.
+pub(super) fn bearer(token: &SecretString) -> SecretString {
+    SecretString::from(format!("Bearer {}", token.expose_secret()))
 }
 
 /// Checks an address without telling it.
@@ -64,18 +73,33 @@ pub(super) async fn post_json(
     body: String,
     now: Ts,
 ) -> Result<Reply, String> {
+    send_json(client, Method::POST, url.expose_secret(), headers, body, now).await
+}
+
+/// Sends JSON by any method and reads a bounded reply.
+///
+/// # Errors
+/// The network's, without the address.
+pub(super) async fn send_json(
+    client: &HttpClient,
+    method: Method,
+    url: &str,
+    headers: &[(&'static str, &str)],
+    body: String,
+    now: Ts,
+) -> Result<Reply, String> {
     let mut map = HeaderMap::new();
     map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).map_err(|_| format!("header {name} is broken"))?;
         map.insert(HeaderName::from_static(name), value);
     }
-    match client.post(url.expose_secret(), map, body.into_bytes(), MAX_REPLY).await {
+    match client.request(method, url, map, Some(body.into_bytes()), MAX_REPLY).await {
         Ok(reply) => Ok(Reply {
             status: reply.status,
-            retry_after_ms: reply
-                .headers
-                .get(RETRY_AFTER)
+            retry_after_ms: [RETRY_AFTER.as_str(), FEISHU_RESET]
+                .iter()
+                .find_map(|name| reply.headers.get(*name))
                 .and_then(|value| value.to_str().ok())
                 .and_then(|text| retry_after(text, now)),
             body: String::from_utf8_lossy(&reply.body).into_owned(),

@@ -74,6 +74,25 @@ pub fn mark(text: &str) -> String {
     out
 }
 
+/// One line inside of Slack's `mrkdwn`: nothing can mention or link, and what would format is
+/// shown as it is, with a mark of no width before it.
+pub fn mrkdwn(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in line(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '*' | '_' | '~' | '`' => {
+                out.push('\u{200B}');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// From a printable ASCII character to its full-width twin.
 const FULL_WIDTH: u32 = 0xFEE0;
 
@@ -159,6 +178,13 @@ mod tests {
         }
         assert_eq!(mark(" \n> 告警 a"), "＞ 告警 a");
         assert_eq!(mark(""), "");
+    }
+
+    #[test]
+    fn slack_markup_cannot_mention_or_format() {
+        let text = mrkdwn("<!channel> & *b* _i_ ~s~ `c` <https://x|y>\n<@U1>");
+        assert!(text.starts_with("&lt;!channel&gt; &amp; \u{200B}*b\u{200B}* "), "{text}");
+        assert!(!text.contains('<') && !text.contains('>') && !text.contains('\n'), "{text}");
     }
 
     #[test]

@@ -139,6 +139,7 @@ pub(crate) fn view(kind: MessageKind, language: Language, items: Vec<ItemView>) 
         external_url: Some("https://weir.example.com".to_owned()),
         items,
         jobs_watched: 62,
+        is_reply: false,
     }
 }
 

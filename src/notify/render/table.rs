@@ -22,4 +22,6 @@ pub(super) const SHIPPED: &[(&str, &str)] = shipped![
     "feishu_bot/zh/body.md.hbs",
     "wecom/en/body.mark.hbs",
     "wecom/zh/body.mark.hbs",
+    "slack/en/body.mrkdwn.hbs",
+    "slack/zh/body.mrkdwn.hbs",
 ];

@@ -19,6 +19,8 @@ pub enum Syntax {
     Markdown,
     /// `.mark.hbs`: the markdown of bots that know no escape, DingTalk's and WeCom's.
     Bare,
+    /// `.mrkdwn.hbs`: Slack's.
+    Mrkdwn,
     /// `.txt.hbs`: plain text.
     Text,
 }
@@ -31,6 +33,7 @@ impl Syntax {
             "html" => Some(Syntax::Html),
             "md" => Some(Syntax::Markdown),
             "mark" => Some(Syntax::Bare),
+            "mrkdwn" => Some(Syntax::Mrkdwn),
             "txt" => Some(Syntax::Text),
             _ => None,
         }
@@ -41,6 +44,7 @@ impl Syntax {
             Syntax::Html => escape::html,
             Syntax::Markdown => escape::md,
             Syntax::Bare => escape::mark,
+            Syntax::Mrkdwn => escape::mrkdwn,
             Syntax::Text => escape::plain,
         }
     }
@@ -110,7 +114,8 @@ impl Templates {
     }
 
     fn empty() -> Templates {
-        let syntaxes = [Syntax::Html, Syntax::Markdown, Syntax::Bare, Syntax::Text];
+        let syntaxes =
+            [Syntax::Html, Syntax::Markdown, Syntax::Bare, Syntax::Mrkdwn, Syntax::Text];
         Templates { registries: syntaxes.into_iter().map(|s| (s, registry(s))).collect() }
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     Alert, AlertState, Aspect, Attempt, Change, ChannelId, CheckpointRef, EndReason, Frozen,
-    Incident, IncidentState, JobKey, Labels, Member, Message, MessageKind, MessageState, Notice,
-    NoticeReason, Outcome, RootCause, RuleId, RunId, Severity, Subject, Ts,
+    Incident, IncidentState, JobKey, Labels, Manner, Member, Message, MessageKind, MessageState,
+    Notice, NoticeReason, Outcome, RootCause, RuleId, RunId, Severity, Subject, Ts,
 };
 
 /// Text that breaks what is quoted by hand.
@@ -130,6 +130,9 @@ pub(crate) fn message(id: u64, state: MessageState, at: Ts) -> Message {
         next_attempt: Some(at),
         done_at: None,
         error: None,
+        manner: Manner::Fresh,
+        receipt: None,
+        print: 0,
     }
 }
 

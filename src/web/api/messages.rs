@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::time;
-use crate::model::Message;
+use crate::model::{Manner, Message};
 use crate::store::words;
 use crate::web::Shared;
 use crate::web::error::ApiError;
@@ -26,10 +26,19 @@ pub(super) struct Item {
     done_at: Option<String>,
     attempts: u32,
     error: Option<String>,
+    /// The message it changes.
+    edit_of: Option<u64>,
+    /// The message it stands below.
+    reply_to: Option<u64>,
 }
 
 impl From<Message> for Item {
     fn from(message: Message) -> Self {
+        let (edit_of, reply_to) = match message.manner {
+            Manner::Fresh => (None, None),
+            Manner::Edit { of, .. } => (Some(of), None),
+            Manner::Reply { of, .. } => (None, Some(of)),
+        };
         Item {
             id: message.id,
             receiver: message.to.receiver,
@@ -43,6 +52,8 @@ impl From<Message> for Item {
             done_at: message.done_at.and_then(time),
             attempts: message.attempts,
             error: message.error,
+            edit_of,
+            reply_to,
         }
     }
 }

@@ -10,13 +10,14 @@ use weir::engine::{Effect, Engine, EngineSettings, Input, Reload, base, outgoing
 use weir::journal::{Base, Writer};
 use weir::model::*;
 use weir::notify::{
-    Budget, ChannelPlan, Compose, Composed, Composers, GroupBy, Language, MessageView,
+    Budget, ChannelPlan, Compose, Composed, Composers, Edits, GroupBy, Language, MessageView,
     ReceiverPlan, Route, Settings, Storm,
 };
 use weir::replay::{self, Mode, Plan, Replayed};
 use weir::rules::{LabelBook, RuleSet, RuleSource, SHIPPED, parse};
 use weir::store::MemoryStore;
 
+use super::chat::Chat;
 use super::world::World;
 
 /// What a message says: (incident, reason) of those named, how many were only counted.
@@ -28,6 +29,9 @@ pub(super) struct Text {
     pub(super) occurrences: Vec<u64>,
     /// Kind of the channel that wrote it.
     pub(super) by: String,
+    /// What the named incidents are: open or not.
+    #[serde(default)]
+    pub(super) open: Vec<bool>,
 }
 
 /// Names at most so many; writes for a channel of this kind.
@@ -43,6 +47,7 @@ impl Compose for Plain {
             counted: view.items.len() - named,
             occurrences: items.iter().map(|i| i.incident.occurrences).collect(),
             by: self.1.clone(),
+            open: items.iter().map(|i| i.incident.is_open()).collect(),
         };
         let body = serde_json::to_string(&text).unwrap();
         Composed { frozen: Frozen { body, title: String::new() }, named }
@@ -83,6 +88,8 @@ pub(super) struct Setup {
     pub(super) mail: bool,
     /// Kind of the first channel.
     pub(super) bot_kind: &'static str,
+    /// The first channel can edit what it sent.
+    pub(super) edits: Option<Edits>,
     /// `delivery: shadow`.
     pub(super) shadow: bool,
     /// More receivers, and whether each is in shadow; all is routed to the first of them. Each has
@@ -104,6 +111,7 @@ impl Default for Setup {
             without: None,
             mail: true,
             bot_kind: "bot",
+            edits: None,
             shadow: false,
             more: &[],
             edit: |_| {},
@@ -132,6 +140,8 @@ pub(super) struct Bench {
     pub(super) reloads: BTreeSet<u64>,
     /// How a vendor answers.
     pub(super) answer: fn(&Message) -> SendOutcome,
+    /// What stands in the chat of the channel that can edit.
+    pub(super) chat: Chat,
     /// Everything every step said, for comparison.
     pub(super) journal: Option<String>,
     /// What a shell would leave of the history: the open segment, and what was committed.
@@ -149,8 +159,10 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         resend: None,
         standby: false,
         fallback: None,
+        edits: None,
     };
-    let mut channels = vec![channel("bot", setup.bot_kind, false)];
+    let bot = channel("bot", setup.bot_kind, setup.edits.is_some());
+    let mut channels = vec![ChannelPlan { edits: setup.edits.clone(), ..bot }];
     if setup.mail {
         channels.push(channel("mail", "mail", true));
     }
@@ -241,6 +253,7 @@ impl Bench {
             kills: BTreeMap::new(),
             reloads: BTreeSet::new(),
             answer: |_| SendOutcome::Delivered,
+            chat: Chat::default(),
             journal: None,
             history: None,
         }
@@ -354,8 +367,12 @@ impl Bench {
                 Effect::Persist(changes) => self.kept.apply(changes),
                 Effect::Send(_) if kill == Some(Kill::BeforeSend) => break,
                 Effect::Send(message) => {
-                    let outcome = (self.answer)(&message);
-                    if outcome == SendOutcome::Delivered {
+                    let mut outcome = (self.answer)(&message);
+                    let taken = outcome == SendOutcome::Delivered;
+                    if taken && self.setup.edits.is_some() && message.to.channel == "bot" {
+                        outcome = self.chat.take(now, &message);
+                    }
+                    if taken && message.manner == Manner::Fresh {
                         self.received.push(Received {
                             at: now,
                             channel: message.to.channel.clone(),

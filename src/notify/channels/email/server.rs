@@ -222,6 +222,7 @@ mod tests {
             SendOutcome::Delivered => "delivered".to_owned(),
             SendOutcome::Retry { error, .. } => format!("retry {error}"),
             SendOutcome::Rejected { error } => format!("rejected {error}"),
+            other => panic!("no edits here: {other:?}"),
         };
         for (failure, attempts, expected) in [
             (Failure::Network, 1, "retry said"),

@@ -203,8 +203,11 @@ fn a_template_of_the_users_own_cannot_make_a_card_too_long() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("body.md.hbs"), "x".repeat(30_000)).unwrap();
     let templates = crate::notify::render::Templates::load(Some(dir.path())).unwrap();
-    let writer =
-        super::card::Composer { templates: std::sync::Arc::new(templates), at: Vec::new() };
+    let templates = std::sync::Arc::new(templates);
+    let (parts, _) = crate::notify::channels::testing::parts();
+    let config: super::Config =
+        serde_json::from_value(json!({"url": "https://bot.example.com/hush"})).unwrap();
+    let writer = config.composer(&crate::notify::channels::Parts { templates, ..parts });
     let view = probe::view(MessageKind::Storm, Language::En, vec![probe::failing(1, "a"); 9]);
     let composed = crate::notify::Compose::compose(&writer, &view);
     assert!(composed.frozen.body.len() < 20 * 1024);

@@ -95,17 +95,18 @@ impl PagerDuty {
                 error: of("the others follow in a minute".to_owned()),
             },
             // Nobody else would close it: somebody may put the key right.
-            Some(SendOutcome::Rejected { error }) if closes(&events[taken..]) => {
+            Some(SendOutcome::Rejected { error } | SendOutcome::Gone { error })
+                if closes(&events[taken..]) => {
                 SendOutcome::Retry { after_ms: None, error: of(error) }
             }
-            Some(SendOutcome::Rejected { error }) => {
+            Some(SendOutcome::Rejected { error } | SendOutcome::Gone { error }) => {
                 self.take_back(message, &events[..taken], &key, now).await;
                 SendOutcome::Rejected { error: of(error) }
             }
             Some(SendOutcome::Retry { after_ms, error }) => {
                 SendOutcome::Retry { after_ms, error: of(error) }
             }
-            Some(SendOutcome::Delivered) => SendOutcome::Delivered,
+            Some(SendOutcome::Delivered | SendOutcome::Accepted { .. }) => SendOutcome::Delivered,
         };
         if !matches!(outcome, SendOutcome::Retry { .. }) {
             self.progress.all().remove(&message.id);
