@@ -229,13 +229,17 @@ fn items(
         }
     }
     let mut mutes = incidents.mutes();
-    let is_over = |reasons: &[NoticeReason]| foremost(reasons) == NoticeReason::Resolved;
-    let over =
-        reasons.iter().filter(|(_, r)| is_over(r)).map(|(id, _)| *id).collect::<BTreeSet<u64>>();
-    let open = pipeline.ledger.open_by_fold(&plan.id, &over);
+    // What is neither over with this message nor has an end that could not be told.
+    let others = pipeline.notices.values().filter(|n| n.to == plan.id && n.message.is_none());
+    let waiting: BTreeSet<u64> = others.map(|n| n.incident).collect();
+    let last = |id: u64| match reasons.get(&id) {
+        Some(reasons) => foremost(reasons) != NoticeReason::Resolved,
+        None => incidents.get(id).is_some_and(Incident::is_open) || waiting.contains(&id),
+    };
+    let open = pipeline.ledger.open_by_fold(&plan.id, &last);
     let mut items: Vec<ItemView> = reasons
-        .into_iter()
-        .filter_map(|(id, reasons)| {
+        .iter()
+        .filter_map(|(&id, reasons)| {
             let incident = incidents.get(id)?.clone();
             let told = pipeline.ledger.get(id, &plan.id);
             let known = match told.filter(|t| t.open).map(|t| t.fold) {
@@ -248,7 +252,7 @@ fn items(
             let news = u32::from(!reasons.is_empty());
             Some(ItemView {
                 known,
-                reason: if reasons.is_empty() { standing(&incident) } else { foremost(&reasons) },
+                reason: if reasons.is_empty() { standing(&incident) } else { foremost(reasons) },
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + news,
                 action: None,

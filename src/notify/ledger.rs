@@ -1,6 +1,6 @@
 //! Who was told what: the only owner of "was this channel already told of this incident".
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{ChannelId, Notice, NoticeReason, Outcome, Ts};
@@ -87,15 +87,15 @@ impl Ledger {
     }
 
     /// How many of the incidents that a message told a channel of together it still believes to be
-    /// open, by message; without those that are `over` now.
+    /// open, by message; only those that `last`.
     pub(super) fn open_by_fold(
         &self,
         to: &ChannelId,
-        over: &BTreeSet<u64>,
+        last: &dyn Fn(u64) -> bool,
     ) -> BTreeMap<u64, usize> {
         let mut open = BTreeMap::new();
         for (id, channel, told) in self.open() {
-            if let Some(message) = told.fold.filter(|_| channel == to && !over.contains(&id)) {
+            if let Some(message) = told.fold.filter(|_| channel == to && last(id)) {
                 *open.entry(message).or_default() += 1;
             }
         }

@@ -221,6 +221,10 @@ impl World {
             // Who takes something does not refuse the very same.
             luck = Luck::Takes;
         }
+        if message.frozen.body == "[]" {
+            // Nothing goes out.
+            luck = Luck::Takes;
+        }
         if luck == Luck::Refuses && message.frozen.body.contains("\"resolve\"") {
             // The channel does not take no for an answer to an end.
             luck = Luck::Fails;

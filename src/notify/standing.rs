@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::pipeline::{Flushed, Pipeline};
-use super::{ChannelPlan, ItemView, MessageView, compose};
+use super::{Affected, ChannelPlan, ItemView, Known, MessageView, compose};
 use crate::incidents::Incidents;
 use crate::model::{
-    Change, ChannelId, EndReason, Incident, IncidentState, Labels, Message, MessageKind,
+    Change, ChannelId, EndReason, Incident, IncidentState, Labels, Manner, Message, MessageKind,
     MessageState, NoticeReason, SendOutcome, Severity, Time, Ts,
 };
 

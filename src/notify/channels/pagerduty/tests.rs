@@ -66,9 +66,8 @@ fn events_say_it_all_in_both_languages() {
             .into_iter()
             .map(|(name, view)| {
                 let mut events = events(&view);
-                if let Some(list) =
-                    events[0]["payload"]["custom_details"]["incidents"].as_array_mut()
-                {
+                let list = events[0].pointer_mut("/payload/custom_details/incidents");
+                if let Some(list) = list.and_then(Value::as_array_mut) {
                     list.truncate(3);
                 }
                 json!({name: events})
