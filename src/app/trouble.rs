@@ -8,7 +8,7 @@ use crate::model::{
     Aspect, Incident, IncidentState, Labels, Member, Message, MessageKind, MessageState,
     NoticeReason, RuleId, Severity, Subject, Ts,
 };
-use crate::notify::{Composers, ItemView, MessageView, Settings};
+use crate::notify::{Composers, ItemView, Known, MessageView, Settings};
 
 /// Writes one message per receiver, for its first channel.
 pub(super) fn teller(
@@ -39,6 +39,7 @@ pub(super) fn teller(
                     name: "Weir".to_owned(),
                     sequence: 1,
                     action: None,
+                    known: Known::New,
                 }],
                 jobs_watched: 0,
             };

@@ -1,9 +1,9 @@
 //! From due notices to one frozen message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pipeline::Pipeline;
-use super::{ChannelPlan, ItemView, MessageView};
+use super::{ChannelPlan, ItemView, Known, MessageView};
 use crate::incidents::Incidents;
 use crate::model::{
     Change, Incident, Labels, Message, MessageKind, MessageState, NoticeReason, Outcome, Subject,
@@ -79,7 +79,7 @@ pub(super) fn message(
         notice.held_by = None;
         let notice = notice.clone();
         let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
-        pipeline.ledger.tell(&notice, time.steady, every);
+        pipeline.ledger.tell(&notice, time.steady, every, is_fold(kind));
         // The first report says nothing of a group: its next news need not wait for it.
         if notice.reason != NoticeReason::FirstLook {
             let key = (plan.id.clone(), notice.group.clone());
@@ -97,6 +97,11 @@ pub(super) fn message(
     if !shadow {
         pipeline.messages.insert(id, message);
     }
+}
+
+/// Messages of these kinds are about what happened to come together.
+pub(super) fn is_fold(kind: MessageKind) -> bool {
+    matches!(kind, MessageKind::Storm | MessageKind::Digest | MessageKind::FirstLook)
 }
 
 /// A group nobody in it is told open of any more is over: the next opening is a new group's.
@@ -134,13 +139,29 @@ fn items(
             reasons.entry(notice.incident).or_default().push(notice.reason);
         }
     }
+    // What is neither over with this message nor has an end that could not be told.
+    let others = pipeline.notices.values().filter(|n| n.to == plan.id && n.message.is_none());
+    let waiting: BTreeSet<u64> = others.map(|n| n.incident).collect();
+    let last = |id: u64| match reasons.get(&id) {
+        Some(reasons) => foremost(reasons) != NoticeReason::Resolved,
+        None => incidents.get(id).is_some_and(Incident::is_open) || waiting.contains(&id),
+    };
+    let open = pipeline.ledger.open_by_fold(&plan.id, &last);
     let mut items: Vec<ItemView> = reasons
-        .into_iter()
-        .filter_map(|(id, reasons)| {
+        .iter()
+        .filter_map(|(&id, reasons)| {
             let incident = incidents.get(id)?.clone();
             let told = pipeline.ledger.get(id, &plan.id);
+            let known = match told.filter(|t| t.open).map(|t| t.fold) {
+                None => Known::New,
+                Some(None) => Known::Alone,
+                Some(Some(message)) => {
+                    Known::Together { message, open: open.get(&message).copied().unwrap_or(0) }
+                }
+            };
             Some(ItemView {
-                reason: foremost(&reasons),
+                known,
+                reason: foremost(reasons),
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + 1,
                 action: None,

@@ -5,12 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Settings;
 use super::backoff::{GIVE_UP_AFTER, next_attempt};
 use super::budget::Endpoint;
+use super::compose::is_fold;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
 use crate::model::{
     Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
     SendOutcome, Time,
 };
+
+/// Whether a notice was told together with others. What it ended as says it for good; only a message
+/// that has not ended is looked at itself.
+fn was_folded(notice: &Notice, messages: &[Message]) -> bool {
+    let message = || messages.iter().find(|m| Some(m.id) == notice.message);
+    notice.reason == NoticeReason::FirstLook
+        || notice.outcome == Outcome::Folded
+        || message().is_some_and(|m| is_fold(m.kind))
+}
 
 impl Pipeline {
     /// Goes on where a former process was: group timers, last-told state and budget use come from
@@ -34,7 +44,7 @@ impl Pipeline {
         }
         let mut groups: BTreeMap<(ChannelId, String), Group> = BTreeMap::new();
         let every = |n: &Notice| settings.route.of_group(&n.group).repeat_interval;
-        let ledger = Ledger::restore(&notices, &at, &every);
+        let ledger = Ledger::restore(&notices, &at, &every, &|n| was_folded(n, &loaded.messages));
         // A group nobody is told open in any more is over.
         let is_told = |n: &Notice| {
             n.message.is_some() && ledger.get(n.incident, &n.to).is_some_and(|t| t.open)

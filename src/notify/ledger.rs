@@ -22,6 +22,8 @@ pub(super) struct Told {
     pub(super) standing: u32,
     /// News so far: the number of the last one in the thread.
     pub(super) sequence: u32,
+    /// The message that told it open, where it did so together with others.
+    pub(super) fold: Option<u64>,
 }
 
 /// The ledger.
@@ -36,18 +38,19 @@ impl Ledger {
         notices: &[Notice],
         at_steady: &dyn Fn(&Notice) -> Ts,
         every: &dyn Fn(&Notice) -> Duration,
+        folded: &dyn Fn(&Notice) -> bool,
     ) -> Ledger {
         let mut ledger = Ledger::default();
         for notice in notices.iter().filter(|n| n.message.is_some()) {
             if notice.outcome != Outcome::Failed {
-                ledger.tell(notice, at_steady(notice), every(notice));
+                ledger.tell(notice, at_steady(notice), every(notice), folded(notice));
             }
         }
         ledger
     }
 
-    /// A notice went into a message.
-    pub(super) fn tell(&mut self, notice: &Notice, now: Ts, every: Duration) {
+    /// A notice went into a message, one about many incidents if it is `folded`.
+    pub(super) fn tell(&mut self, notice: &Notice, now: Ts, every: Duration, folded: bool) {
         let entry = self.told.entry((notice.incident, notice.to.clone())).or_insert(Told {
             last: now,
             repeats: 0,
@@ -55,7 +58,11 @@ impl Ledger {
             standing: 0,
             every,
             sequence: 0,
+            fold: None,
         });
+        if entry.standing == 0 {
+            entry.fold = notice.message.filter(|_| folded);
+        }
         entry.last = now;
         entry.every = every;
         entry.sequence += 1;
@@ -77,6 +84,22 @@ impl Ledger {
     /// What a channel knows of an incident.
     pub(super) fn get(&self, incident: u64, to: &ChannelId) -> Option<Told> {
         self.told.get(&(incident, to.clone())).copied()
+    }
+
+    /// How many of the incidents that a message told a channel of together it still believes to be
+    /// open, by message; only those that `last`.
+    pub(super) fn open_by_fold(
+        &self,
+        to: &ChannelId,
+        last: &dyn Fn(u64) -> bool,
+    ) -> BTreeMap<u64, usize> {
+        let mut open = BTreeMap::new();
+        for (id, channel, told) in self.open() {
+            if let Some(message) = told.fold.filter(|_| channel == to && last(id)) {
+                *open.entry(message).or_default() += 1;
+            }
+        }
+        open
     }
 
     /// Channels that believe it is open.

@@ -19,4 +19,4 @@ mod view;
 
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
-pub use view::{Compose, Composed, ItemView, Language, MessageView};
+pub use view::{Compose, Composed, ItemView, Known, Language, MessageView};

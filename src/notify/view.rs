@@ -62,6 +62,25 @@ pub struct ItemView {
     pub sequence: u32,
     /// What Weir does about it, in the receiver's language; `None`: nothing automatic.
     pub action: Option<String>,
+    /// What the channel believes of it so far.
+    pub known: Known,
+}
+
+/// What a channel believes of an incident before a message. A channel that keeps things open
+/// elsewhere (a pager) has to close the very thing it opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing, or that it is over.
+    New,
+    /// That it is open; it was told of it alone.
+    Alone,
+    /// That it is open; it was told of it in a storm, a digest or a first report.
+    Together {
+        /// Number of that message.
+        message: u64,
+        /// How many incidents of that message it still believes to be open after this one.
+        open: usize,
+    },
 }
 
 /// A written message.

@@ -9,7 +9,7 @@ use crate::model::{
     Aspect, CheckpointRef, EndReason, Incident, IncidentState, JobKey, Labels, Member, MessageKind,
     NoticeReason, RootCause, RuleId, RunId, Severity, Subject, Ts,
 };
-use crate::notify::{ItemView, Language, MessageView};
+use crate::notify::{ItemView, Known, Language, MessageView};
 
 /// 2026-11-21 03:30 in Shanghai.
 pub(crate) const NOW: Ts = Ts(1_795_203_000_000);
@@ -101,6 +101,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         name: name.to_owned(),
         sequence: 1,
         action: None,
+        known: Known::New,
     }
 }
 
@@ -108,6 +109,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
 pub(crate) fn recovered(id: u64, name: &str) -> ItemView {
     let mut item = failing(id, name);
     item.reason = NoticeReason::Resolved;
+    item.known = Known::Alone;
     item.sequence = 2;
     item.incident.state = IncidentState::Resolved;
     item.incident.end_reason = Some(EndReason::Recovered);
