@@ -98,6 +98,9 @@ fn build_one(
                 Some("a channel is named by its kind: add `name:` to one of them".to_owned()),
             );
         }
+        if let Err(error) = channel.check() {
+            findings.error(place, error.to_string(), None);
+        }
         let endpoint = channel.endpoint().unwrap_or_else(|error| {
             // A missing file was reported at its own place already.
             if !findings.marked(place) {

@@ -15,11 +15,14 @@ use crate::notify::render::{Detail, Templates};
 use crate::notify::{Budget, Compose, MessageView};
 
 mod console;
+mod dingtalk;
 mod email;
 mod feishu_bot;
+mod group_bot;
 mod options;
 mod secret;
 mod webhook;
+mod wecom;
 mod wire;
 
 pub use options::BudgetConfig;
@@ -76,6 +79,10 @@ pub(crate) trait Settings {
     fn per_incident(&self) -> bool {
         false
     }
+    /// What can be told to be wrong without reading anything or reaching anybody.
+    fn check(&self) -> Result<(), BuildError> {
+        Ok(())
+    }
     /// Hash of what the budget belongs to.
     fn endpoint(&self) -> Result<String, BuildError>;
     /// What writes its messages, without anything that could send them.
@@ -113,12 +120,16 @@ macro_rules! channels {
 channels! {
     /// Writes to the terminal.
     console => Console,
+    /// A DingTalk group's custom robot: markdown.
+    dingtalk => Dingtalk,
     /// Mail by SMTP, one thread per incident.
     email => Email,
     /// A Feishu or Lark group's custom bot: interactive cards.
     feishu_bot => FeishuBot,
     /// Alertmanager's webhook, version 4, with our fields.
     webhook => Webhook,
+    /// A WeCom group's robot: markdown.
+    wecom => Wecom,
 }
 
 impl ChannelConfig {
@@ -145,6 +156,14 @@ impl ChannelConfig {
     /// One message per incident even inside a group (mail threads), up to a storm.
     pub fn per_incident(&self) -> bool {
         self.settings().per_incident()
+    }
+
+    /// Tells what is wrong with it as it is written, for `weir check`.
+    ///
+    /// # Errors
+    /// When something in its configuration cannot be used; the text says what and the way out.
+    pub fn check(&self) -> Result<(), BuildError> {
+        self.settings().check()
     }
 
     /// Hash of its endpoint: channels with the same one share its budgets.

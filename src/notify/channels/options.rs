@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::BuildError;
 use crate::notify::Budget;
 
 /// A hard limit: at most so many messages in any window of this length; retries count.
@@ -23,6 +24,28 @@ impl BudgetConfig {
     /// The limit as the pipeline counts it.
     pub fn budget(self) -> Budget {
         Budget { messages: self.messages, per: span(self.per) }
+    }
+
+    /// Whoever keeps the vendor's `most` can never make use of more: that is a mistake.
+    pub(super) fn check(self, vendor: &str, most: Budget) -> Result<(), BuildError> {
+        let own = self.budget();
+        if own.per <= most.per && own.messages > most.messages {
+            let (messages, per) = (most.messages, most.per.as_secs());
+            return Err(BuildError(format!(
+                "`budget` is more than {vendor} takes ({messages} in {per} s; leave it out for \
+                 what is safe)"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The limits of a bot: `safe` if none is configured, else the configured one beside the vendor's
+/// own, which holds whatever is configured.
+pub(super) fn limits(own: Option<BudgetConfig>, safe: Budget, most: Budget) -> Vec<Budget> {
+    match own {
+        None => vec![safe],
+        Some(own) => vec![own.budget(), most],
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use proptest::prelude::*;
+
 use super::{Channel, ChannelConfig, Parts};
 use crate::model::{
     ChannelId, Frozen, IncidentState, Message, MessageKind, MessageState, Subject, Ts,
@@ -144,19 +146,23 @@ pub(crate) fn build(config: serde_json::Value) -> (Box<dyn Channel>, Written) {
     (config.build(&parts).unwrap(), lines)
 }
 
-/// A server that answers everything alike, and what it got.
+/// A server that answers everything alike, and what it got; the query as header `x-query`.
 pub(crate) async fn serve(
     status: u16,
     answer: &'static str,
 ) -> (String, tokio::sync::mpsc::Receiver<(axum::http::HeaderMap, String)>) {
     let (tx, rx) = tokio::sync::mpsc::channel(4);
-    let app = axum::Router::new().fallback(move |headers: axum::http::HeaderMap, body: String| {
-        let tx = tx.clone();
-        async move {
-            tx.send((headers, body)).await.unwrap();
-            (axum::http::StatusCode::from_u16(status).unwrap(), [("retry-after", "9")], answer)
-        }
-    });
+    let app = axum::Router::new().fallback(
+        move |uri: axum::http::Uri, mut headers: axum::http::HeaderMap, body: String| {
+            let tx = tx.clone();
+            let query = uri.query().unwrap_or_default().parse().unwrap();
+            headers.insert("x-query", query);
+            async move {
+                tx.send((headers, body)).await.unwrap();
+                (axum::http::StatusCode::from_u16(status).unwrap(), [("retry-after", "9")], answer)
+            }
+        },
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hush", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -183,6 +189,61 @@ pub(crate) fn message(frozen: Frozen) -> Message {
         next_attempt: None,
         done_at: None,
         error: None,
+    }
+}
+
+/// Any few items of strangers' jobs, repeated up to five hundred times: as many different ones are
+/// slow to make and find no more.
+pub(crate) fn any_items() -> impl Strategy<Value = Vec<ItemView>> {
+    let name = prop_oneof![
+        "[a-z]{1,12}(-[a-z0-9]{1,8}){0,3}",
+        "\\PC{0,200}",
+        "[告警作业，：]{0,60}",
+        Just(HOSTILE.to_owned()),
+        "[*_<>&`\"\\\\|@\\[\\]()#!~-]{0,300}",
+    ];
+    let item = (name.clone(), name, any::<bool>(), 0_usize..3_000).prop_map(
+        |(name, message, open, times)| {
+            let mut item = if open { probe::failing(0, &name) } else { probe::recovered(0, &name) };
+            if let Some(cause) = &mut item.incident.root_cause {
+                cause.message = message.repeat(times / message.len().max(1));
+            }
+            item
+        },
+    );
+    (prop::collection::vec(item, 1..12), 1_usize..500).prop_map(|(shapes, count)| {
+        let numbered = |n: usize| {
+            let mut item = shapes[n % shapes.len()].clone();
+            item.incident.id = 1_000_000 + n as u64;
+            item
+        };
+        (0..count).map(numbered).collect()
+    })
+}
+
+/// In markdown that knows no escape nothing of a stranger's formats, mentions or links: what is
+/// left of it without our own marks holds none of the characters that do.
+pub(crate) fn assert_bare(text: &str, mentions: &str) {
+    let mut rest = text.replace(mentions, "").replace("</font>", "");
+    for colour in ["info", "comment", "warning"] {
+        rest = rest.replace(&format!("<font color=\"{colour}\">"), "");
+    }
+    for label in ["Flink UI", "Weir", "Open in Weir", "Flink 界面", "Weir 详情", "在 Weir 中查看"]
+    {
+        let link = format!("[{label}](https://");
+        while let Some(at) = rest.find(&link) {
+            let end = rest[at..].find(')').unwrap();
+            let url = &rest[at + link.len()..at + end];
+            assert!(!url.contains(|c: char| c.is_whitespace() || "<>[]()\"".contains(c)), "{url}");
+            rest.replace_range(at..=at + end, "");
+        }
+    }
+    let rest = rest.replace("**", "");
+    let bad = rest.find(|c| "*`~[]<>&\\|@".contains(c));
+    assert!(bad.is_none(), "{:?} in {text}", bad.map(|at| rest[at..].chars().take(40)));
+    for line in rest.lines() {
+        let line = line.trim_start().trim_start_matches("### ");
+        assert!(!line.starts_with(['#', '-', '+', '=']), "{line}");
     }
 }
 

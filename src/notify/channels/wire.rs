@@ -46,6 +46,13 @@ pub(super) fn check_url(url: &str) -> Result<(), BuildError> {
     }
 }
 
+/// A value of an address' query, such as a bot's token.
+pub(super) fn query_value(url: &str, name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let found = url.query_pairs().find(|(key, _)| key == name)?;
+    Some(found.1.into_owned()).filter(|value| !value.is_empty())
+}
+
 /// Posts JSON and reads a bounded reply.
 ///
 /// # Errors

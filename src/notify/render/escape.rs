@@ -51,6 +51,32 @@ pub fn md(text: &str) -> String {
     out
 }
 
+/// One line inside the markdown of group bots that know no escape (DingTalk, WeCom): what could
+/// format, link, mention or be HTML becomes its full-width twin, which reads the same and means
+/// nothing. A single underscore inside a word means nothing there, so that names can be copied.
+pub fn mark(text: &str) -> String {
+    let chars: Vec<char> = line(text).chars().collect();
+    let is_word = |at: Option<usize>| {
+        at.and_then(|at| chars.get(at)).is_some_and(|c: &char| c.is_alphanumeric())
+    };
+    let mut out = String::with_capacity(text.len() + 16);
+    for (at, c) in chars.iter().enumerate() {
+        let means_something = match c {
+            '*' | '`' | '~' | '[' | ']' | '<' | '>' | '&' | '\\' | '|' | '@' => true,
+            '_' => !(is_word(at.checked_sub(1)) && is_word(Some(at + 1))),
+            // A heading, a list or a rule, where it begins a line.
+            '#' | '-' | '+' | '=' => at == 0,
+            _ => false,
+        };
+        let twin = char::from_u32(u32::from(*c) + FULL_WIDTH).filter(|_| means_something);
+        out.push(twin.unwrap_or(*c));
+    }
+    out
+}
+
+/// From a printable ASCII character to its full-width twin.
+const FULL_WIDTH: u32 = 0xFEE0;
+
 /// Inside HTML text and quoted attributes.
 pub fn html(text: &str) -> String {
     handlebars::html_escape(&plain(text))
@@ -117,6 +143,22 @@ mod tests {
             assert!(!text.contains(c), "{c} in {text}");
         }
         assert!(text.starts_with("&#60;at id=all&#62;"));
+    }
+
+    #[test]
+    fn text_without_escapes_means_nothing_and_can_be_read() {
+        let text = mark("<at id=all></at> **x** [a](b) `c`\n# d &lt; __e__ ~~f~~ @all <@all> \\*");
+        for c in "*`~[]<>&\\|@".chars() {
+            assert!(!text.contains(c), "{c} in {text}");
+        }
+        assert!(text.contains("＿＿e＿＿"), "{text}");
+        assert_eq!(mark("[CRITICAL] ro_cn_sync · #12"), "［CRITICAL］ ro_cn_sync · #12");
+        assert_eq!(mark("a__b _c_ d_"), "a＿＿b ＿c＿ d＿");
+        for start in ["# a", "- a", "+ a", "=== a", "--- a"] {
+            assert!(mark(start).starts_with(['＃', '－', '＋', '＝']), "{start}");
+        }
+        assert_eq!(mark(" \n> 告警 a"), "＞ 告警 a");
+        assert_eq!(mark(""), "");
     }
 
     #[test]

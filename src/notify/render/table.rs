@@ -10,10 +10,14 @@ macro_rules! shipped {
 pub(super) const SHIPPED: &[(&str, &str)] = shipped![
     "console/en/body.txt.hbs",
     "console/zh/body.txt.hbs",
+    "dingtalk/en/body.mark.hbs",
+    "dingtalk/zh/body.mark.hbs",
     "email/en/body.html.hbs",
     "email/en/body.txt.hbs",
     "email/zh/body.html.hbs",
     "email/zh/body.txt.hbs",
     "feishu_bot/en/body.md.hbs",
     "feishu_bot/zh/body.md.hbs",
+    "wecom/en/body.mark.hbs",
+    "wecom/zh/body.mark.hbs",
 ];

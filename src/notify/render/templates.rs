@@ -17,6 +17,8 @@ pub enum Syntax {
     Html,
     /// `.md.hbs`: Feishu's card markdown.
     Markdown,
+    /// `.mark.hbs`: the markdown of bots that know no escape, DingTalk's and WeCom's.
+    Bare,
     /// `.txt.hbs`: plain text.
     Text,
 }
@@ -28,6 +30,7 @@ impl Syntax {
         match kind {
             "html" => Some(Syntax::Html),
             "md" => Some(Syntax::Markdown),
+            "mark" => Some(Syntax::Bare),
             "txt" => Some(Syntax::Text),
             _ => None,
         }
@@ -37,6 +40,7 @@ impl Syntax {
         match self {
             Syntax::Html => escape::html,
             Syntax::Markdown => escape::md,
+            Syntax::Bare => escape::mark,
             Syntax::Text => escape::plain,
         }
     }
@@ -106,7 +110,7 @@ impl Templates {
     }
 
     fn empty() -> Templates {
-        let syntaxes = [Syntax::Html, Syntax::Markdown, Syntax::Text];
+        let syntaxes = [Syntax::Html, Syntax::Markdown, Syntax::Bare, Syntax::Text];
         Templates { registries: syntaxes.into_iter().map(|s| (s, registry(s))).collect() }
     }
 
@@ -175,6 +179,7 @@ fn registry(syntax: Syntax) -> Handlebars<'static> {
     registry.register_escape_fn(syntax.escape());
     for (name, escape) in [
         ("md", escape::md as fn(&str) -> String),
+        ("mark", escape::mark),
         ("line", escape::line),
         ("plain", escape::plain),
         ("html", escape::html),
