@@ -5,8 +5,8 @@
 //! ```text
 //!  sources ──Snapshot──▶ tracker ──facts──▶ rules ──alerts──▶ incidents ──notices──▶ notify ──messages──▶ channels
 //!  flink                 runs, history,     when/for/         one episode,           group, repeat,       feishu_bot,
-//!     ▲                  windows, distinct  keep_firing_for   causality, flap        budget, digest,      email, webhook,
-//!     │                  failures              │                                     storm                console
+//!     ▲                  windows, distinct  keep_firing_for   causality, flap        budget, digest,      dingtalk, wecom,
+//!     │                  failures              │                                     storm                email, …
 //!     └───────────────── Demand ◀──────────────┘                 store: all of it, committed before any effect
 //!                                                                web, metrics: the immutable View of the last step
 //! ```

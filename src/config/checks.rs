@@ -64,7 +64,9 @@ fn is_url(key: &str) -> bool {
 }
 
 fn is_secret(key: &str) -> bool {
-    ["secret", "password", "token"].iter().any(|s| key == *s || key.ends_with(&format!("_{s}")))
+    ["secret", "password", "token", "routing_key"]
+        .iter()
+        .any(|s| key == *s || key.ends_with(&format!("_{s}")))
 }
 
 /// Checks the sections whose entries others read.

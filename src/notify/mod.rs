@@ -20,3 +20,6 @@ mod view;
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
 pub use view::{Compose, Composed, ItemView, Known, Language, MessageView};
+
+#[cfg(test)]
+mod pager_tests;

@@ -20,6 +20,7 @@ mod email;
 mod feishu_bot;
 mod group_bot;
 mod options;
+mod pagerduty;
 mod secret;
 mod webhook;
 mod wecom;
@@ -126,6 +127,8 @@ channels! {
     email => Email,
     /// A Feishu or Lark group's custom bot: interactive cards.
     feishu_bot => FeishuBot,
+    /// PagerDuty's Events API, version 2: one alert per incident, one for a storm.
+    pagerduty => Pagerduty,
     /// Alertmanager's webhook, version 4, with our fields.
     webhook => Webhook,
     /// A WeCom group's robot: markdown.
