@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
 
+mod dingtalk;
 mod feishu;
 mod fleet;
+mod pagerduty;
 mod smtp;
 mod webhook;
+mod wecom;
 
 use std::sync::Once;
 use std::time::Duration;

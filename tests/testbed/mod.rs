@@ -5,6 +5,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod control;
+pub(crate) mod dingtalk;
 pub(crate) mod download;
 pub(crate) mod faults;
 pub(crate) mod feishu;
@@ -15,14 +16,17 @@ pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod job;
 pub(crate) mod net;
+pub(crate) mod pagerduty;
 pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod rest;
+pub(crate) mod robot;
 pub(crate) mod smtp;
 pub(crate) mod smtp_env;
 pub(crate) mod story;
 pub(crate) mod time;
 pub(crate) mod tools;
 pub(crate) mod webhook;
+pub(crate) mod wecom;
 pub(crate) mod weir;
 pub(crate) mod zookeeper;
