@@ -170,7 +170,7 @@ impl Player {
                         inputs.push(Input::Delivery {
                             message: message.id,
                             outcome: SendOutcome::Delivered,
-                        })
+                        });
                     }
                     Effect::Deadline(due) => self.deadline = Some(due),
                     Effect::Publish(_) => {}
