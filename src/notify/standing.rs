@@ -152,15 +152,10 @@ impl Standing {
         named
     }
 
-    /// Takes in the answer to a send of ours; none: it is not one.
-    pub(super) fn answered(&mut self, id: u64, outcome: &SendOutcome) -> Option<Option<ChannelId>> {
-        if id < FIRST_ID {
-            return None;
-        }
+    /// Takes in the answer to a send of ours: whose it is, unless nobody waits for it.
+    fn answered(&mut self, id: u64, outcome: &SendOutcome) -> Option<ChannelId> {
         let of = |round: &Round| round.in_flight.is_some_and(|(number, _)| number == id);
-        let Some((to, round)) = self.rounds.iter_mut().find(|(_, round)| of(round)) else {
-            return Some(None);
-        };
+        let (to, round) = self.rounds.iter_mut().find(|(_, round)| of(round))?;
         round.in_flight = None;
         round.error = match outcome {
             SendOutcome::Delivered | SendOutcome::Accepted { .. } => None,
@@ -174,7 +169,7 @@ impl Standing {
                 Some(error.clone())
             }
         };
-        Some(Some(to.clone()))
+        Some(to.clone())
     }
 }
 
@@ -343,8 +338,10 @@ impl Pipeline {
 
     /// Takes in the answer to a send of this kind; false: it is another.
     pub(super) fn stood(&mut self, time: Time, id: u64, outcome: &SendOutcome) -> bool {
-        let Some(to) = self.standing.answered(id, outcome) else { return false };
-        let Some(to) = to else { return true };
+        if id < FIRST_ID {
+            return false;
+        }
+        let Some(to) = self.standing.answered(id, outcome) else { return true };
         let health = self.health.entry(to.clone()).or_default();
         match outcome {
             SendOutcome::Delivered | SendOutcome::Accepted { .. } => {

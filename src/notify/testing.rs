@@ -99,7 +99,7 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
         });
         receiver.channels.push(plan.clone());
     }
-    let route = |id: String, receiver: &str, routes| Route {
+    let node = |id: String, receiver: &str, routes| Route {
         id,
         receiver: receiver.to_owned(),
         matchers: Vec::new(),
@@ -111,11 +111,11 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
         routes,
     };
     let each = routed.iter().enumerate();
-    let routes = each.map(|(n, to)| route(format!("0.{n}"), to, Vec::new())).collect();
+    let children = each.map(|(n, to)| node(format!("0.{n}"), to, Vec::new())).collect();
     Settings {
         receivers,
         shadow: false,
-        route: route("0".to_owned(), routed[0], routes),
+        route: node("0".to_owned(), routed[0], children),
         storm: Storm::default(),
         external_url: None,
     }

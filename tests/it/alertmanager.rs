@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::testbed::alertmanager::{Alertmanager, program};
+use crate::testbed::alertmanager::{Alertmanager, unpacked};
 use crate::testbed::fleet::{Failure, Fleet, FleetOptions, Version};
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
@@ -54,7 +54,7 @@ async fn an_alert_stands_in_a_real_alertmanager_as_long_as_weir_says() -> Result
     }
     let dir = tempfile::tempdir()?;
     let hook = Webhook::start(WebhookOptions::default()).await?;
-    let am = Alertmanager::start(&program().await?, &routes(&hook)).await?;
+    let am = Alertmanager::start(&unpacked().await?, &routes(&hook)).await?;
     let fleet = Fleet::start(FleetOptions::of(1, 3, Version::V1_20)).await?;
     std::fs::write(dir.path().join("rules.yaml"), story::JOB_FAILED)?;
     let config = format!(

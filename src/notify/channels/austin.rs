@@ -29,7 +29,7 @@ use crate::notify::{Budget, Compose};
 /// How long it is asked what became of a message when nothing is configured.
 const CONFIRM: Duration = Duration::from_secs(30);
 /// Between two questions.
-const ASK_EVERY: Duration = Duration::from_millis(1_000);
+const ASK_EVERY: Duration = Duration::from_secs(1);
 /// austin takes no more in one request.
 const MAX_RECEIVERS: usize = 100;
 

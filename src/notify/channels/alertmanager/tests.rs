@@ -122,7 +122,7 @@ async fn refusals_have_a_class() {
     let rejected = SendOutcome::Rejected { error: "no".to_owned() };
     assert_eq!(verdict(&[rejected.clone(), retry.clone()]), retry);
     assert_eq!(verdict(&[rejected.clone(), SendOutcome::Delivered]), SendOutcome::Delivered);
-    assert_eq!(verdict(&[rejected.clone()]), rejected);
+    assert_eq!(verdict(std::slice::from_ref(&rejected)), rejected);
 }
 
 #[test]

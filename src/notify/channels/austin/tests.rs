@@ -9,7 +9,7 @@ use crate::notify::channels::testing::{assert_title, build, good, hostile_views,
 use crate::notify::channels::{Channel, ChannelConfig};
 use crate::notify::render::words;
 
-fn austin(more: Value) -> Box<dyn Channel> {
+fn austin(more: &Value) -> Box<dyn Channel> {
     let mut config = json!({"url": "http://austin:8080", "template": 7,
         "receivers": ["13800000000", "13900000000"]});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -23,7 +23,7 @@ fn body(channel: &dyn Channel, view: &crate::notify::MessageView) -> Value {
 #[test]
 fn the_request_is_austins() {
     let (_, view) = good(Language::Zh).swap_remove(0);
-    let body = body(&*austin(json!({})), &view);
+    let body = body(&*austin(&json!({})), &view);
     assert_eq!(body["code"], "send");
     assert_eq!(body["messageTemplateId"], 7);
     let param = &body["messageParam"];
@@ -40,7 +40,7 @@ fn the_request_is_austins() {
 fn variables_are_the_templates() {
     let variables = json!({"variables": {"t": "title", "u": "link", "contentValue": "text"}});
     let (_, view) = good(Language::En).swap_remove(0);
-    let body = body(&*austin(variables), &view);
+    let body = body(&*austin(&variables), &view);
     let filled = &body["messageParam"]["variables"];
     assert_eq!(filled["u"], "https://weir.example.com/#/incidents/128");
     assert!(filled["t"].as_str().unwrap().starts_with("[CRITICAL]"));
@@ -52,7 +52,7 @@ fn variables_are_the_templates() {
 
 #[test]
 fn hostile_bodies_are_bounded_json_with_the_word() {
-    let channel = austin(json!({}));
+    let channel = austin(&json!({}));
     for view in hostile_views() {
         let composed = channel.composer().compose(&view);
         assert_title(&composed.frozen.title);
@@ -92,7 +92,7 @@ fn queued() -> Value {
 async fn send(url: String, more: Value) -> SendOutcome {
     let mut config = json!({ "url": url });
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let channel = austin(config);
+    let channel = austin(&config);
     let (_, view) = good(Language::En).swap_remove(0);
     let message = message(channel.composer().compose(&view).frozen);
     channel.send(&message, "k3p9-7", now()).await
