@@ -80,7 +80,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         };
         match channel.send(&message, &key, time).await {
             SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
-                output::say(&format!("{}: accepted", channel_plan.id))
+                output::say(&format!("{}: accepted", channel_plan.id));
             }
             SendOutcome::Retry { error, .. } => {
                 refused = true;

@@ -210,7 +210,7 @@ impl Settings for Config {
             ..HttpConfig::default()
         })?;
         let base_url = self.base_url().to_owned();
-        let tokens = token::Tokens::new(base_url.clone(), self.app_id.clone(), secret);
+        let tokens = token::Tokens::new(&base_url, self.app_id.clone(), secret);
         let api = api::Api { client, base_url, tokens, receive_id, kind: kind.as_str() };
         Ok(Box::new(FeishuApp { writer: self.writer(parts), api }))
     }

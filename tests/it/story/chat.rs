@@ -9,7 +9,6 @@ use super::bench::Text;
 /// A message in the chat.
 #[derive(Debug, Clone)]
 pub(super) struct Card {
-    pub(super) at: i64,
     pub(super) kind: MessageKind,
     /// What it shows, the present last, with the time.
     pub(super) shows: Vec<(i64, Text)>,
@@ -48,7 +47,7 @@ impl Chat {
                 if self.keys.insert(message.id, receipt.clone()).is_none() {
                     let shows = vec![(now, text)];
                     let (kind, replies) = (message.kind, Vec::new());
-                    let card = Card { at: now, kind, shows, replies, recalled: false };
+                    let card = Card { kind, shows, replies, recalled: false };
                     self.cards.insert(receipt.clone(), card);
                 }
                 SendOutcome::Accepted { receipt }

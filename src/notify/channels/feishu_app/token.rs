@@ -51,7 +51,7 @@ struct Answer {
 }
 
 impl Tokens {
-    pub(super) fn new(base_url: String, app_id: String, secret: Secret) -> Tokens {
+    pub(super) fn new(base_url: &str, app_id: String, secret: Secret) -> Tokens {
         let url = format!("{base_url}/open-apis/auth/v3/tenant_access_token/internal");
         Tokens { url, app_id, secret, kept: Mutex::new(None) }
     }
