@@ -321,6 +321,21 @@ fn an_end_in_a_mute_is_told_after_it_to_who_knows_of_the_opening() {
 }
 
 #[test]
+fn an_end_waits_for_no_route_that_never_speaks() {
+    let mut root = route("0", "all", &[]);
+    let mut never = route("0.0", "ads", &["severity!=critical"]);
+    never.hours.mute = hours("ever", 0, 24);
+    root.routes.extend([never, route("0.1", "ads", &[])]);
+    let mut world = World::new(root);
+    world.set("a", CRITICAL);
+    world.run(at(1));
+    world.set("a", WARNING);
+    world.set("a", None);
+    world.run(at(2));
+    assert_eq!(world.told("ads"), [(0, "opened #1"), (62, "resolved #1")]);
+}
+
+#[test]
 fn another_route_to_the_same_receiver_lets_it_pass() {
     let mut root = route("0", "all", &[]);
     let mut day = route("0.0", "ads", &["team=ads"]);
