@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::{Health, Incidents, OWN_GROUP, Stepped, transition};
 use crate::model::{
-    Alert, AlertState, Aspect, Change, EndReason, Evidence, Incident, JobKey, Labels, RuleId,
-    Severity, Subject, Time, Ts,
+    Alert, AlertState, Aspect, Change, EndReason, Evidence, Incident, JobKey, JobState, Labels,
+    RuleId, Severity, Subject, Time, Ts,
 };
 use crate::tracker::{Fact, JobFacts, JobTrack, Tracker};
 
@@ -71,17 +71,20 @@ impl Incidents {
         if after.is_zero() || absent < after || absent >= after + WITHIN {
             return None;
         }
-        let of_subject = self.current.get(subject)?;
-        let newest = |aspect: &Aspect| self.by_id.get(of_subject.get(aspect)?);
         let known = self.newest(subject, &Aspect::from(ASPECT));
         if known.is_some_and(|i| i.opened_steady >= ended) {
             return None;
         }
-        let ended_by_it = |i: &Incident| {
+        let ended_by_it = |i: &&Incident| {
             i.end_reason == Some(EndReason::Ended)
+                && i.opened_steady < ended
                 && i.resolved_steady.is_some_and(|at| at >= ended)
         };
-        let trouble = of_subject.keys().filter_map(newest).find(|i| ended_by_it(i)).map(|i| i.id);
+        // What finishes of itself was stopped by nobody.
+        let cancelled = facts.state() == Some(JobState::Canceled);
+        let of_subject = self.current.get(subject).into_iter().flatten();
+        let mut newest = of_subject.filter_map(|(_, id)| self.by_id.get(id));
+        let trouble = newest.find(ended_by_it).filter(|_| cancelled).map(|i| i.id);
         let stopped = facts.is_stopped() == Fact::Known(true);
         (stopped || trouble.is_some()).then_some(Reminder { absent, trouble })
     }

@@ -56,6 +56,9 @@ fn world(rules: Vec<InhibitRule>, open: Open<'_>) -> Incidents {
     incidents
 }
 
+/// What it is about, its rules, what is open, and (target, root) of what is muted.
+type Case<'a> = (&'a str, Vec<InhibitRule>, Open<'a>, Vec<(u64, u64)>);
+
 /// (target, root) of all that are muted.
 fn muted(incidents: &Incidents) -> Vec<(u64, u64)> {
     incidents.iter().filter_map(|i| Some((i.id, i.inhibited_by?))).collect()
@@ -64,7 +67,7 @@ fn muted(incidents: &Incidents) -> Vec<(u64, u64)> {
 #[test]
 fn the_table_of_rules() {
     let by_cluster = || vec![rule(&["alertname=Down"], &["alertname=Slow"], &["cluster"])];
-    let cases: Vec<(&str, Vec<InhibitRule>, Open<'_>, Vec<(u64, u64)>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("no rules", vec![], &[("Down", &[]), ("Slow", &[])], vec![]),
         (
             "in the same cluster",

@@ -237,7 +237,15 @@ impl Pipeline {
         }
         ways.sort_by_key(|route| route.id != own);
         let urgent = is_urgent(incident);
-        let judge = |route: &Route| route.held(&receiver.zone, notice.at, time.wall, urgent);
+        let judge = |route: &Route| {
+            let mut facts = route.held(&receiver.zone, notice.at, time.wall, urgent);
+            // On a route that never speaks again, an end somebody waits for would wait for ever.
+            let ends = notice.reason == NoticeReason::Resolved && facts.muted_by.is_some();
+            if ends && route.hours.next_change(time.wall).is_none() {
+                facts.muted_by = None;
+            }
+            facts
+        };
         let open = ways.iter().find(|route| {
             let facts = judge(route);
             facts.first().is_none_or(|hold| !hold.keeps_out(time.wall))

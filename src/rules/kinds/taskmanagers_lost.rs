@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Facts, Kind, evidence, fresh_job, known};
-use crate::model::{Aspect, Demand, Verdict, Why};
+use crate::model::{Aspect, Demand, JobState, Verdict, Why};
 
 /// True while the job does not run with all its tasks and its Flink cluster has fewer TaskManagers
 /// than when it last did. Needs no metrics, which stand still for minutes when a TaskManager dies.
@@ -23,8 +23,11 @@ impl Kind for TaskmanagersLost {
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
         let job = fresh_job!(facts);
-        if !job.state().is_some_and(crate::model::JobState::is_live) {
+        if !job.state().is_some_and(JobState::is_live) {
             return facts.no(|| "the job is not alive: it waits for no TaskManager".to_owned());
+        }
+        if job.state() == Some(JobState::Cancelling) {
+            return facts.no(|| "somebody cancels the job: it waits for no TaskManager".to_owned());
         }
         let lost = known!(facts, job.lost_taskmanagers(), "number of TaskManagers");
         let state = job.job.state().as_str();
@@ -48,7 +51,7 @@ impl Kind for TaskmanagersLost {
 mod tests {
     use super::super::watch::{Watch, run};
     use super::*;
-    use crate::model::{ClusterObservation, JobState, Truth};
+    use crate::model::{ClusterObservation, Truth};
 
     fn with(taskmanagers: u32) -> Vec<ClusterObservation> {
         vec![ClusterObservation {
@@ -61,10 +64,11 @@ mod tests {
     /// Those its predecessor ran on may have gone with it: only what has run itself can lose any.
     #[test]
     fn a_run_that_never_ran_has_lost_none() {
-        use JobState::{Canceled, Created, Failed, Restarting, Running};
+        use JobState::{Canceled, Cancelling, Created, Failed, Restarting, Running};
         for (name, looks, expected) in [
             ("it ran on them", vec![(3, "a", Running), (1, "a", Restarting)], true),
             ("all are there", vec![(3, "a", Running), (3, "a", Restarting)], false),
+            ("somebody cancels it", vec![(3, "a", Running), (1, "a", Cancelling)], false),
             ("it runs without", vec![(3, "a", Running), (1, "a", Running)], false),
             (
                 "the next one waits for its own",
