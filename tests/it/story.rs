@@ -3,6 +3,8 @@
 mod bench;
 mod edges;
 mod history;
+mod promises;
+mod random;
 mod reload;
 mod revised;
 mod world;

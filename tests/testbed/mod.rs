@@ -3,6 +3,7 @@
 //!
 //! Shared by the integration tests, the demo and the bench, each of which uses a part of it.
 
+pub(crate) mod alertmanager;
 pub(crate) mod cache;
 pub(crate) mod control;
 pub(crate) mod download;

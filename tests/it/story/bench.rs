@@ -130,6 +130,8 @@ pub(super) struct Bench {
     pub(super) reloads: BTreeSet<u64>,
     /// How a vendor answers.
     pub(super) answer: fn(&Message) -> SendOutcome,
+    /// The wall clock is set: from these times on it is so far from the steady one.
+    pub(super) jumps: Vec<(i64, i64)>,
     /// Everything every step said, for comparison.
     pub(super) journal: Option<String>,
     /// What a shell would leave of the history: the open segment, and what was committed.
@@ -233,6 +235,7 @@ impl Bench {
             kills: BTreeMap::new(),
             reloads: BTreeSet::new(),
             answer: |_| SendOutcome::Delivered,
+            jumps: Vec::new(),
             journal: None,
             history: None,
         }
@@ -261,6 +264,7 @@ impl Bench {
             } else if poll == now {
                 let index = self.next_poll.iter().position(|p| *p == now).unwrap();
                 self.next_poll[index] = now + self.setup.poll_ms;
+                self.worlds[index].wall = self.wall_offset(now);
                 Input::Snapshot(Box::new(self.worlds[index].poll(now)))
             } else {
                 self.deadline = None;
@@ -298,11 +302,19 @@ impl Bench {
         self.turn(now, Input::Snapshot(Box::new(look)));
     }
 
+    fn wall_offset(&self, now: i64) -> i64 {
+        self.jumps.iter().rev().find(|(from, _)| *from <= now).map_or(0, |(_, offset)| *offset)
+    }
+
+    fn time(&self, now: i64) -> Time {
+        Time { steady: Ts(now), wall: Ts(now + self.wall_offset(now)) }
+    }
+
     fn turn(&mut self, now: i64, input: Input) {
         self.turns += 1;
         assert!(self.turns < 3_000_000, "the engine wakes itself without end");
         let kill = self.kills.remove(&self.turns);
-        let at = Time::at(now);
+        let at = self.time(now);
         if let Some((writer, _)) = &mut self.history {
             match &input {
                 Input::Snapshot(snapshot) => writer.snapshot(at, snapshot),
