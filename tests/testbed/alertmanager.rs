@@ -23,18 +23,22 @@ const PINNED: &[(&str, &str)] = &[(
 const DOWNLOAD_LIMIT: Duration = Duration::from_mins(5);
 const UP_WITHIN: Duration = Duration::from_secs(30);
 
-/// The path of the program, downloaded on first use (10 MB).
+/// Where Debian's program looks for its templates, installed or not.
+const ASSETS: &[u8] = b"/usr/share/prometheus/alertmanager";
+/// The same folder below where it is unpacked.
+const UNPACKED_ASSETS: &str = "usr/share/prometheus/alertmanager";
+
+/// The folder it is unpacked in, downloaded on first use (10 MB).
 ///
 /// # Errors
 /// When this machine has no `apt`, its mirrors do not have the package or do not answer, or its
 /// digest is not the pinned one.
-pub(crate) async fn program() -> Result<PathBuf> {
+pub(crate) async fn unpacked() -> Result<PathBuf> {
     let folder = cache::root().join("alertmanager");
     let place = folder.join("debian");
-    let program = place.join("usr").join("bin").join(PACKAGE);
     let _lock = cache::lock(PACKAGE).await?;
-    if program.is_file() {
-        return Ok(program);
+    if place.is_dir() {
+        return Ok(place);
     }
     tools::require(&["apt-get", "dpkg-deb"])?;
     let partial = folder.join("partial");
@@ -48,11 +52,32 @@ pub(crate) async fn program() -> Result<PathBuf> {
     let unpacked = partial.join("unpacked");
     let args = [OsStr::new("-x"), archive.as_os_str(), unpacked.as_os_str()];
     tools::run("dpkg-deb", &args).await?;
-    cache::remove_dir(&place)?;
+    look_here(&program(&unpacked))?;
     cache::publish(&unpacked, &place)?;
     cache::remove_dir(&partial)?;
-    ensure!(program.is_file(), "{} has no {}", archive.display(), program.display());
-    Ok(program)
+    Ok(place)
+}
+
+fn program(unpacked: &Path) -> PathBuf {
+    unpacked.join("usr").join("bin").join(PACKAGE)
+}
+
+/// Lets the program look for its templates in its working folder: a path of the same length, and
+/// nothing else of it is changed.
+fn look_here(program: &Path) -> Result<()> {
+    let mut bytes =
+        std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
+    let here = b"./".repeat(ASSETS.len() / 2);
+    let places: Vec<usize> = bytes
+        .windows(ASSETS.len())
+        .enumerate()
+        .filter(|(_, w)| *w == ASSETS)
+        .map(|p| p.0)
+        .collect();
+    for at in places {
+        bytes[at..at + here.len()].copy_from_slice(&here);
+    }
+    std::fs::write(program, bytes).with_context(|| format!("cannot write {}", program.display()))
 }
 
 async fn download(folder: &Path) -> Result<PathBuf> {
@@ -117,13 +142,17 @@ impl Alertmanager {
     ///
     /// # Errors
     /// When it does not come up; with the end of what it printed.
-    pub(crate) async fn start(program: &Path, config: &str) -> Result<Alertmanager> {
+    pub(crate) async fn start(unpacked: &Path, config: &str) -> Result<Alertmanager> {
         let dir = tempfile::Builder::new().prefix("weir-alertmanager-").tempdir()?;
         let at = |name: &str| dir.path().join(name);
         std::fs::write(at("alertmanager.yml"), config)?;
         let listen = format!("127.0.0.1:{}", http::free_port()?);
         let argv = [
-            program.display().to_string(),
+            "sh".to_owned(),
+            "-c".to_owned(),
+            "cd \"$0\" && exec \"$@\"".to_owned(),
+            unpacked.join(UNPACKED_ASSETS).display().to_string(),
+            program(unpacked).display().to_string(),
             format!("--config.file={}", at("alertmanager.yml").display()),
             format!("--storage.path={}", at("data").display()),
             format!("--web.listen-address={listen}"),

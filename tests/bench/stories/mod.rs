@@ -40,8 +40,8 @@ pub(crate) struct Played {
 /// Plays all stories, or those whose title has this in it. The two that last an hour are played
 /// beside the short ones, which follow each other.
 pub(crate) async fn play(only: Option<&str>) -> Result<Played> {
-    let program = alertmanager::program().await;
-    let peer = program.as_ref().ok().map(std::path::PathBuf::as_path);
+    let unpacked = alertmanager::unpacked().await;
+    let peer = unpacked.as_ref().ok().map(std::path::PathBuf::as_path);
     let wanted = |plot: &Plot| only.is_none_or(|part| plot.title().contains(part));
     let lanes: [Vec<Plot>; 3] = [
         vec![Plot::CrashLoop],
@@ -59,7 +59,7 @@ pub(crate) async fn play(only: Option<&str>) -> Result<Played> {
         futures_util::future::try_join_all(lanes).await?.into_iter().flatten().collect();
     outcomes.sort_by_key(|(plot, _)| *plot);
     let version = outcomes.iter().find_map(|(_, o)| o.peer_version.clone());
-    let peer = match program {
+    let peer = match unpacked {
         Ok(_) => Ok(version.unwrap_or_default()),
         Err(error) => Err(format!("{error:#}")),
     };

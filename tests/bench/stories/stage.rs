@@ -111,7 +111,7 @@ sources:
 
 impl Stage {
     /// Starts all of it, and waits until Weir has looked twice.
-    pub(crate) async fn open(plot: Plot, program: Option<&Path>) -> Result<Stage> {
+    pub(crate) async fn open(plot: Plot, unpacked: Option<&Path>) -> Result<Stage> {
         let dir = tempfile::tempdir()?;
         let (clusters, jobs) = plot.size();
         let options = FleetOptions { job_name, ..FleetOptions::of(clusters, jobs, Version::V1_20) };
@@ -129,11 +129,11 @@ impl Stage {
         let weir = Weir::start_logging(binary, dir.path(), &config, "warn").await?;
         story::ready(&weir).await?;
         story::after_polls(&weir, 2).await?;
-        let peer = match program {
+        let peer = match unpacked {
             None => None,
-            Some(program) => {
+            Some(unpacked) => {
                 let hook = Arc::new(Webhook::start(WebhookOptions::default()).await?);
-                let alertmanager = Alertmanager::start(program, &peer_config(&hook.url())).await?;
+                let alertmanager = Alertmanager::start(unpacked, &peer_config(&hook.url())).await?;
                 let relay = relay::start(Arc::clone(&hook), feishu.url(PEER));
                 Some((Feed::start(alertmanager), hook, relay))
             }
