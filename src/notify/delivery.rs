@@ -56,13 +56,12 @@ impl Pipeline {
             .map(|m| (m.to.clone(), m.at_steady + settings.route.group_interval))
             .collect();
         let due = |m: &&Message| m.state == MessageState::Due;
+        let pending = notices.into_iter().filter(|n| n.outcome == Outcome::Pending);
+        let notices: BTreeMap<u64, Notice> = pending.map(|n| (n.id, n)).collect();
         Pipeline {
             installation: loaded.installation.clone(),
-            notices: notices
-                .into_iter()
-                .filter(|n| n.outcome == Outcome::Pending)
-                .map(|n| (n.id, n))
-                .collect(),
+            by_incident: notices.values().map(|n| (n.incident, n.id)).collect(),
+            notices,
             messages: loaded.messages.iter().filter(due).map(|m| (m.id, m.clone())).collect(),
             in_flight: BTreeSet::new(),
             ledger,

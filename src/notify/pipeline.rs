@@ -53,6 +53,8 @@ pub struct Pipeline {
     pub(super) installation: String,
     /// Not yet at an outcome.
     pub(super) notices: BTreeMap<u64, Notice>,
+    /// The same by incident: with thousands at once nobody may walk over all for each.
+    pub(super) by_incident: BTreeSet<(u64, u64)>,
     /// Not yet accepted or given up.
     pub(super) messages: BTreeMap<u64, Message>,
     pub(super) in_flight: BTreeSet<u64>,
@@ -114,11 +116,10 @@ impl Pipeline {
         incident: u64,
         changes: &mut Vec<Change>,
     ) -> BTreeMap<ChannelId, u8> {
-        let is_untold = |n: &&Notice| {
-            n.incident == incident && n.reason == NoticeReason::Resolved && n.message.is_none()
-        };
+        let is_untold = |n: &&Notice| n.reason == NoticeReason::Resolved && n.message.is_none();
+        let untold = self.of_incident(incident).filter(is_untold);
         let untold: Vec<(u64, ChannelId, u8)> =
-            self.notices.values().filter(is_untold).map(|n| (n.id, n.to.clone(), n.rank)).collect();
+            untold.map(|n| (n.id, n.to.clone(), n.rank)).collect();
         for (id, ..) in &untold {
             self.close(*id, Outcome::Muted, "it was back before this was told", time, changes);
         }
@@ -129,12 +130,8 @@ impl Pipeline {
     /// A resolution goes to exactly the channels that were told of the opening. Openings still
     /// waiting for their group are brief; those held by a budget or storm are counted in it.
     fn note_end(&mut self, time: Time, incident: &Incident, changes: &mut Vec<Change>) {
-        let waiting: Vec<u64> = self
-            .notices
-            .values()
-            .filter(|n| n.incident == incident.id && n.message.is_none())
-            .map(|n| n.id)
-            .collect();
+        let waiting = self.of_incident(incident.id).filter(|n| n.message.is_none());
+        let waiting: Vec<u64> = waiting.map(|n| n.id).collect();
         let mut counted = BTreeSet::new();
         for id in waiting {
             let Some(notice) = self.notices.get(&id) else { continue };
@@ -146,9 +143,13 @@ impl Pipeline {
                 }
                 continue;
             }
-            let outcome =
-                if held.starts_with("inhibited") || told { Outcome::Muted } else { Outcome::Brief };
-            self.finish(id, outcome, time, changes);
+            if held.starts_with("inhibited") {
+                self.finish(id, Outcome::Muted, time, changes);
+            } else if told {
+                self.close(id, Outcome::Muted, "it was over before this was told", time, changes);
+            } else {
+                self.finish(id, Outcome::Brief, time, changes);
+            }
         }
         let mut to_tell = self.ledger.believers(incident.id);
         to_tell.extend(counted);
@@ -189,7 +190,14 @@ impl Pipeline {
         };
         self.next_notice += 1;
         changes.push(Change::Notice(Box::new(notice.clone())));
+        self.by_incident.insert((notice.incident, notice.id));
         self.notices.insert(notice.id, notice);
+    }
+
+    /// Notices of an incident that have not ended, in order of their ids.
+    fn of_incident(&self, incident: u64) -> impl Iterator<Item = &Notice> {
+        let of = self.by_incident.range((incident, 0)..=(incident, u64::MAX));
+        of.filter_map(|(_, id)| self.notices.get(id))
     }
 
     fn note_opening(&mut self, time: Time, incident: &Incident) {
@@ -299,6 +307,7 @@ impl Pipeline {
         changes: &mut Vec<Change>,
     ) {
         let Some(mut notice) = self.notices.remove(&id) else { return };
+        self.by_incident.remove(&(notice.incident, id));
         notice.outcome = outcome;
         notice.done_at = Some(time.wall);
         if notice.message.is_none() {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::scaled;
+use super::plot::Plot;
 use crate::testbed::alertmanager::Alertmanager;
 use crate::testbed::time::now_ms;
 
@@ -17,10 +17,6 @@ const EVALUATION: Duration = Duration::from_secs(15);
 const RESEND: Duration = Duration::from_mins(1);
 const AHEAD: Duration = Duration::from_mins(4);
 const KEPT: Duration = Duration::from_mins(15);
-
-fn ms(real: Duration) -> i64 {
-    scaled(real).as_millis() as i64
-}
 
 fn rfc3339(at: i64) -> String {
     jiff::Timestamp::from_millisecond(at).map(|t| t.to_string()).unwrap_or_default()
@@ -39,7 +35,8 @@ struct Firing {
 
 impl Firing {
     /// What is to be sent now, if anything.
-    fn due(&mut self, now: i64) -> Option<Value> {
+    fn due(&mut self, now: i64, plot: Plot) -> Option<Value> {
+        let ms = |real| plot.ms(real) as i64;
         if self.ended.is_none() && self.until.is_some_and(|until| until <= now) {
             self.end(now);
         }
@@ -74,9 +71,9 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// Begins to judge.
-    pub(crate) fn start(alertmanager: Alertmanager) -> Feed {
+    pub(crate) fn start(alertmanager: Alertmanager, plot: Plot) -> Feed {
         let (alerts, alertmanager) = (Arc::new(Alerts::default()), Arc::new(alertmanager));
-        let task = tokio::spawn(send(Arc::clone(&alerts), Arc::clone(&alertmanager)));
+        let task = tokio::spawn(send(Arc::clone(&alerts), Arc::clone(&alertmanager), plot));
         Feed { alerts, alertmanager, task }
     }
 
@@ -136,15 +133,16 @@ impl Feed {
     }
 }
 
-async fn send(alerts: Arc<Alerts>, alertmanager: Arc<Alertmanager>) -> Result<()> {
-    let mut ticks = tokio::time::interval(scaled(EVALUATION));
+async fn send(alerts: Arc<Alerts>, alertmanager: Arc<Alertmanager>, plot: Plot) -> Result<()> {
+    let mut ticks = tokio::time::interval(plot.scaled(EVALUATION));
+    let kept = plot.ms(KEPT) as i64;
     loop {
         ticks.tick().await;
         let now = now_ms();
         let due: Vec<Value> = {
             let mut alerts = alerts.lock().expect("no panic while locked");
-            alerts.retain(|_, firing| firing.ended.is_none_or(|at| now - at < ms(KEPT)));
-            alerts.values_mut().filter_map(|firing| firing.due(now)).collect()
+            alerts.retain(|_, firing| firing.ended.is_none_or(|at| now - at < kept));
+            alerts.values_mut().filter_map(|firing| firing.due(now, plot)).collect()
         };
         if !due.is_empty() {
             alertmanager.post(&due).await?;

@@ -1,8 +1,8 @@
 //! What people get to read when things go wrong: each story is played to the real Weir, and its
 //! events go as alerts to the real Alertmanager, both in front of a bot with a vendor's limits.
 //!
-//! Time runs sixty times faster for both: the polls, every wait and interval of either, and the
-//! stories. What is not scaled (the vendor's limits, the machine's own work) is said on the page.
+//! Time runs faster for both alike: the polls, every wait and interval of either, and the stories.
+//! What is not scaled (the vendor's limits, the machine's own work) is said on the page.
 
 mod feed;
 mod page;
@@ -12,7 +12,6 @@ mod stage;
 mod told;
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -22,14 +21,6 @@ pub(crate) use told::Outcome;
 
 use crate::testbed::alertmanager;
 use stage::Stage;
-
-/// So many times faster than life.
-pub(crate) const SCALE: u32 = 60;
-
-/// A time of a story as it is played.
-pub(crate) fn scaled(real: Duration) -> Duration {
-    real / SCALE
-}
 
 /// What a run found: a story and its outcome.
 pub(crate) struct Played {

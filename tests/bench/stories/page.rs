@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::Played;
 use super::plot::Plot;
 use super::told::{Outcome, Told};
-use super::{Played, SCALE, scaled};
 
 /// Weir's default poll interval.
 pub(crate) const POLL: Duration = Duration::from_secs(10);
@@ -37,17 +37,16 @@ pub(crate) fn markdown(played: &Played, opening: &str) -> Result<String> {
     if let Err(why) = &played.peer {
         writeln!(text, "\nAlertmanager could not be had on this machine: {why}")?;
     }
-    writeln!(text, "\n| story | Weir's messages | first after | findable |")?;
-    writeln!(text, "| --- | --- | --- | --- |")?;
+    writeln!(text, "\n| story | faster by | Weir's messages | first after | findable |")?;
+    writeln!(text, "| --- | --- | --- | --- | --- |")?;
     for (plot, outcome) in &played.outcomes {
         details(&mut text, *plot, outcome)?;
     }
-    let allowed = scaled(GROUP_WAIT + POLL).as_millis();
     writeln!(
         text,
         "\n*First after*: from when the trouble was there and true by its rule (for a loop the \
          third failure; for a cluster the end of `for`) to the bot's receipt. Allowed are \
-         `group_wait` and one poll, here {allowed} ms; the machine's own work, a synced commit and \
+         `group_wait` and one poll; the machine's own work, a synced commit and \
          a request over the loopback, is in the figure and is not scaled. *Findable*: by machine; \
          the job's name stands in a message people saw, or a message counts it and links to Weir, \
          whose API lists it as told in that very message."
@@ -82,7 +81,7 @@ fn weir_cell(plot: Plot, outcome: &Outcome) -> String {
     let count = told.messages.len();
     let mut cell = count.to_string();
     if plot == Plot::Outage {
-        let minute = told.within(outcome.marks.true_ms, scaled(Duration::from_mins(1)));
+        let minute = told.within(outcome.marks.true_ms, plot.scaled(Duration::from_mins(1)));
         write!(cell, ", {minute} of them in the first minute").ok();
     }
     if told.refused() > 0 {
@@ -102,7 +101,8 @@ fn details(text: &mut String, plot: Plot, outcome: &Outcome) -> Result<()> {
         format!("{} bytes: {} refused", sizes.join(", "), told.refused())
     };
     let first = told.first_after(outcome.marks.true_ms);
-    let first = first.map_or_else(|| "–".to_owned(), |ms| format!("{ms} ms"));
+    let allowed = plot.ms(GROUP_WAIT + POLL);
+    let first = first.map_or_else(|| "–".to_owned(), |ms| format!("{ms} of {allowed} ms"));
     let (clusters, jobs) = plot.size();
     let found = match plot {
         Plot::Planned => "–".to_owned(),
@@ -113,7 +113,7 @@ fn details(text: &mut String, plot: Plot, outcome: &Outcome) -> Result<()> {
             format!("{} of {all}: {} named, {listed} counted and listed", told.found, told.named)
         }
     };
-    writeln!(text, "| {} | {sizes} | {first} | {found} |", plot.title())?;
+    writeln!(text, "| {} | {} | {sizes} | {first} | {found} |", plot.title(), plot.scale())?;
     Ok(())
 }
 
@@ -131,7 +131,7 @@ fn thousands(number: usize) -> String {
 /// When the file is not there or has no marks.
 pub(crate) fn write(path: Option<&Path>, played: &Played, opening: &str) -> Result<()> {
     let generated = markdown(played, opening)?;
-    println!("\n{SCALE} times faster than life; a bot takes {} bytes\n", thousands(BOT_TAKES));
+    println!("\na bot takes {} bytes\n", thousands(BOT_TAKES));
     println!("{generated}");
     let Some(path) = path else { return Ok(()) };
     let old =

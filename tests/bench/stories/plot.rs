@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::stage::Stage;
 use super::told::Told;
-use super::{SCALE, scaled};
 use crate::testbed::fleet::{Failure, Fault, Recovery};
 use crate::testbed::story::Dice;
 use crate::testbed::time::{now_ms, wait_for};
@@ -54,6 +53,24 @@ impl Plot {
         }
     }
 
+    /// So many times faster than life: what lasts an hour most, what has many jobs to look at less.
+    pub(crate) fn scale(self) -> u32 {
+        match self {
+            Plot::CrashLoop | Plot::Flapping => 60,
+            _ => 20,
+        }
+    }
+
+    /// A time of the story as it is played.
+    pub(crate) fn scaled(self, real: Duration) -> Duration {
+        real / self.scale()
+    }
+
+    /// The same as both configurations have it.
+    pub(crate) fn ms(self, real: Duration) -> u128 {
+        self.scaled(real).as_millis()
+    }
+
     pub(crate) fn must(self) -> &'static str {
         match self {
             Plot::CrashLoop | Plot::Unreachable => "2",
@@ -73,7 +90,7 @@ impl Plot {
             && match self {
                 Plot::CrashLoop => count == 2,
                 Plot::Unreachable => count == 2 && marks.unknown == jobs,
-                Plot::Outage => told.within(marks.true_ms, scaled(MINUTE)) <= 2 && all,
+                Plot::Outage => told.within(marks.true_ms, self.scaled(MINUTE)) <= 2 && all,
                 Plot::Applications => count == 2 && all,
                 Plot::Flapping => (1..=3).contains(&count),
                 Plot::Planned => count == 0,
@@ -112,13 +129,13 @@ impl Plot {
 /// How long the job takes to come back decides nothing: ten seconds.
 async fn crash_loop(stage: &Stage) -> Marks {
     let mut marks = Marks { events: 120, ..Marks::default() };
-    let mut ticks = tokio::time::interval(scaled(HOUR) / 120);
-    let back = scaled(Duration::from_secs(10)).as_millis() as i64;
+    let mut ticks = tokio::time::interval(stage.scaled(HOUR) / 120);
+    let back = stage.scaled(Duration::from_secs(10)).as_millis() as i64;
     let failure = Failure::new("com.example.PoisonRecordException", "bad amount");
     for n in 1..=120 {
         ticks.tick().await;
         let at = stage.fleet.fail_job(0, 0, &failure, Recovery::AfterMs(back));
-        stage.alert(0, 0, "JobFailing", Some(scaled(LOOKS_BACK)));
+        stage.alert(0, 0, "JobFailing", Some(stage.scaled(LOOKS_BACK)));
         if n == 3 {
             marks.true_ms = at;
         }
@@ -128,7 +145,7 @@ async fn crash_loop(stage: &Stage) -> Marks {
 
 async fn outage(stage: &Stage) -> Marks {
     let failure = Failure::new("java.io.IOException", "the broker is gone");
-    let mut ticks = tokio::time::interval(scaled(Duration::from_secs(10)) / 20);
+    let mut ticks = tokio::time::interval(stage.scaled(Duration::from_secs(10)) / 20);
     let mut marks = Marks { events: 200, ..Marks::default() };
     for ten in 0..20 {
         ticks.tick().await;
@@ -141,7 +158,7 @@ async fn outage(stage: &Stage) -> Marks {
         }
     }
     // What follows the first messages, if anything does.
-    tokio::time::sleep(scaled(MINUTE * 11)).await;
+    tokio::time::sleep(stage.scaled(MINUTE * 2)).await;
     marks
 }
 
@@ -154,7 +171,7 @@ async fn applications(stage: &Stage) -> Marks {
             stage.fleet.kill_job(cluster, 0, &failure)
         })
         .collect();
-    tokio::time::sleep(scaled(MINUTE * 10)).await;
+    tokio::time::sleep(stage.scaled(MINUTE * 10)).await;
     for cluster in 0..clusters {
         stage.fleet.submit_again(cluster, 0);
         stage.well(cluster, 0, "JobFailed");
@@ -169,7 +186,7 @@ async fn unreachable(stage: &Stage) -> Result<Marks> {
     for job in 0..jobs {
         stage.alert(0, job, "JobNotRunning", None);
     }
-    let until = scaled(MINUTE * 10);
+    let until = stage.scaled(MINUTE * 10);
     let unknown = wait_for("unknown jobs", until, || async {
         let unknown = stage.unknown_jobs().await?;
         Ok((unknown == jobs).then_some(unknown))
@@ -181,7 +198,7 @@ async fn unreachable(stage: &Stage) -> Result<Marks> {
     for job in 0..jobs {
         stage.well(0, job, "JobNotRunning");
     }
-    let pending = scaled(UNREACHABLE_FOR).as_millis() as i64;
+    let pending = stage.scaled(UNREACHABLE_FOR).as_millis() as i64;
     Ok(Marks { events: 2 * jobs, true_ms: began + pending, unknown })
 }
 
@@ -191,7 +208,7 @@ async fn flapping(stage: &Stage) -> Marks {
     let mut dice = Dice(7);
     let mut marks = Marks::default();
     let began = now_ms();
-    while now_ms() - began < scaled(HOUR).as_millis() as i64 {
+    while now_ms() - began < stage.scaled(HOUR).as_millis() as i64 {
         let at = stage.fleet.kill_job(0, 0, &failure);
         stage.alert(0, 0, "JobFailed", None);
         marks.events += 1;
@@ -202,10 +219,10 @@ async fn flapping(stage: &Stage) -> Marks {
         // The first time it stays down for longer than the group waits: something is to be told.
         let first =
             if marks.events == 1 { seconds().max(Duration::from_secs(40)) } else { seconds() };
-        tokio::time::sleep(scaled(first)).await;
+        tokio::time::sleep(stage.scaled(first)).await;
         stage.fleet.submit_again(0, 0);
         stage.well(0, 0, "JobFailed");
-        tokio::time::sleep(scaled(seconds())).await;
+        tokio::time::sleep(stage.scaled(seconds())).await;
     }
     marks
 }
@@ -220,7 +237,7 @@ async fn planned(stage: &Stage) -> Marks {
             stage.fleet.cancel_job(0, job);
             stage.alert(0, job, "JobNotRunning", None);
         }
-        tokio::time::sleep(MINUTE / SCALE).await;
+        tokio::time::sleep(stage.scaled(MINUTE)).await;
         for job in five {
             stage.fleet.submit_again(0, job);
             stage.well(0, job, "JobNotRunning");

@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::feed::Feed;
 use super::plot::{Marks, Plot};
+use super::relay;
 use super::told::{Arrived, Outcome, Told};
-use super::{relay, scaled};
 use crate::testbed::alertmanager::Alertmanager;
 use crate::testbed::feishu::{Bot, Feishu};
 use crate::testbed::fleet::{Fleet, FleetOptions, Version};
@@ -23,46 +23,52 @@ use crate::testbed::weir::{PORT, Weir};
 
 /// A story that does not come to rest is given up.
 const REST_WITHIN: Duration = Duration::from_mins(4);
-/// Two group intervals, and a little.
-const ECHO: Duration = Duration::from_mins(11);
+/// A group interval, and a little.
+const ECHO: Duration = Duration::from_mins(6);
 const WEIR: &str = "weir";
 const PEER: &str = "alertmanager";
 
-/// The waits of the shipped rules, sixty times shorter. `failure_rate` takes no window below a
-/// minute, and is quiet no sooner than a minute after the last failure: that part is not scaled.
-const RULES: &str = "
-groups:
+/// The shipped rules that speak of jobs, with their waits scaled. `failure_rate` takes no window
+/// below a minute, and is over no sooner than a minute after the last failure: that is not scaled.
+fn rules(plot: Plot) -> String {
+    let minutes = |minutes| plot.ms(Duration::from_mins(minutes));
+    let window = minutes(30).max(60_000);
+    let (missing, unreachable, not_running) = (minutes(1), minutes(2), minutes(5));
+    format!(
+        "groups:
   - name: flink-jobs
     rules:
       - alert: JobFailed
-        when: { job_state: { any_of: [FAILED] } }
-        labels: { severity: critical }
-        annotations: { headline: 'failed for good', summary: '{{job_name}} failed: {{root_cause}}' }
+        when: {{ job_state: {{ any_of: [FAILED] }} }}
+        labels: {{ severity: critical }}
+        annotations: {{ headline: 'failed for good', summary: '{{{{job_name}}}} failed: {{{{root_cause}}}}' }}
       - alert: JobFailingRepeatedly
-        when: { failure_rate: { count: 3, window: 1m } }
-        labels: { severity: critical }
-        annotations: { headline: 'keeps failing', summary: '{{job_name}} failed {{count}} times: {{root_cause}}' }
+        when: {{ failure_rate: {{ count: 3, window: {window}ms }} }}
+        labels: {{ severity: critical }}
+        annotations: {{ headline: 'keeps failing', summary: '{{{{job_name}}}} failed {{{{count}}}} times' }}
       - alert: JobNotRunning
         when:
           any:
-            - tasks_not_running: {}
-            - job_state: { any_of: [INITIALIZING, CREATED, RESTARTING, RECONCILING, FAILING, CANCELLING, SUSPENDED] }
-        for: 5s
-        labels: { severity: critical }
+            - tasks_not_running: {{}}
+            - job_state: {{ any_of: [INITIALIZING, CREATED, RESTARTING, RECONCILING, FAILING, CANCELLING, SUSPENDED] }}
+        for: {not_running}ms
+        labels: {{ severity: critical }}
       - alert: JobMissing
-        when: { job_missing: {} }
-        for: 1s
-        labels: { severity: critical }
+        when: {{ job_missing: {{}} }}
+        for: {missing}ms
+        labels: {{ severity: critical }}
   - name: flink-platform
     rules:
       - alert: ClusterUnreachable
-        when: { source_unreachable: {} }
-        for: 2s
-        labels: { severity: critical }
+        when: {{ source_unreachable: {{}} }}
+        for: {unreachable}ms
+        labels: {{ severity: critical }}
         annotations:
-          headline: 'unreachable · {{jobs}} jobs unknown, not failed'
-          summary: 'Weir cannot reach {{name}}; {{jobs}} jobs unknown, not failed: {{error}}'
-";
+          headline: 'unreachable · {{{{jobs}}}} jobs unknown, not failed'
+          summary: 'Weir cannot reach {{{{name}}}}; {{{{jobs}}}} jobs unknown, not failed: {{{{error}}}}'
+"
+    )
+}
 
 /// The real thing, and what it is put before.
 pub(crate) struct Stage {
@@ -79,33 +85,47 @@ fn job_name(cluster: usize, job: usize) -> String {
     format!("orders-{cluster:02}-{job:03}")
 }
 
-/// What Alertmanager is configured with: its defaults, sixty times shorter.
-fn peer_config(hook: &str) -> String {
+/// What either waits before it speaks of a group, and between two messages and two reminders of it.
+fn waits(plot: Plot) -> String {
+    let ms = |seconds| plot.ms(Duration::from_secs(seconds));
     format!(
-        "global: {{ resolve_timeout: 5s }}\n\
-         route: {{ receiver: hook, group_by: [alertname, cluster], group_wait: 500ms, \
-         group_interval: 5s, repeat_interval: 4m }}\n\
+        "group_wait: {}ms, group_interval: {}ms, repeat_interval: {}ms",
+        ms(30),
+        ms(300),
+        ms(4 * 3_600)
+    )
+}
+
+/// Alertmanager's defaults, scaled.
+fn peer_config(plot: Plot, hook: &str) -> String {
+    let waits = waits(plot);
+    let resolve_timeout = plot.ms(Duration::from_mins(5));
+    format!(
+        "global: {{ resolve_timeout: {resolve_timeout}ms }}\n\
+         route: {{ receiver: hook, group_by: [alertname, cluster], {waits} }}\n\
          receivers:\n  - name: hook\n    webhook_configs:\n      - url: {hook:?}\n"
     )
 }
 
-/// Weir's defaults, sixty times shorter.
-fn weir_config(sources: &str, bot: &str) -> String {
+/// Weir's defaults, scaled.
+fn weir_config(plot: Plot, sources: &str, bot: &str) -> String {
+    let ms = |seconds| plot.ms(Duration::from_secs(seconds));
+    let (poll, waits) = (plot.ms(super::page::POLL), waits(plot));
+    let (resolve_after, reopen_within, storm, failing) = (ms(120), ms(1_800), ms(30), ms(300));
     format!(
         r#"web: {{ listen: "127.0.0.1:{PORT}", external_url: "http://127.0.0.1:{PORT}/" }}
-poll: {{ interval: {}ms, timeout: 1s }}
+poll: {{ interval: {poll}ms, timeout: 1s }}
 rule_files: ["rules.yaml"]
-incidents: {{ resolve_after: 2s, reopen_within: 30s }}
-storm: {{ incidents: 5, within: 500ms }}
-self_monitoring: {{ failing_after: 5s }}
-route: {{ receiver: team, group_by: [cluster], group_wait: 500ms, group_interval: 5s, repeat_interval: 4m }}
+incidents: {{ resolve_after: {resolve_after}ms, reopen_within: {reopen_within}ms }}
+storm: {{ incidents: 5, within: {storm}ms }}
+self_monitoring: {{ failing_after: {failing}ms }}
+route: {{ receiver: team, group_by: [cluster], {waits} }}
 receivers:
   - name: team
     channels:
       - feishu_bot: {{ url: {bot:?} }}
 sources:
-{sources}"#,
-        scaled(super::page::POLL).as_millis()
+{sources}"#
     )
 }
 
@@ -123,9 +143,9 @@ impl Stage {
             let url = fleet.url(cluster);
             writeln!(sources, "  - flink: {{ name: {name}, urls: [{url:?}] }}")?;
         }
-        std::fs::write(dir.path().join("rules.yaml"), RULES)?;
+        std::fs::write(dir.path().join("rules.yaml"), rules(plot))?;
         let binary = Path::new(env!("CARGO_BIN_EXE_weir"));
-        let config = weir_config(&sources, &feishu.url(WEIR));
+        let config = weir_config(plot, &sources, &feishu.url(WEIR));
         let weir = Weir::start_logging(binary, dir.path(), &config, "warn").await?;
         story::ready(&weir).await?;
         story::after_polls(&weir, 2).await?;
@@ -133,12 +153,18 @@ impl Stage {
             None => None,
             Some(unpacked) => {
                 let hook = Arc::new(Webhook::start(WebhookOptions::default()).await?);
-                let alertmanager = Alertmanager::start(unpacked, &peer_config(&hook.url())).await?;
+                let alertmanager =
+                    Alertmanager::start(unpacked, &peer_config(plot, &hook.url())).await?;
                 let relay = relay::start(Arc::clone(&hook), feishu.url(PEER));
-                Some((Feed::start(alertmanager), hook, relay))
+                Some((Feed::start(alertmanager, plot), hook, relay))
             }
         };
         Ok(Stage { plot, fleet, feishu, weir, peer, _dir: dir })
+    }
+
+    /// A time of the story as it is played.
+    pub(crate) fn scaled(&self, real: Duration) -> Duration {
+        self.plot.scaled(real)
     }
 
     /// An event of a job, as an alert.
@@ -174,7 +200,7 @@ impl Stage {
             Ok((rests && (quiet || !plot.ends_well())).then_some(()))
         };
         wait_for("end of the story", REST_WITHIN, resting).await?;
-        tokio::time::sleep(scaled(ECHO)).await;
+        tokio::time::sleep(self.scaled(ECHO)).await;
         Ok(())
     }
 

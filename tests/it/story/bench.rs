@@ -88,6 +88,8 @@ pub(super) struct Setup {
     /// More receivers, and whether each is in shadow; all is routed to the first of them. Each has
     /// one channel of its own name.
     pub(super) more: &'static [(&'static str, bool)],
+    /// Somebody looks at the picture, which takes most of a step.
+    pub(super) seen: bool,
     /// What else was changed in the rule files.
     pub(super) edit: fn(&mut RuleSet),
 }
@@ -106,6 +108,7 @@ impl Default for Setup {
             bot_kind: "bot",
             shadow: false,
             more: &[],
+            seen: true,
             edit: |_| {},
         }
     }
@@ -222,8 +225,9 @@ impl Bench {
     pub(super) fn new(setup: Setup, worlds: Vec<World>) -> Bench {
         let (settings, rules, composers) = settings(&setup, &worlds);
         let kept = MemoryStore::new("w");
+        let engine = Engine::new(settings, rules, composers, &kept.load(Ts(0)));
         Bench {
-            engine: Engine::new(settings, rules, composers, &kept.load(Ts(0))),
+            engine: if setup.seen { engine } else { engine.unseen() },
             next_poll: vec![0; worlds.len()],
             setup,
             worlds,
@@ -373,7 +377,8 @@ impl Bench {
     /// A new process over what was committed.
     pub(super) fn restart(&mut self, now: i64) {
         let (settings, rules, composers) = settings(&self.setup, &self.worlds);
-        self.engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        let engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        self.engine = if self.setup.seen { engine } else { engine.unseen() };
         self.begin_history(now);
         self.answers.clear();
         self.deadline = Some(now + 1);

@@ -147,6 +147,7 @@ proptest! {
             budget,
             names,
             apart,
+            seen: false,
             ..Setup::default()
         };
         let turns = ((END - START) / (poll_s * SECOND)) as u64 * clusters as u64;
@@ -170,7 +171,7 @@ proptest! {
     ) {
         let tell = |jumps: &[(i64, i64)]| {
             let mut bench = Bench::new(
-                Setup { poll_ms: poll_s * SECOND, ..Setup::default() },
+                Setup { poll_ms: poll_s * SECOND, seen: false, ..Setup::default() },
                 worlds(seed, 2, jobs),
             );
             bench.jumps = jumps.iter().map(|(at, by)| (START + CALM + at, *by)).collect();
@@ -202,7 +203,7 @@ proptest! {
             let mut worlds = worlds(seed, 1, jobs);
             worlds[0].order = order;
             let poll_ms = 30 * SECOND;
-            let setup = Setup { poll_ms, names: 4, apart, ..Setup::default() };
+            let setup = Setup { poll_ms, names: 4, apart, seen: false, ..Setup::default() };
             let mut bench = Bench::new(setup, worlds);
             bench.journal = Some(String::new());
             bench.begin(START);
