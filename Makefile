@@ -41,8 +41,8 @@ scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS
 	@$(CARGO) build --quiet --locked --bin weir --example scenarios
 	@$(CARGO) run --quiet --locked --example scenarios -- $(SCENARIOS)
 
-bench: ## What Weir costs and how fast it tells; prints a table
-	@$(CARGO) bench --quiet --locked --bench fleet
+bench: ## What Weir costs, how fast and how little it tells; writes tests/bench/NUMBERS.md
+	@$(CARGO) bench --quiet --locked --bench fleet -- --numbers tests/bench/NUMBERS.md
 
 lint: ## Format, lints and documentation, with warnings denied
 	@$(CARGO) fmt --check

@@ -23,14 +23,13 @@ impl SystemClock {
     /// would make persisted times lie in the future. A persisted time absurdly far ahead (more
     /// than a day) is a broken clock of the past: then wall time is taken.
     pub fn anchored(last_steady: Option<Ts>) -> SystemClock {
-        let wall = wall_now();
-        let limit = wall.shifted(24 * 3_600_000);
-        let anchor = match last_steady {
-            Some(last) if last > wall && last < limit => last,
-            _ => wall,
-        };
-        SystemClock { started: monotonic(), anchor }
+        SystemClock { started: monotonic(), anchor: anchor(wall_now(), last_steady) }
     }
+}
+
+fn anchor(wall: Ts, last_steady: Option<Ts>) -> Ts {
+    let limit = wall.shifted(24 * 3_600_000);
+    last_steady.filter(|last| *last > wall && *last < limit).unwrap_or(wall)
 }
 
 impl Clock for SystemClock {
@@ -70,5 +69,28 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Time {
         Time::at(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn a_start_goes_on_from_where_it_was_unless_that_is_absurd() {
+        let now = Ts(1_795_219_700_000);
+        // (last steady time, what it starts from)
+        for (last, from) in [
+            (None, now),
+            (Some(now.shifted(-HOUR)), now),
+            // The clock was set back by an hour while Weir was down: no hold lasts an hour longer.
+            (Some(now.shifted(HOUR)), now.shifted(HOUR)),
+            // It was a year ahead once.
+            (Some(now.shifted(365 * 24 * HOUR)), now),
+        ] {
+            assert_eq!(anchor(now, last), from, "{last:?}");
+        }
     }
 }

@@ -36,12 +36,14 @@ pub(super) fn message(
     let head = Head { id, kind, group, is_reply: matches!(manner, Manner::Reply { .. }) };
     let Some((view, written)) = write(pipeline, time, plan, &head, items) else { return };
     // Notices in the order of what is written about them: the named ones first.
+    let places: BTreeMap<u64, usize> =
+        view.items.iter().enumerate().map(|(place, item)| (item.incident.id, place)).collect();
     let place = |notice: &u64| {
-        let incident = pipeline.notices.get(notice).map(|n| n.incident);
-        view.items.iter().position(|i| Some(i.incident.id) == incident).unwrap_or(usize::MAX)
+        let notice = pipeline.notices.get(notice);
+        notice.and_then(|n| places.get(&n.incident)).copied().unwrap_or(usize::MAX)
     };
     let mut ordered = ids.to_vec();
-    ordered.sort_by_key(|id| (place(id), *id));
+    ordered.sort_by_cached_key(|id| (place(id), *id));
     let named = ordered.iter().filter(|id| place(id) < written.named).count();
     let message = Message {
         id,
@@ -198,7 +200,7 @@ fn end_settled_groups(
     ids: &[u64],
     incidents: &Incidents,
 ) {
-    let groups: Vec<String> =
+    let groups: BTreeSet<String> =
         ids.iter().filter_map(|id| pipeline.notices.get(id)).map(|n| n.group.clone()).collect();
     for group in groups {
         let alive = pipeline.ledger.open().any(|(id, to, _)| {

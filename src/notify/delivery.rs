@@ -73,13 +73,12 @@ impl Pipeline {
             .collect();
         let due = |m: &&Message| m.state == MessageState::Due;
         let handovers = Handovers::restore(&notices);
+        let pending = notices.into_iter().filter(|n| n.outcome == Outcome::Pending);
+        let notices: BTreeMap<u64, Notice> = pending.map(|n| (n.id, n)).collect();
         Pipeline {
             installation: loaded.installation.clone(),
-            notices: notices
-                .into_iter()
-                .filter(|n| n.outcome == Outcome::Pending)
-                .map(|n| (n.id, n))
-                .collect(),
+            by_incident: notices.values().map(|n| (n.incident, n.id)).collect(),
+            notices,
             messages: loaded.messages.iter().filter(due).map(|m| (m.id, m.clone())).collect(),
             in_flight: BTreeSet::new(),
             ledger,

@@ -63,6 +63,8 @@ pub struct Pipeline {
     pub(super) installation: String,
     /// Not yet at an outcome.
     pub(super) notices: BTreeMap<u64, Notice>,
+    /// The same by incident: with thousands at once nobody may walk over all for each.
+    pub(super) by_incident: BTreeSet<(u64, u64)>,
     /// Not yet accepted or given up.
     pub(super) messages: BTreeMap<u64, Message>,
     pub(super) in_flight: BTreeSet<u64>,
@@ -136,11 +138,10 @@ impl Pipeline {
         incident: u64,
         changes: &mut Vec<Change>,
     ) -> BTreeMap<ChannelId, u8> {
-        let is_untold = |n: &&Notice| {
-            n.incident == incident && n.reason == NoticeReason::Resolved && n.message.is_none()
-        };
+        let is_untold = |n: &&Notice| n.reason == NoticeReason::Resolved && n.message.is_none();
+        let untold = self.of_incident(incident).filter(is_untold);
         let untold: Vec<(u64, ChannelId, u8)> =
-            self.notices.values().filter(is_untold).map(|n| (n.id, n.to.clone(), n.rank)).collect();
+            untold.map(|n| (n.id, n.to.clone(), n.rank)).collect();
         for (id, ..) in &untold {
             self.close(*id, Outcome::Muted, "it was back before this was told", time, changes);
         }
@@ -152,12 +153,8 @@ impl Pipeline {
     /// waiting for their group are brief; those held by a budget or storm are counted in it; what
     /// was held before that, and is told to nobody any more, is muted.
     fn note_end(&mut self, time: Time, incident: &Incident, changes: &mut Vec<Change>) {
-        let waiting: Vec<u64> = self
-            .notices
-            .values()
-            .filter(|n| n.incident == incident.id && n.message.is_none())
-            .map(|n| n.id)
-            .collect();
+        let waiting = self.of_incident(incident.id).filter(|n| n.message.is_none());
+        let waiting: Vec<u64> = waiting.map(|n| n.id).collect();
         let mut counted = BTreeSet::new();
         for id in waiting {
             let Some(notice) = self.notices.get(&id) else { continue };
@@ -169,9 +166,13 @@ impl Pipeline {
                 }
                 continue;
             }
-            let muted = told || held.is_some_and(|hold| hold.is_gate());
-            let outcome = if muted { Outcome::Muted } else { Outcome::Brief };
-            self.finish(id, outcome, time, changes);
+            if held.is_some_and(|hold| hold.is_gate()) {
+                self.finish(id, Outcome::Muted, time, changes);
+            } else if told {
+                self.close(id, Outcome::Muted, "it was over before this was told", time, changes);
+            } else {
+                self.finish(id, Outcome::Brief, time, changes);
+            }
         }
         let mut to_tell = self.ledger.believers(incident.id);
         to_tell.extend(counted);
@@ -214,7 +215,14 @@ impl Pipeline {
         self.next_notice += 1;
         self.handovers.note(&notice);
         changes.push(Change::Notice(Box::new(notice.clone())));
+        self.by_incident.insert((notice.incident, notice.id));
         self.notices.insert(notice.id, notice);
+    }
+
+    /// Notices of an incident that have not ended, in order of their ids.
+    fn of_incident(&self, incident: u64) -> impl Iterator<Item = &Notice> {
+        let of = self.by_incident.range((incident, 0)..=(incident, u64::MAX));
+        of.filter_map(|(_, id)| self.notices.get(id))
     }
 
     fn note_opening(&mut self, time: Time, incident: &Incident) {
@@ -328,6 +336,7 @@ impl Pipeline {
         changes: &mut Vec<Change>,
     ) {
         let Some(mut notice) = self.notices.remove(&id) else { return };
+        self.by_incident.remove(&(notice.incident, id));
         notice.outcome = outcome;
         notice.done_at = Some(time.wall);
         if notice.message.is_none() {

@@ -5,8 +5,10 @@
 //! ratio against a peer measured in the same seconds, a bare loop that fetches the same URLs at the
 //! same rate: this machine's speed, and what else runs on it, drop out. The fleet, Weir and the
 //! peer are processes of their own, so that their CPU times are separable. `--quick` takes a
-//! minute, `history` measures the journal alone, `rules` the judging alone. The fleet and the peer
-//! end when their stdin, which this process holds, closes.
+//! minute, `history` measures the journal alone, `rules` the judging alone, `opening` ten thousand
+//! incidents at once, `stories [PART OF A TITLE]` what people get to read beside what Alertmanager
+//! would send them; `--numbers FILE` writes that down. The fleet and the peer end when their stdin,
+//! which this process holds, closes.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
 #[path = "../testbed/mod.rs"]
@@ -16,6 +18,7 @@ mod testbed;
 mod cost;
 mod history;
 mod latency;
+mod opening;
 mod pack;
 mod pack_jobs;
 mod peer;
@@ -23,8 +26,10 @@ mod rounds;
 mod scenario;
 mod server;
 mod step;
+mod stories;
 mod table;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -50,7 +55,17 @@ fn main() -> Result<()> {
             match first {
                 Some("history") => history::measure(&plan, &mut table)?,
                 Some("rules") => pack::measure(&plan, &mut table)?,
-                _ => return bench_all(&runtime, plan),
+                Some("opening") => drop(runtime.block_on(opening::measure(&mut table))?),
+                Some("stories") => {
+                    let only = args.get(1).filter(|arg| !arg.starts_with("--"));
+                    let page = numbers(&args);
+                    return runtime.block_on(tell(only.map(String::as_str), page.as_deref()));
+                }
+                _ => {
+                    let page = numbers(&args);
+                    let stories = page.as_deref().filter(|_| !quick);
+                    return bench_all(&runtime, plan, stories);
+                }
             }
             table.print();
             Ok(())
@@ -58,8 +73,29 @@ fn main() -> Result<()> {
     }
 }
 
-fn bench_all(runtime: &tokio::runtime::Runtime, plan: Plan) -> Result<()> {
-    runtime.block_on(async { tokio::time::timeout(LIMIT, bench(plan)).await? })
+/// The file that the stories are written down in.
+fn numbers(args: &[String]) -> Option<PathBuf> {
+    let at = args.iter().position(|arg| arg == "--numbers")?;
+    args.get(at + 1).map(PathBuf::from)
+}
+
+fn bench_all(runtime: &tokio::runtime::Runtime, plan: Plan, stories: Option<&Path>) -> Result<()> {
+    runtime.block_on(async {
+        tokio::time::timeout(LIMIT, bench(plan)).await??;
+        match stories {
+            Some(page) => tell(None, Some(page)).await,
+            None => Ok(()),
+        }
+    })
+}
+
+/// Plays the stories, and opens ten thousand incidents.
+async fn tell(only: Option<&str>, page: Option<&Path>) -> Result<()> {
+    let mut table = Table::default();
+    let opening = opening::measure(&mut table).await?;
+    table.print();
+    let played = tokio::time::timeout(LIMIT, stories::play(only)).await??;
+    stories::write(page, &played, &opening)
 }
 
 async fn bench(plan: Plan) -> Result<()> {

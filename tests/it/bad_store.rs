@@ -126,6 +126,36 @@ async fn a_locked_store_is_waited_for() -> Result<()> {
     scene.weir.stop().await
 }
 
+/// After a minute people are told past the store, once; what happened meanwhile is told afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_locked_for_long_is_told_past_it() -> Result<()> {
+    let scene = Scene::open(None).await?;
+    let mut holder = hold(&scene.dir.path().join("weir.db")).await?;
+    scene.fleet.kill_job(0, 0, &Failure::new("java.io.IOException", "disk gone"));
+    let began = time::now();
+    let told = scene.hook.wait_for(|r| r.raw.contains("WeirCannotWriteItsStore"), 2 * story::SOON);
+    let told = told.await.with_context(|| scene.weir.log_tail())?;
+    let after = time::since(began).as_secs_f64();
+    tools::note(&format!("told past the store after {after:.0} s"));
+    ensure!(told.raw.contains("locked"), "does not say why: {}", told.raw);
+    ensure!(!told.raw.contains("job-0"), "decided before it was written: {}", told.raw);
+    scene.fleet.kill_job(0, 1, &Failure::new("java.io.IOException", "disk gone"));
+    drop(holder.stdin.take());
+    holder.wait().await?;
+    for job in ["job-0", "job-1"] {
+        let told = scene.hook.wait_for(|r| r.raw.contains(job), story::SOON).await;
+        told.with_context(|| scene.weir.log_tail())?;
+    }
+    let direct = scene.hook.received();
+    let direct = direct.iter().filter(|r| r.raw.contains("WeirCannotWriteItsStore")).count();
+    ensure!(direct == 1, "told {direct} times that the store cannot be written");
+    let log = scene.weir.log();
+    for said in ["nothing is decided or sent until this can be written", "can be written again"] {
+        ensure!(log.matches(said).count() == 1, "{said}: {}", scene.weir.log_tail());
+    }
+    scene.weir.stop().await
+}
+
 /// Mounting needs rights that not every machine gives.
 async fn mount(folder: &Path) -> bool {
     let mount = Command::new("mount")

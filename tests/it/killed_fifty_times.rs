@@ -1,5 +1,6 @@
-//! Jobs fail, die and recover again and again while Weir is killed again and again: no opening and
-//! no resolution is lost, and what was on the wire is repeated byte for byte under its own key.
+//! Jobs fail, die and recover again and again while Weir is killed again and again and its channels
+//! misbehave: no opening and no resolution is lost, and what was on the wire is repeated byte for
+//! byte under its own key. `WEIR_KILLS=1000` kills it that often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,12 +10,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::testbed::faults::Fault;
+use crate::testbed::feishu::{self, Bot, Feishu};
 use crate::testbed::fleet::{Failure, Fleet, FleetOptions, Recovery, Version};
 use crate::testbed::story::{self, Dice, SOON};
 use crate::testbed::webhook::{Received, Webhook, WebhookOptions, read_persisted};
 use crate::testbed::weir::Weir;
 use crate::testbed::{time, tools};
 
+/// Unless `WEIR_KILLS` says otherwise.
 const KILLS: usize = 50;
 const JOBS: usize = 4;
 
@@ -68,6 +72,25 @@ async fn live(
     Ok(truth)
 }
 
+fn kills() -> usize {
+    let asked = std::env::var_os("WEIR_KILLS").and_then(|text| text.to_str()?.parse().ok());
+    asked.unwrap_or(KILLS)
+}
+
+/// A bot that refuses, breaks, and takes cards without saying so.
+async fn bot(seed: u64) -> Result<Feishu> {
+    let bot = Feishu::start([Bot::new("bot")]).await?;
+    bot.faults().shares(
+        seed,
+        &[
+            (200, Fault::code(feishu::FREQUENCY_LIMITED, "frequency limited")),
+            (50, Fault::status(503)),
+            (50, Fault::AcceptThenDrop),
+        ],
+    );
+    Ok(bot)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Result<()> {
     let seed = time::epoch_ms();
@@ -76,11 +99,17 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
     let persist = dir.path().join("received.jsonl");
     let options = WebhookOptions { persist: Some(persist.clone()), ..WebhookOptions::default() };
     let hook = Arc::new(Webhook::start(options).await?);
+    hook.faults().shares(seed, &[(50, Fault::status(503)), (50, Fault::AcceptThenDrop)]);
+    let feishu = bot(seed).await?;
     let fleet = Arc::new(Fleet::start(FleetOptions::of(1, JOBS, Version::V1_20)).await?);
     std::fs::write(dir.path().join("rules.yaml"), story::JOB_FAILED)?;
     let poll = "interval: 500ms, timeout: 5s";
     let config = story::config(&hook, (&fleet, 1), poll, "0s");
-    let config = format!("{config}storm: {{ incidents: 1000, within: 1s }}\n");
+    let channel = format!("      - feishu_bot: {{ url: \"{}\" }}\nsources:", feishu.url("bot"));
+    let config = config.replacen("sources:", &channel, 1);
+    let config = format!(
+        "{config}storm: {{ incidents: 1000, within: 1s }}\nself_monitoring: {{ failing_after: 1h }}\n"
+    );
     let mut weir = Weir::start(crate::binary(), dir.path(), &config).await?;
     story::ready(&weir).await?;
 
@@ -89,7 +118,8 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
         .map(|job| tokio::spawn(live(fleet.clone(), hook.clone(), job, over.clone())))
         .collect();
     let mut dice = Dice(seed);
-    for _ in 0..KILLS {
+    let kills = kills();
+    for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(50 + dice.below(2000))).await;
         weir.kill9().await?;
         weir.launch().await?;
@@ -114,14 +144,19 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
         failures.insert(format!("job-{job}"), truth.failures);
         deaths.insert(format!("job-{job}"), truth.deaths as u64);
     }
-    let incidents = story::until(&weir, "end of all incidents", "incidents", |all| {
+    story::until(&weir, "end of all incidents", "incidents", |all| {
         all.iter().all(|i| i["state"] == "resolved")
     })
     .await?;
-    story::until(&weir, "nothing pending", "notices", |all| {
-        all.iter().all(|n| n["outcome"] == "sent")
-    })
-    .await?;
+    story::until(&weir, "nothing pending", "notices?state=pending", <[_]>::is_empty).await?;
+    let incidents = story::all(&weir, "incidents").await?;
+    let notices = story::all(&weir, "notices").await?;
+    for notice in &notices {
+        let told = notice["outcome"] == "sent" || notice["outcome"] == "folded";
+        ensure!(told, "seed {seed}: {notice:#}");
+    }
+    let messages = story::all(&weir, "messages").await?;
+    let cards = messages.iter().filter(|m| m["channel"] == "feishu_bot").count();
     let jobs = story::list(&weir, "jobs").await?;
     let known: BTreeMap<String, u64> = jobs
         .iter()
@@ -143,7 +178,14 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
             *times_told.entry((incident, reason)).or_default() += 1;
         }
     }
-    ensure!(repeats <= KILLS, "seed {seed}: {repeats} repeats by {KILLS} kills");
+    let unanswered = received.iter().filter(|r| r.accepted && r.unanswered).count();
+    let most = kills + unanswered;
+    ensure!(repeats <= most, "seed {seed}: {repeats} repeats by {kills} kills, {unanswered} lost");
+    // Without a key each of these is a second card; with one the receiver knows it again.
+    let seen = feishu.accepted();
+    let lost = seen.iter().filter(|r| r.fault == Some(Fault::AcceptThenDrop)).count();
+    let doubled = seen.len().checked_sub(cards).context("a card is missing")?;
+    ensure!(doubled <= kills + lost, "seed {seed}: {doubled} doubled, {lost} answers lost");
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
     for incident in &incidents {
         let id = incident["id"].as_u64().context("no id")?;
@@ -155,9 +197,12 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
         *counted.entry(job).or_default() += incident["occurrences"].as_u64().unwrap_or(0);
     }
     tools::note(&format!(
-        "{KILLS} kills, {} incidents, {} messages, {repeats} repeated, failures {failures:?}",
+        "{kills} kills, {} incidents, 0 openings and 0 resolutions lost; webhook with a key: {} \
+         messages, {repeats} repeated ({unanswered} answers lost), 0 doubled; bot without one: \
+         {cards} cards, {doubled} doubled ({lost} answers lost), {} requests; failures {failures:?}",
         incidents.len(),
-        by_key.len()
+        by_key.len(),
+        feishu.received().len(),
     ));
     ensure!(known == failures, "seed {seed}: counted {known:?}, happened {failures:?}");
     // An incident begins with the death; failures before it that Flink mended are not its own.

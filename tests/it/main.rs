@@ -43,6 +43,7 @@ mod standins;
 mod storm;
 mod story;
 mod taskmanager_killed;
+mod vendor_faults;
 mod web_api;
 
 /// The program under test.

@@ -6,6 +6,8 @@ mod chat;
 mod edges;
 mod history;
 mod inplace;
+mod promises;
+mod random;
 mod reload;
 mod revised;
 mod world;

@@ -50,20 +50,21 @@ impl Fault {
     }
 }
 
-/// The plan: exact next faults first, then a seeded share of all requests.
+/// The plan: exact next faults first, then seeded shares of all requests.
 #[derive(Default)]
 pub struct FaultPlan(Mutex<Plan>);
 
 #[derive(Default)]
 struct Plan {
     next: std::collections::VecDeque<Fault>,
-    share: Option<Share>,
+    shares: Shares,
 }
 
-struct Share {
-    per_mille: u64,
+/// Each fault with its share of a thousand; the rest passes.
+#[derive(Default)]
+struct Shares {
     state: u64,
-    fault: Fault,
+    of: Vec<(u64, Fault)>,
 }
 
 impl FaultPlan {
@@ -78,8 +79,13 @@ impl FaultPlan {
 
     /// `per_mille` of the requests meet `fault`, the same ones for the same seed.
     pub fn share(&self, per_mille: u64, seed: u64, fault: Fault) {
-        self.0.lock().expect("no panic while locked").share =
-            Some(Share { per_mille, state: seed, fault });
+        self.shares(seed, &[(per_mille, fault)]);
+    }
+
+    /// Each fault has its share of a thousand requests, the same ones for the same seed.
+    pub fn shares(&self, seed: u64, of: &[(u64, Fault)]) {
+        self.0.lock().expect("no panic while locked").shares =
+            Shares { state: seed, of: of.to_vec() };
     }
 
     /// Everything works again.
@@ -93,8 +99,17 @@ impl FaultPlan {
         if let Some(fault) = plan.next.pop_front() {
             return Some(fault);
         }
-        let share = plan.share.as_mut()?;
-        (split_mix(&mut share.state) % 1000 < share.per_mille).then(|| share.fault.clone())
+        if plan.shares.of.is_empty() {
+            return None;
+        }
+        let mut drawn = split_mix(&mut plan.shares.state) % 1000;
+        for (per_mille, fault) in &plan.shares.of {
+            if drawn < *per_mille {
+                return Some(fault.clone());
+            }
+            drawn -= per_mille;
+        }
+        None
     }
 }
 

@@ -187,6 +187,15 @@ impl Smtp {
 
     /// The next `n` mails meet `fault`; replaces what was planned before.
     pub fn fail_next(&self, n: u32, fault: MailFault) {
+        self.plan(n, 1, fault);
+    }
+
+    /// Every `nth` mail meets `fault` from now on; replaces what was planned before.
+    pub fn fail_every(&self, nth: u32, fault: MailFault) {
+        self.plan(u32::MAX, nth, fault);
+    }
+
+    fn plan(&self, n: u32, nth: u32, fault: MailFault) {
         let (stage, code) = match fault {
             MailFault::AtRecipient(code) => ("rcpt", code),
             MailFault::AtData(code) => ("data", code),
@@ -194,7 +203,9 @@ impl Smtp {
             MailFault::Drop => ("drop", 0),
         };
         let id = self.faults.fetch_add(1, Ordering::SeqCst) + 1;
-        let plan = serde_json::json!({ "id": id, "count": n, "stage": stage, "code": code });
+        let plan = serde_json::json!({
+            "id": id, "count": n, "every": nth, "stage": stage, "code": code,
+        });
         let path = self.folder.path().join("control.json");
         let aside = path.with_extension("tmp");
         std::fs::write(&aside, plan.to_string()).expect("the mail server's folder is writable");

@@ -61,12 +61,15 @@ def make_certificates(folder):
 
 
 class Faults:
-    """The plan of control.json: {"id", "count", "stage", "code"}; a new id starts a new count."""
+    """The plan of control.json: {"id", "count", "every", "stage", "code"}; a new id starts a new
+    count, and every so many-th mail counts.
+    """
 
     def __init__(self, folder):
         self.path = os.path.join(folder, "control.json")
         self.id = None
         self.left = 0
+        self.seen = 0
         self.plan = {}
 
     def take(self, *stages):
@@ -76,8 +79,11 @@ class Faults:
         except FileNotFoundError:
             return None
         if plan["id"] != self.id:
-            self.id, self.left, self.plan = plan["id"], plan["count"], plan
+            self.id, self.left, self.seen, self.plan = plan["id"], plan["count"], 0, plan
         if self.left <= 0 or self.plan["stage"] not in stages:
+            return None
+        self.seen += 1
+        if self.seen % self.plan["every"]:
             return None
         self.left -= 1
         return self.plan

@@ -63,6 +63,24 @@ pub(crate) async fn list(weir: &Weir, what: &str) -> Result<Vec<Value>> {
     answer.as_array().cloned().context("not a list")
 }
 
+/// All of a list, page by page.
+///
+/// # Errors
+/// When Weir does not answer with a list.
+pub(crate) async fn all(weir: &Weir, what: &str) -> Result<Vec<Value>> {
+    let mut found: Vec<Value> = Vec::new();
+    loop {
+        let page = match found.last().and_then(|last| last["id"].as_u64()) {
+            None => list(weir, what).await?,
+            Some(last) => list(weir, &format!("{what}?after={last}")).await?,
+        };
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.extend(page);
+    }
+}
+
 /// Waits until every source was looked at.
 ///
 /// # Errors

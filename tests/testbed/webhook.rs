@@ -62,6 +62,9 @@ pub struct Received {
     pub reason: Option<String>,
     /// Whether it counts as received: the checks passed and no fault refused it first.
     pub accepted: bool,
+    /// Accepted, but the sender got no answer, or too late: a repeat is to be expected.
+    #[serde(default)]
+    pub unanswered: bool,
 }
 
 impl Received {
@@ -211,6 +214,7 @@ async fn hook(
         verdict: verdict.as_ref().map_or_else(|(status, _)| status.as_u16(), |()| 200),
         reason: verdict.as_ref().err().map(|(_, reason)| reason.clone()),
         accepted: verdict.is_ok() && !refused_first,
+        unanswered: matches!(fault, Some(Fault::AcceptThenDrop | Fault::AcceptThenHang(_))),
     };
     if let Some(path) = &shared.options.persist {
         append(path, &received).expect("the receiver can write its file");

@@ -1,5 +1,6 @@
 //! Weir itself as a process: started, killed, asked over HTTP.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use serde_json::Value;
 use super::process::Leashed;
 use super::{http, time};
 
+/// In a configuration: the port it is to listen on.
+pub(crate) const PORT: &str = "%PORT%";
 const UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A Weir with a folder of its own for configuration, store and log.
@@ -64,11 +67,12 @@ impl Weir {
         log_level: &str,
     ) -> Result<Weir> {
         let port = http::free_port()?;
-        let head = format!(
-            "store: {{ url: \"sqlite://{}\" }}\nweb: {{ listen: \"127.0.0.1:{port}\" }}\n",
-            store.display()
-        );
-        std::fs::write(dir.join("weir.yaml"), head + config)?;
+        let mut head = format!("store: {{ url: \"sqlite://{}\" }}\n", store.display());
+        // A configuration with a `web` section of its own says where it wants the port.
+        if !config.contains(PORT) {
+            writeln!(head, "web: {{ listen: \"127.0.0.1:{port}\" }}")?;
+        }
+        std::fs::write(dir.join("weir.yaml"), head + &config.replace(PORT, &port.to_string()))?;
         let mut weir = Weir {
             binary: binary.to_owned(),
             dir: dir.to_owned(),

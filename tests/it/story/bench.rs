@@ -95,6 +95,8 @@ pub(super) struct Setup {
     /// More receivers, and whether each is in shadow; all is routed to the first of them. Each has
     /// one channel of its own name.
     pub(super) more: &'static [(&'static str, bool)],
+    /// Somebody looks at the picture, which takes most of a step.
+    pub(super) seen: bool,
     /// What else was changed in the rule files.
     pub(super) edit: fn(&mut RuleSet),
 }
@@ -114,6 +116,7 @@ impl Default for Setup {
             edits: None,
             shadow: false,
             more: &[],
+            seen: true,
             edit: |_| {},
         }
     }
@@ -142,6 +145,8 @@ pub(super) struct Bench {
     pub(super) answer: fn(&Message) -> SendOutcome,
     /// What stands in the chat of the channel that can edit.
     pub(super) chat: Chat,
+    /// The wall clock is set: from these times on it is so far from the steady one.
+    pub(super) jumps: Vec<(i64, i64)>,
     /// Everything every step said, for comparison.
     pub(super) journal: Option<String>,
     /// What a shell would leave of the history: the open segment, and what was committed.
@@ -239,8 +244,9 @@ impl Bench {
     pub(super) fn new(setup: Setup, worlds: Vec<World>) -> Bench {
         let (settings, rules, composers) = settings(&setup, &worlds);
         let kept = MemoryStore::new("w");
+        let engine = Engine::new(settings, rules, composers, &kept.load(Ts(0)));
         Bench {
-            engine: Engine::new(settings, rules, composers, &kept.load(Ts(0))),
+            engine: if setup.seen { engine } else { engine.unseen() },
             next_poll: vec![0; worlds.len()],
             setup,
             worlds,
@@ -254,6 +260,7 @@ impl Bench {
             reloads: BTreeSet::new(),
             answer: |_| SendOutcome::Delivered,
             chat: Chat::default(),
+            jumps: Vec::new(),
             journal: None,
             history: None,
         }
@@ -282,6 +289,7 @@ impl Bench {
             } else if poll == now {
                 let index = self.next_poll.iter().position(|p| *p == now).unwrap();
                 self.next_poll[index] = now + self.setup.poll_ms;
+                self.worlds[index].wall = self.wall_offset(now);
                 Input::Snapshot(Box::new(self.worlds[index].poll(now)))
             } else {
                 self.deadline = None;
@@ -330,11 +338,19 @@ impl Bench {
         self.turn(now, Input::Snapshot(Box::new(look)));
     }
 
+    fn wall_offset(&self, now: i64) -> i64 {
+        self.jumps.iter().rev().find(|(from, _)| *from <= now).map_or(0, |(_, offset)| *offset)
+    }
+
+    fn time(&self, now: i64) -> Time {
+        Time { steady: Ts(now), wall: Ts(now + self.wall_offset(now)) }
+    }
+
     fn turn(&mut self, now: i64, input: Input) {
         self.turns += 1;
         assert!(self.turns < 3_000_000, "the engine wakes itself without end");
         let kill = self.kills.remove(&self.turns);
-        let at = Time::at(now);
+        let at = self.time(now);
         if let Some((writer, _)) = &mut self.history {
             match &input {
                 Input::Snapshot(snapshot) => writer.snapshot(at, snapshot),
@@ -402,7 +418,8 @@ impl Bench {
     /// A new process over what was committed.
     pub(super) fn restart(&mut self, now: i64) {
         let (settings, rules, composers) = settings(&self.setup, &self.worlds);
-        self.engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        let engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        self.engine = if self.setup.seen { engine } else { engine.unseen() };
         self.begin_history(now);
         self.answers.clear();
         self.deadline = Some(now + 1);

@@ -108,10 +108,14 @@ pub(super) struct World {
     pub(super) jobs: BTreeMap<String, Vec<SimRun>>,
     /// Source clock minus ours.
     pub(super) offset: i64,
+    /// Our wall clock minus the steady one.
+    pub(super) wall: i64,
     /// Unreachable between these times.
     pub(super) silent: Option<(i64, i64)>,
     /// No metrics between these times.
     pub(super) frozen: Option<(i64, i64)>,
+    /// Lists its jobs in another order at each look, by this seed.
+    pub(super) order: Option<u64>,
     memory: BTreeMap<(String, i64), Memory>,
 }
 
@@ -125,8 +129,10 @@ impl World {
             source: source.to_owned(),
             jobs: BTreeMap::new(),
             offset: 0,
+            wall: 0,
             silent: None,
             frozen: None,
+            order: None,
             memory: BTreeMap::new(),
         }
     }
@@ -148,9 +154,19 @@ impl World {
                 runs.push(look(run, memory, t, self.offset, frozen, &self.source, name));
             }
         }
+        if let Some(seed) = self.order {
+            runs.sort_by_cached_key(|run: &RunObservation| {
+                let name = run
+                    .run
+                    .job_id
+                    .bytes()
+                    .fold(seed % 65_521, |sum, b| sum * 31 % 65_521 + u64::from(b));
+                super::draw(name, t as u64, u64::MAX)
+            });
+        }
         Snapshot {
             completeness: Completeness::Complete,
-            clock: Some(SourceClock { now: t + self.offset, offset_ms: self.offset }),
+            clock: Some(SourceClock { now: t + self.offset, offset_ms: self.offset - self.wall }),
             runs,
             ..Snapshot::failed(&self.source, "p", String::new(), false)
         }

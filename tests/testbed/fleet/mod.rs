@@ -46,8 +46,10 @@ const JSON_UTF8: &str = "application/json; charset=UTF-8";
 pub struct FleetOptions {
     /// The release of each cluster; their number is the number of clusters.
     pub versions: Vec<Version>,
-    /// Jobs of each cluster, named `job-{n}`.
+    /// Jobs of each cluster, named by `job_name`.
     pub jobs_per_cluster: usize,
+    /// Name of a job, by cluster and number: `job-{n}`.
+    pub job_name: fn(usize, usize) -> String,
     /// Parallelism of every job; each has three vertices.
     pub parallelism: i64,
     /// `None`: no checkpointing.
@@ -66,6 +68,7 @@ impl Default for FleetOptions {
         Self {
             versions: vec![Version::V1_20],
             jobs_per_cluster: 1,
+            job_name: |_, n| format!("job-{n}"),
             parallelism: 2,
             checkpoint_interval_ms: Some(10_000),
             age_ms: 3_600_000,
@@ -159,7 +162,7 @@ impl Fleet {
             age_ms: options.age_ms,
         };
         let cluster = |(number, version): (usize, &Version)| {
-            let names = (0..options.jobs_per_cluster).map(|n| format!("job-{n}"));
+            let names = (0..options.jobs_per_cluster).map(|n| (options.job_name)(number, n));
             Mutex::new(Cluster::new(number, *version, names, shape, now))
         };
         let inner = Arc::new(Inner {

@@ -1,0 +1,147 @@
+//! What must hold of every story, however it went: read from what was committed, what was sent and
+//! when. No check knows the story.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use weir::model::*;
+use weir::notify::Budget;
+
+use super::bench::{Bench, CHANNELS};
+
+type Checked = Result<(), TestCaseError>;
+
+/// Every notice ends, says why where it was not told, and none is missing in the row of their ids.
+pub(super) fn nothing_vanishes(bench: &Bench) -> Checked {
+    let notices = &bench.kept.notices;
+    let highest = notices.keys().next_back().copied().unwrap_or(0);
+    prop_assert_eq!(highest, notices.len() as u64, "an id is missing");
+    for notice in notices.values() {
+        let message = notice.message.and_then(|id| bench.kept.messages.get(&id));
+        let told = message
+            .is_some_and(|m| m.state == MessageState::Sent && m.notices.contains(&notice.id));
+        let fits = match notice.outcome {
+            Outcome::Pending => false,
+            Outcome::Sent | Outcome::Folded => told,
+            Outcome::Muted => notice.held_by.is_some() && message.is_none(),
+            Outcome::Brief => message.is_none(),
+            Outcome::Shadow => true,
+            Outcome::Failed => notice.error.is_some(),
+        };
+        prop_assert!(fits, "{notice:?} in {message:?}");
+    }
+    for message in bench.kept.messages.values() {
+        prop_assert!(message.state != MessageState::Due, "never sent: {message:?}");
+    }
+    // Each incident has come to everybody, if only to be held back. (That a channel is broken is
+    // told by the others.)
+    let is_ours = |i: &&Incident| !matches!(i.subject, Subject::Channel(_));
+    for incident in bench.kept.incidents.values().filter(is_ours) {
+        for channel in CHANNELS {
+            let of = |n: &&Notice| n.incident == incident.id && n.to.channel == channel;
+            prop_assert!(notices.values().any(|n| of(&n)), "{channel} lacks {incident:?}");
+        }
+    }
+    Ok(())
+}
+
+/// What a message told a channel of one incident: when, and the reasons in order of their ids.
+type Heard = BTreeMap<(String, u64), Vec<(Ts, BTreeSet<NoticeReason>)>>;
+
+/// From the messages that were sent, in the order in which they were written.
+fn heard(bench: &Bench) -> Heard {
+    let mut heard = Heard::new();
+    for message in bench.kept.messages.values().filter(|m| m.state == MessageState::Sent) {
+        let mut of: BTreeMap<u64, BTreeSet<NoticeReason>> = BTreeMap::new();
+        for id in &message.notices {
+            let notice = &bench.kept.notices[id];
+            of.entry(notice.incident).or_default().insert(notice.reason);
+        }
+        for (incident, reasons) in of {
+            let key = (message.to.channel.clone(), incident);
+            heard.entry(key).or_default().push((message.at_steady, reasons));
+        }
+    }
+    heard
+}
+
+fn opens(reason: NoticeReason) -> bool {
+    reason != NoticeReason::Resolved
+}
+
+/// The end is told to exactly those who were told of the trouble, and once; `refused` says whose
+/// vendor may have refused something for good.
+pub(super) fn resolutions_follow_openings(bench: &Bench, refused: &str) -> Checked {
+    let heard = heard(bench);
+    for ((channel, id), news) in &heard {
+        let mut open = false;
+        for (_, reasons) in news {
+            if reasons.contains(&NoticeReason::Resolved) {
+                let told = open || reasons.iter().any(|r| opens(*r));
+                prop_assert!(told, "{channel} heard the end of #{id} only: {news:?}");
+                open = false;
+            } else {
+                open = true;
+            }
+        }
+        let over = bench.kept.incidents[id].state == IncidentState::Resolved;
+        prop_assert!(
+            !open || !over || channel == refused,
+            "{channel} never heard the end of #{id}: {news:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Nobody is told the same twice: no second opening of what he knows to be open, no reminder before
+/// its time, and nothing twice in one message. `refused`: who may not have heard of an end.
+pub(super) fn nothing_is_said_twice(bench: &Bench, repeat: Duration, refused: &str) -> Checked {
+    for ((channel, id), news) in heard(bench) {
+        let (mut open, mut last, mut worse) = (false, None::<Ts>, 0);
+        for (at, reasons) in &news {
+            let opening = [NoticeReason::Opened, NoticeReason::FirstLook];
+            let first = reasons.iter().any(|r| opening.contains(r));
+            prop_assert!(!(first && open), "{channel} #{id} opened twice: {news:?}");
+            let again = reasons.contains(&NoticeReason::Reopened) && channel != refused;
+            prop_assert!(!(again && open), "{channel} #{id} is back, never left: {news:?}");
+            if reasons.contains(&NoticeReason::Repeat)
+                && reasons.len() == 1
+                && let Some(last) = last
+            {
+                let waited = at.since(last);
+                prop_assert!(waited >= repeat, "{channel} #{id} after {waited:?}: {news:?}");
+            }
+            worse += usize::from(reasons.contains(&NoticeReason::Worse));
+            open = !reasons.contains(&NoticeReason::Resolved);
+            last = Some(*at);
+        }
+        // An incident gets worse as often as there are ranks above the lowest.
+        prop_assert!(worse <= 5, "{channel} #{id}: {news:?}");
+    }
+    let mut seen = BTreeSet::new();
+    for message in bench.kept.messages.values() {
+        for notice in &message.notices {
+            let again = bench.kept.notices[notice].message != Some(message.id);
+            prop_assert!(again || seen.insert(*notice), "notice {notice} in two messages");
+        }
+    }
+    Ok(())
+}
+
+/// In no window, wherever it begins, are there more attempts than the budget has; failed ones count.
+pub(super) fn budgets_hold(bench: &Bench, budget: Budget, now: i64) -> Checked {
+    let mut of: BTreeMap<String, Vec<Ts>> = BTreeMap::new();
+    for attempt in bench.kept.load(Ts(now)).attempts {
+        of.entry(attempt.endpoint).or_default().push(attempt.at);
+    }
+    for (endpoint, mut times) in of {
+        times.sort_unstable();
+        for (n, first) in times.iter().enumerate() {
+            let inside = times[n..].iter().filter(|at| at.since(*first) < budget.per).count();
+            let fits = inside <= budget.messages as usize;
+            prop_assert!(fits, "{inside} on {endpoint} within {:?} of {first:?}", budget.per);
+        }
+    }
+    Ok(())
+}
