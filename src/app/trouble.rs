@@ -41,6 +41,7 @@ pub(super) fn teller(
                     action: None,
                 }],
                 jobs_watched: 0,
+                summary: None,
             };
             let composed = composers.get(&plan.id)?.compose(&view);
             Some(Message {

@@ -9,11 +9,14 @@ mod cost;
 mod demo;
 mod explain;
 mod history;
+mod notices;
 mod once;
 mod output;
 mod remote;
+mod render;
 mod replay;
 mod report;
+mod report_since;
 mod rule_paths;
 mod rules;
 mod run;
@@ -54,10 +57,16 @@ enum Command {
     TestMessage(test_message::Args),
     /// Why a rule is firing or not, for a job; without one, what is nearest to firing.
     Explain(explain::Args),
+    /// Each piece of news with its way to people; where there is none, the nearest reason.
+    Notices(notices::Args),
+    /// What happened and what was told of it: failures, incidents, messages, the noisiest jobs.
+    Report(report_since::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
     Replay(replay::Args),
+    /// Preview a message with its templates, about an incident or a sample; sends nothing.
+    Render(render::Args),
     /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
     Demo(demo::Args),
     /// About the configuration file.
@@ -109,8 +118,11 @@ pub fn run() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::TestMessage(args) => test_message::run(args).await,
             Command::Explain(args) => explain::run(args).await,
+            Command::Notices(args) => notices::run(args).await,
+            Command::Report(args) => report_since::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Render(args) => render::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Rules(args) => rules::run(&args),

@@ -51,6 +51,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             external_url: checked.config.notify.external_url.clone(),
             items: Vec::new(),
             jobs_watched: 0,
+            summary: None,
         };
         let composed = channel.composer().compose(&view);
         let message = Message {

@@ -26,6 +26,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         time_zone: None,
         delivery: None,
         storm: None,
+        summary: None,
         channels: console().into_iter().map(At::nowhere).collect(),
     };
     let built = receivers::build(vec![receiver], &defaults, &mut findings);

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Engine;
 use super::explain::{Answer, Question, RuleReport};
 use super::find::NotFound;
+use super::why::{WhyAnswer, WhyQuestion};
 use crate::clock::Clock;
 
 /// Questions that may wait for the loop.
@@ -29,6 +30,7 @@ pub enum AskError {
 pub(super) enum Asked {
     Explain(Question, oneshot::Sender<Result<Answer, NotFound>>),
     Rules(oneshot::Sender<Vec<RuleReport>>),
+    Why(WhyQuestion, oneshot::Sender<Result<WhyAnswer, NotFound>>),
 }
 
 impl Asked {
@@ -42,7 +44,10 @@ impl Asked {
             Asked::Rules(back) if !back.is_closed() => {
                 drop(back.send(engine.rule_reports(time)));
             }
-            Asked::Explain(..) | Asked::Rules(_) => {}
+            Asked::Why(question, back) if !back.is_closed() => {
+                drop(back.send(engine.why(time, &question)));
+            }
+            Asked::Explain(..) | Asked::Rules(_) | Asked::Why(..) => {}
         }
     }
 }
@@ -80,6 +85,16 @@ impl Asker {
         let (back, answer) = oneshot::channel();
         self.ask(Asked::Rules(back))?;
         answer.await.map_err(|_| AskError::Stopped)
+    }
+
+    /// Why there is no notice.
+    ///
+    /// # Errors
+    /// When what was asked about is not there, or nobody answers.
+    pub async fn why(&self, question: WhyQuestion) -> Result<WhyAnswer, AskError> {
+        let (back, answer) = oneshot::channel();
+        self.ask(Asked::Why(question, back))?;
+        Ok(answer.await.map_err(|_| AskError::Stopped)??)
     }
 
     fn ask(&self, asked: Asked) -> Result<(), AskError> {

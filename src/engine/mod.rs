@@ -11,6 +11,7 @@ mod reload;
 mod run;
 mod step;
 mod view;
+mod why;
 
 pub use ask::{AskError, Asker};
 pub use explain::{
@@ -22,3 +23,4 @@ pub use reload::Reload;
 pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
+pub use why::{WhyAnswer, WhyQuestion};

@@ -42,6 +42,7 @@ pub(super) fn message(
         external_url: pipeline.settings.external_url.clone(),
         items,
         jobs_watched: pipeline.jobs_watched,
+        summary: None,
     };
     let Some(composer) = pipeline.composers.get(&plan.id).cloned() else { return };
     let written = composer.compose(&view);
@@ -168,7 +169,7 @@ fn foremost(reasons: &[NoticeReason]) -> NoticeReason {
 }
 
 /// What a title starts with.
-pub(super) fn name_of(incident: &Incident) -> String {
+pub fn name_of(incident: &Incident) -> String {
     match &incident.subject {
         Subject::Job(key) => {
             let name = incident.labels.get("job_name");

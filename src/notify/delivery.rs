@@ -7,6 +7,7 @@ use super::backoff::{GIVE_UP_AFTER, next_attempt};
 use super::budget::Endpoint;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
+use super::summary::Summaries;
 use crate::model::{
     Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
     SendOutcome, Time,
@@ -78,6 +79,7 @@ impl Pipeline {
             next_message: loaded.max_message + 1,
             first_look_ready: None,
             jobs_watched: 0,
+            summaries: Summaries::restore(loaded),
             settings,
             composers,
         }

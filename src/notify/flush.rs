@@ -34,6 +34,7 @@ impl Pipeline {
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
         }
+        self.tell_summaries(time, incidents, &mut out.changes);
         self.send_due(time, &mut out);
         out
     }

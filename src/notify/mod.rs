@@ -15,8 +15,12 @@ mod reload;
 pub mod render;
 mod revise;
 mod settings;
+mod steps;
+pub mod summary;
 mod view;
 
+pub use compose::name_of;
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{Budget, ChannelPlan, GroupBy, ReceiverPlan, Route, Settings, Storm};
+pub use summary::{SummaryAt, SummaryView};
 pub use view::{Compose, Composed, ItemView, Language, MessageView};

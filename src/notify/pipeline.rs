@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::budget::Endpoint;
 use super::ledger::Ledger;
+use super::summary::Summaries;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
 use crate::model::{
@@ -77,6 +78,8 @@ pub struct Pipeline {
     pub(super) first_look_ready: Option<Ts>,
     /// Jobs looked at, for the first report.
     pub(super) jobs_watched: usize,
+    /// What is counted for summaries.
+    pub(super) summaries: Summaries,
 }
 
 impl Pipeline {
@@ -186,6 +189,7 @@ impl Pipeline {
             done_at: None,
             attempts: 0,
             error: None,
+            steps: Vec::new(),
         };
         self.next_notice += 1;
         changes.push(Change::Notice(Box::new(notice.clone())));
@@ -365,6 +369,12 @@ impl Pipeline {
     /// Incidents whose news wait, in a notice or in a message.
     pub fn untold(&self) -> BTreeSet<u64> {
         self.notices.values().map(|n| n.incident).collect()
+    }
+
+    /// What holds the news of an incident back.
+    pub fn held(&self, incident: u64) -> impl Iterator<Item = &str> {
+        let of = self.notices.values().filter(move |n| n.incident == incident);
+        of.filter_map(|n| n.held_by.as_deref())
     }
 
     /// Notices that wait, and messages that are due.

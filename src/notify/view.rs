@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::summary::SummaryView;
 use crate::model::{Frozen, Incident, Labels, MessageKind, NoticeReason, Ts};
 
 /// Language of a receiver.
@@ -47,6 +48,8 @@ pub struct MessageView {
     pub items: Vec<ItemView>,
     /// How many jobs were looked at in all (first report: "62 jobs watched, 3 need you").
     pub jobs_watched: usize,
+    /// What a summary says; nothing in any other kind.
+    pub summary: Option<SummaryView>,
 }
 
 /// News about one incident.
@@ -77,4 +80,12 @@ pub struct Composed {
 pub trait Compose: Send + Sync {
     /// Never fails: a broken template falls back to a plain text, since an ugly message beats none.
     fn compose(&self, view: &MessageView) -> Composed;
+
+    /// The same message in forms that can be looked at, each with the ending of a file: first what
+    /// is sent, then what people see of it. No more than is sent where a channel says no more.
+    fn preview(&self, view: &MessageView) -> Vec<(&'static str, String)> {
+        let body = self.compose(view).frozen.body;
+        let ending = if body.starts_with(['{', '[']) { "json" } else { "txt" };
+        vec![(ending, body)]
+    }
 }

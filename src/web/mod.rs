@@ -31,7 +31,7 @@ use crate::engine::{Asker, View};
 use crate::metrics::{Exporter, Health};
 use crate::store::Store;
 
-pub use api::explain;
+pub use api::{explain, notices, report};
 pub use auth::Caller;
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;

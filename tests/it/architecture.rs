@@ -23,6 +23,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/view.rs", &["model"]),
     ("engine/explain.rs", &["model", "tracker", "rules", "incidents", "engine"]),
     ("engine/find.rs", &["model", "yaml"]),
+    ("engine/why.rs", &["model", "rules", "notify", "engine"]),
     ("engine/mod.rs", &["engine"]),
     // Edges: never each other.
     ("http", &["clock", "model", "http"]),
@@ -91,6 +92,7 @@ const DECISIONS: &[&str] = &[
     "engine/view.rs",
     "engine/explain.rs",
     "engine/find.rs",
+    "engine/why.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -28,6 +28,7 @@ mod named_metrics;
 mod readme;
 mod reload;
 mod replay;
+mod reports;
 mod rule_reference;
 mod rules_test;
 mod scenarios;

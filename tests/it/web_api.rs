@@ -224,6 +224,7 @@ fn notice(id: u64) -> Change {
         done_at: Some(AT),
         attempts: 1,
         error: None,
+        steps: Vec::new(),
     }))
 }
 

@@ -11,6 +11,7 @@ pub mod route;
 pub mod rule_files;
 pub mod sources;
 pub mod store;
+pub mod summary;
 pub mod web;
 
 use crate::config::de::At;

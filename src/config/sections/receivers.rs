@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::general::{Delivery, StormConfig, zone};
+use super::summary::SummaryConfig;
 use crate::config::de::At;
 use crate::model::ChannelId;
 use crate::notify::channels::ChannelConfig;
@@ -27,6 +28,8 @@ pub struct ReceiverConfig {
     pub delivery: Option<Delivery>,
     /// When many openings become one message; the file's if left out.
     pub storm: Option<StormConfig>,
+    /// Tells regularly what happened, also when all was quiet; never if left out.
+    pub summary: Option<SummaryConfig>,
     /// Where its messages go; none: they are recorded and told to nobody.
     #[serde(default)]
     pub channels: Vec<At<ChannelConfig>>,
@@ -122,6 +125,7 @@ fn build_one(
         zone: raw.time_zone.map_or_else(|| defaults.zone.clone(), |z| zone(&z, findings)),
         shadow: raw.delivery.unwrap_or(defaults.delivery) == Delivery::Shadow,
         storm: raw.storm.map(|s| s.build(findings)),
+        summary: raw.summary.and_then(|s| s.build(findings)),
         channels: plans,
     };
     (plan, Receiver { name, channels })

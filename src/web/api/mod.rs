@@ -5,7 +5,8 @@ mod history;
 mod incidents;
 mod jobs;
 mod messages;
-mod notices;
+pub mod notices;
+pub mod report;
 mod rules;
 mod sources;
 mod status;
@@ -22,10 +23,13 @@ pub(super) fn router() -> Router<Shared> {
         .route("/jobs", get(jobs::list))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/record", get(incidents::record))
         .route("/explain", get(explain::explain))
         .route("/rules", get(rules::list))
         .route("/notices", get(notices::list))
+        .route("/notices/why", get(notices::why))
         .route("/messages", get(messages::list))
+        .route("/report", get(report::report))
         .route("/sources", get(sources::list))
         .route("/history", get(history::download))
         .route("/status", get(status::status))
