@@ -28,6 +28,31 @@ impl Words {
         self.pick("en", "zh")
     }
 
+    /// A word of the API for an outcome, a state or a kind, as people read it.
+    pub(super) fn of(self, word: &str) -> &str {
+        if self == Words::En {
+            return word;
+        }
+        match word {
+            "sent" => "已发送",
+            "folded" => "已合并",
+            "muted" => "已屏蔽",
+            "brief" => "短暂",
+            "shadow" => "仅记录",
+            "failed" => "失败",
+            "pending" => "等待中",
+            "due" => "待发送",
+            "incident" => "单条",
+            "group" => "分组",
+            "digest" => "汇总",
+            "storm" => "告警风暴",
+            "first_look" => "首次巡检",
+            "summary" => "定期报告",
+            "test" => "测试",
+            other => other,
+        }
+    }
+
     /// The English or the Chinese one.
     pub(super) fn pick<T>(self, en: T, zh: T) -> T {
         match self {

@@ -29,8 +29,8 @@ pub(super) struct Args {
     /// An incident of a running weir.
     #[arg(long, value_name = "N", conflicts_with = "sample")]
     incident: Option<u64>,
-    /// A sample: opened, worse, resolved, repeat, group, digest, storm, first_look, summary,
-    /// quiet, test.
+    /// A sample: opened, worse, resolved, repeat, group, digest, storm, `first_look`,
+    /// summary, quiet, test.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "opened")]
     sample: Option<String>,
     /// Why the incident is news: opened, worse, reopened, flapping, repeat. What is over is told as
@@ -142,7 +142,8 @@ fn channels(args: &Args, config: Option<&Config>) -> Result<Vec<Shown>, Failure>
         return Err(refuse(format!("no receiver is named `{name}` (receivers: {known})")));
     }
     let root = config.map(|c| c.notify.route.receiver.clone());
-    let only = args.receiver.clone().or(root.filter(|_| args.channel.is_none()));
+    let reader = args.receiver.clone().or(root);
+    let only = reader.clone().filter(|_| args.receiver.is_some() || args.channel.is_none());
     let mut found: Vec<Shown> = Vec::new();
     for receiver in receivers.iter().filter(|r| only.as_ref().is_none_or(|name| r.name == *name)) {
         for (id, channel) in &receiver.channels {
@@ -161,7 +162,7 @@ fn channels(args: &Args, config: Option<&Config>) -> Result<Vec<Shown>, Failure>
         return Ok(found);
     }
     let kind = args.channel.as_deref().unwrap_or("console");
-    let plan = only.and_then(|name| config?.notify.receivers.get(&name).cloned());
+    let plan = reader.and_then(|name| config?.notify.receivers.get(&name).cloned());
     match unconfigured(kind) {
         Some(config) => {
             let receiver = plan.as_ref().map_or("sample", |plan| &plan.name).to_owned();
@@ -193,16 +194,15 @@ fn view(
         Some(words) => words.pick(Language::En, Language::Zh),
         None => plan.map_or(Language::En, |plan| plan.language),
     };
-    let mut view = match incident {
-        Some(incident) => about(incident, args.reason, language),
-        None => {
-            let name = args.sample.as_deref().unwrap_or(SAMPLES[0]);
-            sample(name, language).ok_or_else(|| {
-                let known = SAMPLES.join(", ");
-                output::complain(&format!("error: no sample is named `{name}` (samples: {known})"));
-                Failure::Refused
-            })?
-        }
+    let mut view = if let Some(incident) = incident {
+        about(incident, args.reason, language)
+    } else {
+        let name = args.sample.as_deref().unwrap_or(SAMPLES[0]);
+        sample(name, language).ok_or_else(|| {
+            let known = SAMPLES.join(", ");
+            output::complain(&format!("error: no sample is named `{name}` (samples: {known})"));
+            Failure::Refused
+        })?
     };
     view.receiver.clone_from(&shown.id.receiver);
     if let Some(plan) = plan {

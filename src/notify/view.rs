@@ -85,7 +85,9 @@ pub trait Compose: Send + Sync {
     /// is sent, then what people see of it. No more than is sent where a channel says no more.
     fn preview(&self, view: &MessageView) -> Vec<(&'static str, String)> {
         let body = self.compose(view).frozen.body;
-        let ending = if body.starts_with(['{', '[']) { "json" } else { "txt" };
+        // A text may begin with a bracket, too.
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+        let ending = if is_json { "json" } else { "txt" };
         vec![(ending, body)]
     }
 }

@@ -69,7 +69,12 @@ async fn what_was_told_and_why_not_is_answered_also_after_a_kill() -> Result<()>
         let of_rule = ["notices", "--rule", "story/JobFailed", "--receiver", "team"];
         says(dir, &of_rule, &["#1 JobFailed"]).await?;
         let chinese = ["notices", "--incident", "1", "--language", "zh"];
-        says(dir, &chinese, &["开启告警 #1 ", "team/webhook 已接受（第 1 次尝试）"]).await?;
+        says(
+            dir,
+            &chinese,
+            &["发给 team/webhook: 已发送", "开启告警 #1 ", "team/webhook 已接受（第 1 次尝试）"],
+        )
+        .await?;
         says(
             dir,
             &["notices", "--job", "job-1"],
@@ -88,14 +93,14 @@ async fn what_was_told_and_why_not_is_answered_also_after_a_kill() -> Result<()>
             &[
                 "incidents  1 opened (1 critical), 0 over, 0 too brief to tell, 1 open now",
                 "messages   1 sent",
-                "receiver team\n  1 incidents; notices: 1 sent\n  messages: 1 sent; by kind: 1 incident",
-                "1 notices, 1 incidents, 1 failures  c0/job-0",
-                "1 notices, 1 incidents  JobFailed",
+                "receiver team\n  1 incident; notices: 1 sent\n  messages: 1 sent; by kind: 1 incident",
+                "1 notice, 1 incident, 1 failure  c0/job-0",
+                "1 notice, 1 incident  JobFailed",
             ],
         )
         .await?;
         ensure!(
-            report.contains("failures   2 of 2 jobs; 1 jobs recovered by themselves"),
+            report.contains("failures   2 in 2 jobs; 1 job recovered without an incident"),
             "{report}"
         );
         says(dir, &["report", "--language", "zh"], &["失败   2 次，涉及 2 个作业"]).await?;

@@ -1,5 +1,7 @@
 //! Ways of notices for people: one block each.
 
+use std::fmt::Write;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -40,17 +42,17 @@ pub(super) fn before(last: &Item, language: Words, zone: &TimeZone) -> String {
 fn block(notice: &Item, language: Words, zone: &TimeZone) -> String {
     let mut head = format!("#{}", notice.incident);
     if let (Some(rule), Some(severity)) = (&notice.rule, &notice.severity) {
-        head += &format!(" {} ({})", line(rule), line(severity));
+        write!(head, " {} ({})", line(rule), line(severity)).ok();
     }
     if let Some(subject) = &notice.subject {
-        head += &format!(" · {}", line(subject));
+        write!(head, " · {}", line(subject)).ok();
     }
     if let Some(day) = notice.at.as_deref().and_then(|at| day(at, zone)) {
-        head += &format!(" · {day}");
+        write!(head, " · {day}").ok();
     }
     let to = format!("{}/{}", line(&notice.receiver), line(&notice.channel));
     let word = language.pick("for", "发给");
-    let mut text = format!("{head}\n  {word} {to}: {}\n  ", line(&notice.outcome));
+    let mut text = format!("{head}\n  {word} {to}: {}\n  ", line(language.of(&notice.outcome)));
     let stations: Vec<String> = notice
         .path
         .iter()

@@ -50,11 +50,13 @@ fn whole(reported: &Reported, words: Words, text: &mut String) {
     let r = &reported.report;
     let failures = words.pick(
         format!(
-            "failures   {} of {} jobs; {} jobs recovered by themselves",
-            r.failures, r.failing_jobs, r.mended_jobs
+            "failures   {} in {}; {} recovered without an incident",
+            r.failures,
+            many(r.failing_jobs, "job"),
+            many(r.mended_jobs, "job"),
         ),
         format!(
-            "失败   {} 次，涉及 {} 个作业；{} 个作业自行恢复",
+            "失败   {} 次，涉及 {} 个作业；{} 个作业自行恢复，未产生告警",
             r.failures, r.failing_jobs, r.mended_jobs
         ),
     );
@@ -97,6 +99,10 @@ fn whole(reported: &Reported, words: Words, text: &mut String) {
     }
 }
 
+fn many(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 /// ` (2 critical, 1 warning)`.
 fn severities(counts: BySeverity, words: Words) -> String {
     let parts: Vec<String> = [
@@ -123,7 +129,7 @@ fn told(receiver: &ReceiverReport, words: Words, text: &mut String) {
         text,
         "  {}",
         words.pick(
-            format!("{n} incidents; notices: {notices}"),
+            format!("{}; notices: {notices}", many(n, "incident")),
             format!("{n} 起告警；通知：{notices}")
         )
     )
@@ -147,34 +153,14 @@ fn list(counts: &BTreeMap<String, u64>, words: Words) -> String {
     rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let parts: Vec<String> = rows
         .into_iter()
-        .map(|(word, count)| words.pick(format!("{count} {word}"), format!("{} {count}", zh(word))))
+        .map(|(word, count)| {
+            words.pick(format!("{count} {word}"), format!("{} {count}", words.of(word)))
+        })
         .collect();
     if parts.is_empty() {
         words.pick("none", "无").to_owned()
     } else {
         parts.join(words.pick(", ", "，"))
-    }
-}
-
-/// Words of outcomes, states and kinds in Chinese.
-fn zh(word: &str) -> &str {
-    match word {
-        "sent" => "已发送",
-        "folded" => "已合并",
-        "muted" => "已屏蔽",
-        "brief" => "短暂",
-        "shadow" => "仅记录",
-        "failed" => "失败",
-        "pending" => "等待中",
-        "due" => "待发送",
-        "incident" => "单条",
-        "group" => "分组",
-        "digest" => "汇总",
-        "storm" => "告警风暴",
-        "first_look" => "首次巡检",
-        "summary" => "定期报告",
-        "test" => "测试",
-        other => other,
     }
 }
 
@@ -186,11 +172,14 @@ fn held(rows: &[Held], words: Words, text: &mut String) {
     writeln!(text, "\n{title}").ok();
     let language = words.pick(Language::En, Language::Zh);
     for row in rows {
-        let outcome = words.pick(line(&row.outcome), zh(&row.outcome).to_owned());
-        let by = if row.by.is_empty() {
-            String::new()
-        } else {
-            format!(" · {}", held_words(language, &row.by))
+        let outcome = line(words.of(&row.outcome));
+        let by = match row.by.as_str() {
+            "" => String::new(),
+            // Which one is said by `weir notices`.
+            "inhibited by" => {
+                words.pick(" · inhibited by another incident", " · 被另一起告警抑制").to_owned()
+            }
+            by => format!(" · {}", held_words(language, by)),
         };
         writeln!(text, "  {:>6}  {outcome}{by}", row.notices).ok();
     }
@@ -205,11 +194,16 @@ fn noisy(title: &str, rows: &[Noisy], words: Words, text: &mut String) {
         let name = line(&row.name);
         let (notices, incidents, failures) = (row.notices, row.incidents, row.failures);
         let mut said = words.pick(
-            format!("{notices:>6} notices, {incidents} incidents"),
+            format!(
+                "{notices:>6} {}, {}",
+                if notices == 1 { "notice" } else { "notices" },
+                many(incidents, "incident")
+            ),
             format!("{notices:>6} 条通知，{incidents} 起告警"),
         );
         if failures > 0 {
-            said += &words.pick(format!(", {failures} failures"), format!("，失败 {failures} 次"));
+            said += &words
+                .pick(format!(", {}", many(failures, "failure")), format!("，失败 {failures} 次"));
         }
         writeln!(text, "{said}  {name}").ok();
     }
