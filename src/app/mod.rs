@@ -268,4 +268,8 @@ impl Compose for ComposedBy {
     fn compose(&self, view: &crate::notify::MessageView) -> crate::notify::Composed {
         self.0.composer().compose(view)
     }
+
+    fn preview(&self, view: &crate::notify::MessageView) -> Vec<(&'static str, String)> {
+        self.0.composer().preview(view)
+    }
 }

@@ -8,7 +8,7 @@ use crate::model::{
     Aspect, Incident, IncidentState, Labels, Manner, Member, Message, MessageKind, MessageState,
     NoticeReason, RuleId, Severity, Subject, Ts,
 };
-use crate::notify::{Affected, Composers, ItemView, MessageView, Settings, Known};
+use crate::notify::{Affected, Composers, ItemView, Known, MessageView, Settings};
 
 /// Writes one message per receiver, for its first channel that does not only stand in.
 pub(super) fn teller(
@@ -44,6 +44,7 @@ pub(super) fn teller(
                 }],
                 jobs_watched: 0,
                 is_reply: false,
+                summary: None,
             };
             let composed = composers.get(&plan.id)?.compose(&view);
             Some(Message {

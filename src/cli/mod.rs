@@ -11,11 +11,14 @@ mod explain;
 mod history;
 mod incident;
 mod jobs;
+mod notices;
 mod once;
 mod output;
 mod remote;
+mod render;
 mod replay;
 mod report;
+mod report_since;
 mod retire;
 mod routes;
 mod rule_paths;
@@ -70,10 +73,16 @@ enum Command {
     Routes(routes::Args),
     /// The jobs a running weir knows; with `--unowned`, those nobody would hear of.
     Jobs(jobs::Args),
+    /// Each piece of news with its way to people; where there is none, the nearest reason.
+    Notices(notices::Args),
+    /// What happened and what was told of it: failures, incidents, messages, the noisiest jobs.
+    Report(report_since::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
     Replay(replay::Args),
+    /// Preview a message with its templates, about an incident or a sample; sends nothing.
+    Render(render::Args),
     /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
     Demo(demo::Args),
     /// About the configuration file.
@@ -131,8 +140,11 @@ pub fn run() -> ExitCode {
             Command::Retire(args) => retire::run(args).await,
             Command::Routes(args) => routes::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
+            Command::Notices(args) => notices::run(args).await,
+            Command::Report(args) => report_since::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Render(args) => render::run(args).await,
             Command::Demo(args) => demo::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Rules(args) => rules::run(&args),

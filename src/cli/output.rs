@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::model::Problem;
+use crate::model::{Problem, Ts};
 
 /// How a table is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -11,6 +11,61 @@ pub(super) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// Language of what is printed for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Words {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl Words {
+    /// As the API writes it.
+    pub(super) fn code(self) -> &'static str {
+        self.pick("en", "zh")
+    }
+
+    /// A word of the API for an outcome, a state or a kind, as people read it.
+    pub(super) fn of(self, word: &str) -> &str {
+        if self == Words::En {
+            return word;
+        }
+        match word {
+            "sent" => "已发送",
+            "folded" => "已合并",
+            "muted" => "已屏蔽",
+            "brief" => "短暂",
+            "shadow" => "仅记录",
+            "failed" => "失败",
+            "pending" => "等待中",
+            "due" => "待发送",
+            "incident" => "单条",
+            "group" => "分组",
+            "digest" => "汇总",
+            "storm" => "告警风暴",
+            "first_look" => "首次巡检",
+            "summary" => "定期报告",
+            "test" => "测试",
+            other => other,
+        }
+    }
+
+    /// The English or the Chinese one.
+    pub(super) fn pick<T>(self, en: T, zh: T) -> T {
+        match self {
+            Words::En => en,
+            Words::Zh => zh,
+        }
+    }
+}
+
+/// A time as the API takes it; `what` names where it was given.
+pub(super) fn rfc3339(at: Ts, what: &str) -> anyhow::Result<String> {
+    let at = jiff::Timestamp::from_millisecond(at.0);
+    Ok(at.map_err(|_| anyhow::anyhow!("{what} lies outside of any calendar"))?.to_string())
 }
 
 /// A line of data.

@@ -54,6 +54,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             items: Vec::new(),
             jobs_watched: 0,
             is_reply: false,
+            summary: None,
         };
         let composed = channel.composer().compose(&view);
         let message = Message {

@@ -28,6 +28,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         storm: None,
         fallback: None,
         fallback_after: None,
+        summary: None,
         channels: console().into_iter().map(At::nowhere).collect(),
     };
     let built = receivers::build(vec![receiver], &defaults, &mut findings);

@@ -6,6 +6,7 @@ use super::Engine;
 use super::explain::{Answer, Question, RuleReport};
 use super::find::NotFound;
 use super::routes::{RouteAnswer, RouteQuestion};
+use super::why::{WhyAnswer, WhyQuestion};
 use crate::clock::Clock;
 use crate::model::JobKey;
 
@@ -33,6 +34,7 @@ pub(super) enum Asked {
     Rules(oneshot::Sender<Vec<RuleReport>>),
     Routes(RouteQuestion, oneshot::Sender<Result<RouteAnswer, NotFound>>),
     Unowned(oneshot::Sender<Vec<JobKey>>),
+    Why(WhyQuestion, oneshot::Sender<Result<WhyAnswer, NotFound>>),
 }
 
 impl Asked {
@@ -52,7 +54,14 @@ impl Asked {
             Asked::Unowned(back) if !back.is_closed() => {
                 drop(back.send(engine.unowned()));
             }
-            Asked::Explain(..) | Asked::Rules(_) | Asked::Routes(..) | Asked::Unowned(_) => {}
+            Asked::Why(question, back) if !back.is_closed() => {
+                drop(back.send(engine.why(time, &question)));
+            }
+            Asked::Explain(..)
+            | Asked::Rules(_)
+            | Asked::Routes(..)
+            | Asked::Unowned(_)
+            | Asked::Why(..) => {}
         }
     }
 }
@@ -110,6 +119,16 @@ impl Asker {
         let (back, answer) = oneshot::channel();
         self.ask(Asked::Unowned(back))?;
         answer.await.map_err(|_| AskError::Stopped)
+    }
+
+    /// Why there is no notice.
+    ///
+    /// # Errors
+    /// When what was asked about is not there, or nobody answers.
+    pub async fn why(&self, question: WhyQuestion) -> Result<WhyAnswer, AskError> {
+        let (back, answer) = oneshot::channel();
+        self.ask(Asked::Why(question, back))?;
+        Ok(answer.await.map_err(|_| AskError::Stopped)??)
     }
 
     fn ask(&self, asked: Asked) -> Result<(), AskError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::find::{self, NotFound};
-use crate::model::{Aspect, IncidentState, RuleId, Subject, Time, Truth};
+use crate::model::{Aspect, IncidentState, JobKey, RuleId, Subject, Time, Truth};
 use crate::rules::{Reason, Rule, Standing};
 
 /// Explanations in one answer at most.
@@ -242,9 +242,7 @@ impl Engine {
 
     fn subjects_of(&self, question: &Question) -> Result<Vec<Subject>, NotFound> {
         if let Some(typed) = &question.job {
-            let keys: Vec<&str> = self.tracker().jobs().map(|(key, _)| key.0.as_str()).collect();
-            let key = find::key(("job", "jobs"), &keys, typed)?;
-            return Ok(vec![Subject::Job(crate::model::JobKey(key.to_owned()))]);
+            return Ok(vec![Subject::Job(self.find_job(typed)?)]);
         }
         let all = self.all_subjects();
         let Some(typed) = &question.source else { return Ok(all) };
@@ -255,6 +253,12 @@ impl Engine {
             Subject::Job(_) | Subject::Channel(_) => false,
         };
         Ok(all.into_iter().filter(of_source).collect())
+    }
+
+    /// The one job meant by a part of its key.
+    pub(super) fn find_job(&self, typed: &str) -> Result<JobKey, NotFound> {
+        let keys: Vec<&str> = self.tracker().jobs().map(|(key, _)| key.0.as_str()).collect();
+        find::key(("job", "jobs"), &keys, typed).map(|key| JobKey(key.to_owned()))
     }
 
     /// Everything rules can be about: what has alerts first, each in order.
@@ -345,4 +349,4 @@ impl Counts {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

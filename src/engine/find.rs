@@ -112,6 +112,13 @@ pub(super) fn no_rule(typed: &str, ids: &[&RuleId]) -> NotFound {
     NotFound::Nothing { what: "rule", typed: typed.to_owned(), nearest }
 }
 
+/// That no receiver is named so.
+pub(super) fn no_receiver(typed: &str, names: &[&str]) -> NotFound {
+    let nearest = suggest::nearest(typed, names.iter().copied());
+    let nearest = nearest.map(str::to_owned).into_iter().collect();
+    NotFound::Nothing { what: "receiver", typed: typed.to_owned(), nearest }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

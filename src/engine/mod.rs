@@ -15,6 +15,7 @@ mod run;
 mod step;
 mod taken;
 mod view;
+mod why;
 
 pub use ask::{AskError, Asker};
 pub use commander::{CommandError, Commander};
@@ -28,3 +29,4 @@ pub use routes::{RouteAnswer, RouteQuestion};
 pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
+pub use why::{WhyAnswer, WhyQuestion};

@@ -10,8 +10,8 @@ use super::taken::Taken;
 use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{
-    Alert, AlertState, Change, Command, Demand, FailedRun, JobState, Loaded, Message, Replied,
-    SendOutcome, Snapshot, Subject, Time, Ts,
+    Alert, AlertState, Change, Command, Demand, FailedRun, JobKey, JobState, Loaded, Message,
+    Replied, SendOutcome, Snapshot, Subject, Time, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
@@ -177,6 +177,10 @@ impl Engine {
         self.prepare_first_report(time);
         let flushed = self.pipeline.flush(time, &self.incidents);
         changes.extend(flushed.changes);
+        self.pipeline.note_steps(time, &mut changes);
+        let (tracker, rules) = (&self.tracker, &self.rules);
+        let labels = |key: &JobKey| tracker.job(key).map(|job| rules.book().of_job(job));
+        self.pipeline.count_for_summaries(time, &self.incidents, &labels, &mut changes);
 
         let view = (!self.unseen).then(|| {
             self.picture.update(
@@ -305,7 +309,8 @@ impl Engine {
 
     fn next_deadline(&self, time: Time) -> Option<Ts> {
         let own = self.own.next_deadline(self.settings.failing_after, &self.pipeline);
-        let next = [self.pipeline.next_deadline(time, &self.incidents), own];
+        let pipeline = self.pipeline.next_deadline(time, &self.incidents);
+        let next = [pipeline, own, self.pipeline.next_summary(time)];
         // A deadline that is already past would spin: what it was for has just been looked at.
         next.into_iter().flatten().filter(|at| *at > time.steady).min()
     }

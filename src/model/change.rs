@@ -52,6 +52,15 @@ pub enum Change {
     Message(Box<Message>),
     /// A try to send.
     Attempt(Attempt),
+    /// Distinct failures of a job, beyond those counted before: added to those of their hour.
+    Failures {
+        /// Its key.
+        job: String,
+        /// Wall time.
+        at: Ts,
+        /// How many more.
+        count: u64,
+    },
     /// A named value: the steady anchor, a job's long series. An empty one is forgotten.
     Meta {
         /// Name.

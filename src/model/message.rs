@@ -18,6 +18,8 @@ pub enum MessageKind {
     Storm,
     /// What was already wrong at the first look.
     FirstLook,
+    /// What happened since the last one, at the time a receiver wants it.
+    Summary,
     /// A test, by `weir test-message`.
     Test,
 }

@@ -16,6 +16,7 @@ mod metric;
 mod notice;
 mod observation;
 mod problem;
+mod report;
 mod severity;
 mod subject;
 mod time;
@@ -39,12 +40,13 @@ pub use message::{
     Attempt, Frozen, MAX_RECEIPT, Manner, Message, MessageKind, MessageState, SendOutcome,
 };
 pub use metric::{Across, MetricKey, MetricQuery, MetricScope, Vertices};
-pub use notice::{ChannelId, Notice, NoticeReason, Outcome};
+pub use notice::{ChannelId, Notice, NoticeReason, Outcome, Step};
 pub use observation::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
     Metrics, RunObservation, Seen, Snapshot, SourceClock,
 };
 pub use problem::Problem;
+pub use report::{BySeverity, Held, Noisy, ReceiverReport, Report};
 pub use severity::Severity;
 pub use subject::{Aspect, Subject};
 pub use time::{Time, Ts};

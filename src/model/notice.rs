@@ -91,6 +91,15 @@ impl Outcome {
     }
 }
 
+/// What began to hold a notice back, or ceased to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Wall time.
+    pub at: Ts,
+    /// What holds it from here on, as in [`Notice::held_by`]; none: nothing any more.
+    pub by: Option<String>,
+}
+
 /// One piece of news for one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -125,4 +134,8 @@ pub struct Notice {
     pub attempts: u32,
     /// Last error, redacted.
     pub error: Option<String>,
+    /// What held it on its way, oldest first, bounded; the rest of its way is in its incident and
+    /// its message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
 }

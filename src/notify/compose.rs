@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pipeline::Pipeline;
-use super::{Affected, ChannelPlan, ItemView, MessageView, Known, Composed, print};
+use super::{Affected, ChannelPlan, Composed, ItemView, Known, MessageView, print};
 use crate::incidents::Incidents;
 use crate::model::{
     Change, Incident, Labels, Manner, Message, MessageKind, MessageState, NoticeReason, Outcome,
@@ -173,6 +173,7 @@ fn write(
         items,
         jobs_watched: pipeline.jobs_watched,
         is_reply: head.is_reply,
+        summary: None,
     };
     let written = pipeline.composers.get(&plan.id)?.compose(&view);
     Some((view, written))
@@ -305,7 +306,7 @@ fn affected(by: &Incident, muted: &[u64], incidents: &Incidents) -> Affected {
 }
 
 /// What a title starts with.
-pub(super) fn name_of(incident: &Incident) -> String {
+pub fn name_of(incident: &Incident) -> String {
     match &incident.subject {
         Subject::Job(key) => {
             let name = incident.labels.get("job_name");

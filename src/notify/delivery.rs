@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Settings;
 use super::backoff::{GIVE_UP_AFTER, next_attempt};
 use super::budget::Endpoint;
+use super::cards::Cards;
 use super::compose::is_fold;
 use super::fallback::Handovers;
-use super::cards::Cards;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
 use super::standing::Standing;
+use super::summary::Summaries;
 use crate::model::{
     Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
     SendOutcome, Time,
@@ -99,6 +100,7 @@ impl Pipeline {
             next_message: loaded.max_message + 1,
             first_look_ready: None,
             jobs_watched: 0,
+            summaries: Summaries::restore(loaded),
             settings,
             composers,
         }

@@ -189,6 +189,7 @@ impl Pipeline {
         self.handovers.note(&successor);
         changes.push(Change::Notice(Box::new(successor.clone())));
         let id = successor.id;
+        self.by_incident.insert((successor.incident, id));
         self.notices.insert(id, successor);
         id
     }

@@ -39,6 +39,7 @@ impl Pipeline {
             self.flush_channel(time, &to, incidents, &mut out.changes);
         }
         self.show_changes(time, incidents, &mut out.changes);
+        self.tell_summaries(time, incidents, &mut out.changes);
         self.send_due(time, &mut out);
         self.stand(time, incidents, &mut out);
         out

@@ -23,18 +23,24 @@ pub mod render;
 mod revise;
 mod settings;
 mod standing;
+mod steps;
+pub mod summary;
 #[cfg(test)]
 mod testing;
 mod view;
 mod ways;
 
+pub use compose::name_of;
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
-pub use settings::{Budget, ChannelPlan, Edits, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm};
+pub use settings::{
+    Budget, ChannelPlan, Edits, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm,
+};
 /// Group key of a digest of what a route's `hold_until` kept.
 pub(crate) const HELD_DIGEST: &str = "hold_until";
 
-pub use ways::{Step, Way};
 pub use view::{Affected, Compose, Composed, ItemView, Known, Language, MessageView};
+pub use ways::{Step, Way};
 
 #[cfg(test)]
 mod pager_tests;
+pub use summary::{SummaryAt, SummaryView};

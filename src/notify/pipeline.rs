@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::budget::Endpoint;
-use super::hold::Hold;
-use super::fallback::Handovers;
 use super::cards::Cards;
+use super::fallback::Handovers;
+use super::hold::Hold;
 use super::ledger::Ledger;
 use super::standing::Standing;
+use super::summary::Summaries;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
 use crate::model::{
@@ -97,6 +98,8 @@ pub struct Pipeline {
     pub(super) first_look_ready: Option<Ts>,
     /// Jobs looked at, for the first report.
     pub(super) jobs_watched: usize,
+    /// What is counted for summaries.
+    pub(super) summaries: Summaries,
 }
 
 impl Pipeline {
@@ -211,6 +214,7 @@ impl Pipeline {
             done_at: None,
             attempts: 0,
             error: None,
+            steps: Vec::new(),
         };
         self.next_notice += 1;
         self.handovers.note(&notice);
@@ -404,6 +408,12 @@ impl Pipeline {
     pub fn untold(&self) -> BTreeSet<u64> {
         let waiting = self.notices.values().map(|n| n.incident);
         waiting.chain(self.standing.incidents()).chain(self.cards.shared()).collect()
+    }
+
+    /// What holds the news of an incident back.
+    pub fn held(&self, incident: u64) -> impl Iterator<Item = &str> {
+        let of = self.notices.values().filter(move |n| n.incident == incident);
+        of.filter_map(|n| n.held_by.as_deref())
     }
 
     /// Notices that wait, and messages that are due.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::Language;
+use super::{Language, SummaryAt};
 use crate::model::{ChannelId, DayTime, Hours, Labels, Matcher, matches_all};
 
 /// Everything the pipeline needs to know.
@@ -36,6 +36,8 @@ pub struct ReceiverPlan {
     pub shadow: bool,
     /// Its own storm limit; the pipeline's if there is none.
     pub storm: Option<Storm>,
+    /// When it is told what happened since the last time; none: never.
+    pub summary: Option<SummaryAt>,
     /// Channels in order.
     pub channels: Vec<ChannelPlan>,
 }

@@ -311,6 +311,7 @@ impl Pipeline {
             items: part.iter().filter_map(item).collect(),
             jobs_watched: self.jobs_watched,
             is_reply: false,
+            summary: None,
         };
         Some(Message {
             id,

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::summary::SummaryView;
 use crate::model::{Frozen, Incident, Labels, MessageKind, NoticeReason, Ts};
 
 /// Language of a receiver.
@@ -49,6 +50,8 @@ pub struct MessageView {
     pub jobs_watched: usize,
     /// It stands below a message that says the rest: a line or two are enough.
     pub is_reply: bool,
+    /// What a summary says; nothing in any other kind.
+    pub summary: Option<SummaryView>,
 }
 
 /// News about one incident.
@@ -109,4 +112,14 @@ pub struct Composed {
 pub trait Compose: Send + Sync {
     /// Never fails: a broken template falls back to a plain text, since an ugly message beats none.
     fn compose(&self, view: &MessageView) -> Composed;
+
+    /// The same message in forms that can be looked at, each with the ending of a file: first what
+    /// is sent, then what people see of it. No more than is sent where a channel says no more.
+    fn preview(&self, view: &MessageView) -> Vec<(&'static str, String)> {
+        let body = self.compose(view).frozen.body;
+        // A text may begin with a bracket, too.
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+        let ending = if is_json { "json" } else { "txt" };
+        vec![(ending, body)]
+    }
 }

@@ -4,8 +4,11 @@
 pub(crate) mod samples;
 
 use self::samples::{NASTY, alert, attempt, channel, event, incident, job, message, notice, rule};
-use super::{MemoryStore, Page, Store};
-use crate::model::{Change, HistoryChunk, HistoryPage, IncidentState, MessageState, Outcome, Ts};
+use super::{MemoryStore, Page, Store, Traced};
+use crate::model::{
+    BySeverity, Change, HistoryChunk, HistoryPage, IncidentState, MessageKind, MessageState,
+    Notice, Outcome, Report, Severity, Step, Ts,
+};
 
 /// A day and a bit, so that `now` minus 24 hours is not negative.
 pub(crate) const NOW: Ts = Ts(100 * 3_600_000);
@@ -184,6 +187,50 @@ pub(crate) async fn paging(store: &dyn Store) {
     assert_eq!(store.incidents(&beyond).await.unwrap()[0].id, 250);
 }
 
+/// Notices come with what tells their way, and are found by time and by every name of a rule.
+pub(crate) async fn notices_are_traced(store: &dyn Store) {
+    let mut in_message = notice(2, 1, Outcome::Sent, NOW);
+    in_message.message = Some(9);
+    let mut orphan = notice(3, 77, Outcome::Sent, NOW);
+    orphan.message = Some(78);
+    let changes = [
+        boxed_incident(1, "a", IncidentState::Open, NOW),
+        boxed_notice(1, 1, Outcome::Pending, OLD),
+        Change::Notice(Box::new(in_message.clone())),
+        Change::Notice(Box::new(orphan.clone())),
+        boxed_message(9, MessageState::Sent, NOW),
+    ];
+    store.commit("b1", &changes).await.unwrap();
+    let mut without_bytes = message(9, MessageState::Sent, NOW);
+    without_bytes.frozen.body.clear();
+    let about = Some(incident(1, "a", IncidentState::Open, NOW));
+    let first = notice(1, 1, Outcome::Pending, OLD);
+    let expected = [
+        Traced { notice: orphan, incident: None, message: None },
+        Traced { notice: in_message, incident: about.clone(), message: Some(without_bytes) },
+        Traced { notice: first, incident: about, message: None },
+    ];
+    assert_eq!(store.traced(&page()).await.unwrap(), expected);
+    let found = async |page: Page| {
+        let traced = store.traced(&page).await.unwrap();
+        let notices = store.notices(&page).await.unwrap();
+        let ids: Vec<u64> = notices.iter().map(|n| n.id).collect();
+        assert_eq!(ids, traced.iter().map(|t| t.notice.id).collect::<Vec<u64>>());
+        ids
+    };
+    assert_eq!(found(Page { since: Some(NOW), ..page() }).await, [3, 2]);
+    assert_eq!(found(Page { since: Some(Ts(NOW.0 + 1)), ..page() }).await, [0; 0]);
+    for (name, ids) in [
+        ("JobFailed", vec![2, 1]),
+        ("flink-jobs/JobFailed", vec![2, 1]),
+        ("flink-jobs/JobFailed/critical", vec![2, 1]),
+        ("flink-jobs/JobFailed/warning", vec![]),
+        ("' OR 1=1 --", vec![]),
+    ] {
+        assert_eq!(found(Page { rule: Some(name.into()), ..page() }).await, ids, "{name}");
+    }
+}
+
 /// Only what is old *and* over goes; ids are never given again.
 pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
     let changes = [
@@ -297,4 +344,72 @@ pub(crate) async fn memory_is_like(store: &dyn Store) {
     let mut memory = MemoryStore::new(&real.installation);
     memory.apply(changes);
     assert_eq!(memory.load(NOW), real);
+}
+
+fn failed(job: &str, at: Ts, count: u64) -> Change {
+    Change::Failures { job: format!("prod/{job}"), at, count }
+}
+
+/// A report counts what happened since then, and is what the store in memory comes to.
+pub(crate) async fn report(store: &dyn Store) {
+    assert_eq!(store.report(NOW).await.unwrap(), Report::default());
+    let mut held = notice(5, 3, Outcome::Folded, NOW);
+    held.held_by = None;
+    held.steps = vec![Step { at: NOW, by: Some("budget 80/60s".into()) }];
+    let mut inhibited = notice(6, 3, Outcome::Muted, NOW);
+    inhibited.held_by = Some("inhibited by #12".into());
+    let other = Notice { held_by: Some("inhibited by #7".into()), id: 7, ..inhibited.clone() };
+    let mut digest = message(2, MessageState::Shadow, NOW);
+    digest.kind = MessageKind::Digest;
+    let mut mild = incident(3, "b", IncidentState::Resolved, NOW);
+    mild.severity = Severity::Info;
+    mild.rule = "JobOdd".into();
+    let boxed = |notice: Notice| Change::Notice(Box::new(notice));
+    let changes = vec![
+        boxed_incident(1, "a", IncidentState::Open, OLD),
+        boxed_incident(2, "a", IncidentState::Open, NOW),
+        Change::Incident(Box::new(mild)),
+        boxed_incident(4, "old", IncidentState::Resolved, OLD),
+        boxed_notice(1, 1, Outcome::Sent, OLD),
+        boxed_notice(2, 2, Outcome::Sent, NOW),
+        boxed_notice(3, 2, Outcome::Pending, NOW),
+        boxed_notice(4, 2, Outcome::Brief, NOW),
+        boxed(held),
+        boxed(inhibited),
+        boxed(other),
+        boxed_message(1, MessageState::Sent, OLD),
+        Change::Message(Box::new(digest)),
+        boxed_message(3, MessageState::Sent, NOW),
+        failed("a", OLD, 9),
+        failed("a", NOW, 2),
+        failed("a", NOW, 1),
+        failed("mended", NOW, 4),
+        failed("old", NOW, 1),
+    ];
+    let mut memory = MemoryStore::new("m");
+    memory.apply(changes.clone());
+    store.commit("b1", &changes).await.unwrap();
+    store.commit("b1", &changes).await.unwrap();
+    let counted = store.report(NOW).await.unwrap();
+    assert_eq!(counted, memory.report(NOW));
+    assert_eq!((counted.failures, counted.failing_jobs, counted.mended_jobs), (8, 3, 2));
+    let by = |critical, info| BySeverity { critical, info, ..BySeverity::default() };
+    assert_eq!((counted.opened, counted.open), (by(1, 1), by(2, 0)));
+    assert_eq!((counted.ended, counted.brief), (1, 1));
+    let [told] = &counted.receivers[..] else { panic!("{counted:?}") };
+    assert_eq!((told.incidents, told.notices["sent"], told.notices["muted"]), (2, 1, 2));
+    assert_eq!((told.messages["sent"], told.messages["shadow"], told.kinds["digest"]), (1, 1, 1));
+    let held: Vec<(&str, &str, u64)> =
+        counted.held.iter().map(|h| (&*h.outcome, &*h.by, h.notices)).collect();
+    assert_eq!(held[0], ("muted", "inhibited by", 2));
+    assert!(held.contains(&("folded", "budget 80/60s", 1)), "{held:?}");
+    assert_eq!(counted.jobs[0].name, "prod/a");
+    assert_eq!((counted.jobs[0].incidents, counted.jobs[0].failures), (1, 3));
+    assert_eq!(counted.rules[1].name, "JobOdd");
+    store.commit("b2", &[failed("a", NOW, 5)]).await.unwrap();
+    assert_eq!(store.report(NOW).await.unwrap().failures, 13, "an hour grows");
+    let all = store.report(Ts(0)).await.unwrap();
+    assert_eq!((all.failures, all.opened.total()), (22, 4));
+    while store.prune(Ts(NOW.0 - 1)).await.unwrap() > 0 {}
+    assert_eq!(store.report(Ts(0)).await.unwrap().failures, 13, "failures are pruned by age");
 }

@@ -1,11 +1,13 @@
 //! What would be stored, in memory: for replay, rule tests and stories, which must restart an engine
 //! over what was committed without a database.
 
+mod report;
+
 use std::collections::BTreeMap;
 
 use crate::model::{
     Alert, Attempt, Change, Incident, IncidentState, Loaded, Message, MessageState, Notice,
-    Outcome, Ts,
+    Outcome, Report, Ts,
 };
 
 /// How far back a start looks, as in the real stores.
@@ -27,6 +29,8 @@ pub struct MemoryStore {
     pub messages: BTreeMap<u64, Message>,
     attempts: BTreeMap<(Ts, u64, u32), Attempt>,
     meta: BTreeMap<String, String>,
+    /// By hour and job.
+    failures: BTreeMap<(Ts, String), u64>,
     highest: (u64, u64, u64),
 }
 
@@ -74,6 +78,9 @@ impl MemoryStore {
                 }
                 Change::Meta { key, value } => {
                     self.meta.insert(key, value);
+                }
+                Change::Failures { job, at, count } => {
+                    *self.failures.entry((Report::hour(at), job)).or_default() += count;
                 }
                 Change::Event { .. } | Change::History(_) => {}
             }

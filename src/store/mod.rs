@@ -12,7 +12,9 @@ pub use sqlite::SqliteStore;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Ts};
+use crate::model::{
+    Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Ts,
+};
 
 /// Why a commit or a query did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,12 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read.
     fn notices<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Notice>, StoreError>>;
 
+    /// Notices, newest first, each with its incident and its message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn traced<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Traced>, StoreError>>;
+
     /// Messages, newest first.
     ///
     /// # Errors
@@ -71,6 +79,12 @@ pub trait Store: Send + Sync {
         incident: u64,
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<(Ts, String)>, StoreError>>;
+
+    /// What happened since a wall time, counted where the rows are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn report(&self, since: Ts) -> BoxFuture<'_, Result<Report, StoreError>>;
 
     /// Deletes what is older than `before` (wall time) and over, a bounded number of rows a call;
     /// returns how many. Open incidents and pending notices always stay.
@@ -116,4 +130,22 @@ pub struct Page {
     pub incident: Option<u64>,
     /// Only this receiver.
     pub receiver: Option<String>,
+    /// Only notices since this wall time.
+    #[serde(default)]
+    pub since: Option<Ts>,
+    /// Only notices of incidents with an alert of this rule: `alert`, `group/alert` or
+    /// `group/alert/severity`.
+    #[serde(default)]
+    pub rule: Option<String>,
+}
+
+/// A notice with what tells its way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traced {
+    /// The notice.
+    pub notice: Notice,
+    /// Its incident, if it is still kept.
+    pub incident: Option<Incident>,
+    /// The message it went into, if there is one and it is still kept; without its bytes.
+    pub message: Option<Message>,
 }

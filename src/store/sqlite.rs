@@ -8,9 +8,11 @@ mod history;
 mod lock;
 mod prune;
 mod read;
+mod report;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod url;
 mod write;
 
@@ -27,8 +29,10 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use self::lock::ProcessLock;
 use self::url::Location;
-use super::{Page, Store, StoreError};
-use crate::model::{Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Ts};
+use super::{Page, Store, StoreError, Traced};
+use crate::model::{
+    Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Ts,
+};
 
 /// Calls that give back what one dropped segment of history took.
 const SHRINKS: u64 = 16;
@@ -215,6 +219,11 @@ impl Store for SqliteStore {
         Box::pin(self.read(|conn| Box::pin(async move { read::notices(conn, &page).await })))
     }
 
+    fn traced<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Traced>, StoreError>> {
+        let page = page.clone();
+        Box::pin(self.read(|conn| Box::pin(async move { trace::traced(conn, &page).await })))
+    }
+
     fn messages<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
         let page = page.clone();
         Box::pin(self.read(|conn| Box::pin(async move { read::messages(conn, &page).await })))
@@ -226,6 +235,10 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<(Ts, String)>, StoreError>> {
         Box::pin(self.read(move |conn| Box::pin(read::events(conn, incident, limit))))
+    }
+
+    fn report(&self, since: Ts) -> BoxFuture<'_, Result<Report, StoreError>> {
+        Box::pin(self.read(move |conn| Box::pin(report::report(conn, since))))
     }
 
     fn prune(&self, before: Ts) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -21,7 +21,7 @@ pub(crate) fn message_state(state: MessageState) -> &'static str {
     }
 }
 
-/// `incident`, `group`, `digest`, `storm`, `first_look`, `test`.
+/// `incident`, `group`, `digest`, `storm`, `first_look`, `summary`, `test`.
 pub(crate) fn message_kind(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Incident => "incident",
@@ -29,6 +29,7 @@ pub(crate) fn message_kind(kind: MessageKind) -> &'static str {
         MessageKind::Digest => "digest",
         MessageKind::Storm => "storm",
         MessageKind::FirstLook => "first_look",
+        MessageKind::Summary => "summary",
         MessageKind::Test => "test",
     }
 }

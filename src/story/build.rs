@@ -376,6 +376,7 @@ fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<Strin
             zone: TimeZone::UTC,
             shadow: false,
             storm: None,
+            summary: None,
             channels: vec![channel],
         };
         plans.insert(name, plan);

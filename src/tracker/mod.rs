@@ -153,7 +153,13 @@ impl Tracker {
                 self.jobs.insert(key.clone(), Box::new(job));
             }
             if let Some(job) = self.jobs.get_mut(key) {
-                folded.failures += job.observe(time, snapshot, source, runs, folded.first_look);
+                let failures = job.observe(time, snapshot, source, runs, folded.first_look);
+                folded.failures += failures;
+                if failures > 0 {
+                    let job = key.0.clone();
+                    let failed = Change::Failures { job, at: time.wall, count: failures };
+                    folded.changes.push(failed);
+                }
                 if job.failed_over {
                     failed_over.push(job.flink_cluster.clone());
                 }

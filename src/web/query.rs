@@ -4,7 +4,8 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
 use super::error::ApiError;
-use crate::model::{Labels, Matcher, matches_all};
+use crate::model::{Labels, Matcher, Ts, matches_all};
+use crate::notify::Language;
 use crate::store::Page;
 
 /// Rows of a page without `?limit=`.
@@ -29,6 +30,8 @@ pub(super) struct ListQuery {
     pub(super) source: Option<String>,
     pub(super) rule: Option<String>,
     pub(super) unowned: bool,
+    pub(super) since: Option<Ts>,
+    pub(super) language: Language,
 }
 
 impl ListQuery {
@@ -59,6 +62,8 @@ impl ListQuery {
                 "source" => query.source = Some(value),
                 "rule" => query.rule = Some(value),
                 "unowned" => query.unowned = flag(&name, &value)?,
+                "since" => query.since = Some(since(&value)?),
+                "language" => query.language = language(&value)?,
                 _ => query.incident = Some(number(&name, &value)?),
             }
         }
@@ -75,12 +80,31 @@ impl ListQuery {
             job: self.job.clone(),
             incident: self.incident,
             receiver: self.receiver.clone(),
+            since: self.since,
+            rule: self.rule.clone(),
         })
     }
 
     /// Whether all matchers hold.
     pub(super) fn matches(&self, labels: &Labels) -> bool {
         matches_all(&self.matchers, labels)
+    }
+}
+
+/// A time as the API writes it.
+pub(super) fn since(value: &str) -> Result<Ts, ApiError> {
+    value.parse::<jiff::Timestamp>().map(|at| Ts(at.as_millisecond())).map_err(|_| {
+        ApiError::bad_request(format!(
+            "since {value:?} is no time; write it like 2026-11-20T06:00:00Z"
+        ))
+    })
+}
+
+fn language(value: &str) -> Result<Language, ApiError> {
+    match value {
+        "en" => Ok(Language::En),
+        "zh" => Ok(Language::Zh),
+        _ => Err(ApiError::bad_request(format!("unknown language {value:?}; it is en or zh"))),
     }
 }
 

@@ -26,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/explain.rs", &["model", "tracker", "rules", "incidents", "engine"]),
     ("engine/find.rs", &["model", "yaml"]),
     ("engine/routes.rs", &["model", "notify", "engine"]),
+    ("engine/why.rs", &["model", "rules", "notify", "engine"]),
     ("engine/mod.rs", &["engine"]),
     // Edges: never each other.
     ("http", &["clock", "model", "http"]),
@@ -98,6 +99,7 @@ const DECISIONS: &[&str] = &[
     "engine/command.rs",
     "engine/taken.rs",
     "engine/routes.rs",
+    "engine/why.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -35,6 +35,7 @@ mod operate;
 mod readme;
 mod reload;
 mod replay;
+mod reports;
 mod robots;
 mod rule_reference;
 mod rules_test;

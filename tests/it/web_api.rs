@@ -232,6 +232,7 @@ fn notice(id: u64) -> Change {
         done_at: Some(AT),
         attempts: 1,
         error: None,
+        steps: Vec::new(),
     }))
 }
 

@@ -14,6 +14,7 @@ mod route_hours;
 pub mod rule_files;
 pub mod sources;
 pub mod store;
+pub mod summary;
 pub mod web;
 
 use crate::config::de::At;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::fallback;
 use super::general::{Delivery, StormConfig, zone};
+use super::summary::SummaryConfig;
 use crate::config::de::At;
 use crate::model::ChannelId;
 use crate::notify::channels::ChannelConfig;
@@ -37,6 +38,8 @@ pub struct ReceiverConfig {
     #[serde(default, with = "crate::config::de::duration::optional")]
     #[schemars(with = "Option<String>")]
     pub fallback_after: Option<Duration>,
+    /// Tells regularly what happened, also when all was quiet; never if left out.
+    pub summary: Option<SummaryConfig>,
     /// Where its messages go; none: they are recorded and told to nobody.
     #[serde(default)]
     pub channels: Vec<At<ChannelConfig>>,
@@ -145,6 +148,7 @@ fn build_one(
         zone: raw.time_zone.map_or_else(|| defaults.zone.clone(), |z| zone(&z, findings)),
         shadow: raw.delivery.unwrap_or(defaults.delivery) == Delivery::Shadow,
         storm: raw.storm.map(|s| s.build(findings)),
+        summary: raw.summary.and_then(|s| s.build(findings)),
         channels: plans,
     };
     (plan, Receiver { name, channels })

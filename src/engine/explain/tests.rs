@@ -10,7 +10,7 @@ use crate::notify::Composers;
 use crate::rules::{RuleSource, parse};
 
 /// 2023-11-14T22:13:20Z
-const T0: i64 = 1_700_000_000_000;
+pub(in crate::engine) const T0: i64 = 1_700_000_000_000;
 
 const RULES: &str = "
 groups:
@@ -44,7 +44,11 @@ receivers:
 ";
 
 fn engine() -> Engine {
-    let (config, _) = crate::config::parse(CONFIG, "weir.yaml", &|_| None).unwrap();
+    engine_of(CONFIG)
+}
+
+pub(in crate::engine) fn engine_of(config: &str) -> Engine {
+    let (config, _) = crate::config::parse(config, "weir.yaml", &|_| None).unwrap();
     let rules = parse(&[RuleSource { file: "rules.yaml", text: RULES }]).unwrap();
     let settings = crate::app::engine_settings(&config);
     Engine::new(settings, rules, Composers::new(), &Loaded::default())
@@ -52,13 +56,13 @@ fn engine() -> Engine {
 
 /// A job as a look shows it: times in seconds from the start.
 #[derive(Clone, Default)]
-struct Job<'a> {
-    name: &'a str,
-    failed: bool,
-    failures: &'a [i64],
+pub(in crate::engine) struct Job<'a> {
+    pub(in crate::engine) name: &'a str,
+    pub(in crate::engine) failed: bool,
+    pub(in crate::engine) failures: &'a [i64],
     /// None: not checkpointing.
-    checkpoint: Option<i64>,
-    lag: Option<f64>,
+    pub(in crate::engine) checkpoint: Option<i64>,
+    pub(in crate::engine) lag: Option<f64>,
 }
 
 fn run(job: &Job<'_>) -> RunObservation {
@@ -99,7 +103,7 @@ fn run(job: &Job<'_>) -> RunObservation {
     }
 }
 
-fn look(second: i64, jobs: &[Job<'_>]) -> (Time, Input) {
+pub(in crate::engine) fn look(second: i64, jobs: &[Job<'_>]) -> (Time, Input) {
     let now = T0 + second * 1000;
     let snapshot = Snapshot {
         completeness: Completeness::Complete,
@@ -110,7 +114,7 @@ fn look(second: i64, jobs: &[Job<'_>]) -> (Time, Input) {
     (Time::at(now), Input::Snapshot(Box::new(snapshot)))
 }
 
-fn no_look(second: i64) -> (Time, Input) {
+pub(in crate::engine) fn no_look(second: i64) -> (Time, Input) {
     let snapshot = Snapshot::failed("prod", "p", "connection refused".to_owned(), false);
     (Time::at(T0 + second * 1000), Input::Snapshot(Box::new(snapshot)))
 }
@@ -138,7 +142,7 @@ fn one(engine: &Engine, second: i64, job: &str, rule: &str) -> Explanation {
     answer.explanations.into_iter().next().unwrap()
 }
 
-const WELL: Job<'static> =
+pub(in crate::engine) const WELL: Job<'static> =
     Job { name: "a", failed: false, failures: &[], checkpoint: None, lag: None };
 
 fn at(second: i64) -> Ts {

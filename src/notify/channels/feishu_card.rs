@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::feishu_preview;
 use super::people::People;
 use crate::model::{Frozen, IncidentState, MessageKind, NoticeReason, Severity};
 use crate::notify::render::escape::{md, short};
@@ -195,6 +196,12 @@ impl Compose for Writer {
         let (body, data) = self.fitting(view);
         Composed { frozen: Frozen { body, title: data.title }, named: data.items.len() }
     }
+
+    fn preview(&self, view: &MessageView) -> Vec<(&'static str, String)> {
+        let (body, data) = self.fitting(view);
+        let text = feishu_preview::as_read(&body, &data.title);
+        vec![("json", body), ("txt", text)]
+    }
 }
 
 /// People are mentioned for news about something critical that is open, not for reminders, not
@@ -213,6 +220,7 @@ fn colour(view: &MessageView, data: &MessageData) -> &'static str {
     }
     match (view.kind, data.severity) {
         (MessageKind::Test, _) => "blue",
+        (MessageKind::Summary, _) if data.summary.as_ref().is_some_and(|s| s.quiet) => "green",
         (_, Some("critical")) => "red",
         (_, Some("warning")) => "orange",
         _ => "blue",

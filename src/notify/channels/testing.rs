@@ -85,6 +85,12 @@ pub(crate) fn hostile_views() -> Vec<MessageView> {
                 views.push(view);
             }
         }
+        let mut week = probe::week(language);
+        week.receiver = HOSTILE.to_owned();
+        for job in week.summary.iter_mut().flat_map(|s| &mut s.jobs) {
+            job.name = HOSTILE.repeat(1_000);
+        }
+        views.push(week);
     }
     views
 }
@@ -124,6 +130,8 @@ pub(crate) fn good(language: Language) -> Vec<(&'static str, MessageView)> {
         ("storm", probe::view(MessageKind::Storm, language, storm)),
         ("first_look", probe::view(MessageKind::FirstLook, language, two())),
         ("test", probe::view(MessageKind::Test, language, Vec::new())),
+        ("summary", probe::week(language)),
+        ("quiet", probe::quiet_week(language)),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::data::{ItemData, MessageData};
 use super::escape::{cut, plain, short, url};
 use super::words::{self, pick};
-use super::{headline, title, when};
+use super::{headline, summary, title, when};
 use crate::model::{Incident, MessageKind, Subject};
 use crate::notify::{Affected, HELD_DIGEST, ItemView, Language, MessageView};
 
@@ -60,6 +60,7 @@ pub fn message_data(view: &MessageView, detail: Detail) -> MessageData {
         severity: title::worst(view).map(crate::model::Severity::as_str),
         all_over: count > 0 && title::worst(view).is_none(),
         page_url: detail.links.then(|| page_url(view, "#/incidents")).flatten(),
+        summary: view.summary.as_ref().map(|s| summary::data(view, s)),
         footer: format!("Weir {} · {now} · {receiver}", words::keyword(language)),
         now,
         receiver,
@@ -101,6 +102,7 @@ fn kind(kind: MessageKind) -> &'static str {
         MessageKind::Digest => "digest",
         MessageKind::Storm => "storm",
         MessageKind::FirstLook => "first_look",
+        MessageKind::Summary => "summary",
         MessageKind::Test => "test",
     }
 }
@@ -137,6 +139,7 @@ fn intro(view: &MessageView) -> Option<String> {
             "以下问题在 Weir 首次巡检之前就已存在。",
         )
         .to_owned(),
+        MessageKind::Summary => return view.summary.as_ref().map(|s| summary::sentence(view, s)),
         MessageKind::Test => pick(
             language,
             "If you can read this, alerts reach you. Nothing is wrong.",

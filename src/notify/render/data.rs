@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::summary::SummaryData;
+
 /// One message. Every field is always there; what is not known is null or empty.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MessageData {
-    /// `incident`, `group`, `digest`, `storm`, `first_look` or `test`.
+    /// `incident`, `group`, `digest`, `storm`, `first_look`, `summary` or `test`.
     pub kind: &'static str,
     /// `en` or `zh`.
     pub language: &'static str,
@@ -31,6 +33,8 @@ pub struct MessageData {
     pub severity: Option<&'static str>,
     /// Everything in it is over.
     pub all_over: bool,
+    /// What a summary says; null in any other kind.
+    pub summary: Option<SummaryData>,
     /// When it was written, in the receiver's zone.
     pub now: String,
     /// Weir's page with the incidents; null without `external_url`.
@@ -46,6 +50,7 @@ impl MessageData {
         if !self.single {
             lines.extend(self.items.iter().map(|item| item.title.clone()));
         }
+        lines.extend(self.intro.clone().filter(|_| self.summary.is_some()));
         lines.extend(self.more_line.clone());
         lines.push(self.footer.clone());
         lines.join("\n")

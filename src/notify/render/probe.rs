@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Aspect, CheckpointRef, EndReason, Incident, IncidentState, JobKey, Labels, Member, MessageKind,
-    NoticeReason, RootCause, RuleId, RunId, Severity, Subject, Ts,
+    Aspect, BySeverity, CheckpointRef, EndReason, Incident, IncidentState, JobKey, Labels, Member,
+    MessageKind, Noisy, NoticeReason, RootCause, RuleId, RunId, Severity, Subject, Ts,
 };
-use crate::notify::{Affected, ItemView, Language, MessageView, Known};
+use crate::notify::{Affected, ItemView, Known, Language, MessageView, SummaryView};
 
 /// 2026-11-21 03:30 in Shanghai.
 pub(crate) const NOW: Ts = Ts(1_795_203_000_000);
@@ -140,7 +140,41 @@ pub(crate) fn view(kind: MessageKind, language: Language, items: Vec<ItemView>) 
         items,
         jobs_watched: 62,
         is_reply: false,
+        summary: None,
     }
+}
+
+/// What a week brought.
+pub(crate) fn week(language: Language) -> MessageView {
+    let noisy = |name: &str, incidents, failures| Noisy {
+        name: name.to_owned(),
+        incidents,
+        failures,
+        notices: 0,
+    };
+    let summary = SummaryView {
+        since: NOW - Duration::from_hours(7 * 24),
+        weekly: true,
+        failures: 412,
+        failing_jobs: 23,
+        mended_jobs: 11,
+        opened: BySeverity { critical: 9, warning: 20, info: 2 },
+        ended: 29,
+        brief: 5,
+        open: BySeverity { critical: 1, warning: 1, info: 0 },
+        sent: 64,
+        shadow: 3,
+        unsent: 1,
+        jobs: vec![noisy("emr/ro-cn-sync", 4, 300), noisy("emr/ads-sea-join", 1, 0)],
+    };
+    MessageView { summary: Some(summary), ..view(MessageKind::Summary, language, Vec::new()) }
+}
+
+/// A week in which nothing happened.
+pub(crate) fn quiet_week(language: Language) -> MessageView {
+    let since = NOW - Duration::from_hours(7 * 24);
+    let summary = SummaryView { since, weekly: true, ..SummaryView::default() };
+    MessageView { summary: Some(summary), ..week(language) }
 }
 
 /// Messages that take every branch of a template, in both languages.
@@ -168,6 +202,8 @@ pub(super) fn views() -> Vec<MessageView> {
         }
         views.push(view(MessageKind::Storm, language, vec![failing(1, "a"); 150]));
         views.push(view(MessageKind::Test, language, Vec::new()));
+        views.push(week(language));
+        views.push(quiet_week(language));
     }
     views
 }

@@ -114,8 +114,7 @@ impl Templates {
     }
 
     fn empty() -> Templates {
-        let syntaxes =
-            [Syntax::Html, Syntax::Markdown, Syntax::Bare, Syntax::Mrkdwn, Syntax::Text];
+        let syntaxes = [Syntax::Html, Syntax::Markdown, Syntax::Bare, Syntax::Mrkdwn, Syntax::Text];
         Templates { registries: syntaxes.into_iter().map(|s| (s, registry(s))).collect() }
     }
 

@@ -2,7 +2,7 @@
 
 use super::escape::{cut, short};
 use super::words::{self, pick};
-use super::{headline, when};
+use super::{headline, summary, when};
 use crate::model::{Aspect, EndReason, Incident, MessageKind, NoticeReason, Severity, Subject};
 use crate::notify::{HELD_DIGEST, ItemView, Language, MessageView};
 
@@ -136,6 +136,13 @@ fn list(view: &MessageView) -> String {
         words::end_tag(language, if all { EndReason::Recovered } else { EndReason::Ended })
     };
     match view.kind {
+        MessageKind::Summary => match &view.summary {
+            Some(said) => {
+                let (tag, rest) = summary::title(view, said);
+                bracket(language, tag, &rest)
+            }
+            None => String::new(),
+        },
         MessageKind::Test => {
             let receiver = short(&view.receiver, NAME);
             let rest = pick(

@@ -23,7 +23,7 @@ pub(super) fn clock(ts: Ts, now: Ts, zone: &TimeZone) -> String {
 }
 
 /// `45 s`, `18 min`, `2 h 5 min`, `3 d 4 h`.
-pub(super) fn duration(language: Language, span: Duration) -> String {
+pub fn duration(language: Language, span: Duration) -> String {
     let seconds = span.as_secs();
     let (d, h, m) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     let day = |n| pick(language, format!("{n} d"), format!("{n} 天"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{
     Alert, AlertState, Aspect, Attempt, Change, ChannelId, CheckpointRef, EndReason, Frozen,
     Incident, IncidentState, JobKey, Labels, Manner, Member, Message, MessageKind, MessageState,
-    Notice, NoticeReason, Outcome, RootCause, RuleId, RunId, Severity, Subject, Ts,
+    Notice, NoticeReason, Outcome, RootCause, RuleId, RunId, Severity, Step, Subject, Ts,
 };
 
 /// Text that breaks what is quoted by hand.
@@ -108,6 +108,7 @@ pub(crate) fn notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Notice
         done_at: None,
         attempts: 0,
         error: Some(NASTY.into()),
+        steps: vec![Step { at, by: Some(NASTY.into()) }, Step { at, by: None }],
     }
 }
 

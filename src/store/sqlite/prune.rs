@@ -8,7 +8,7 @@ use crate::model::Ts;
 const ROWS: i64 = 1000;
 
 /// In this order, so that nothing is left pointing at what is gone. `?1` before, `?2` rows.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     "DELETE FROM events WHERE id IN (SELECT e.id FROM incidents i JOIN events e ON \
      e.incident = i.id WHERE i.state = 'resolved' AND i.resolved_at < ?1 LIMIT ?2)",
     "DELETE FROM notices WHERE id IN (SELECT n.id FROM incidents i JOIN notices n ON \
@@ -24,6 +24,8 @@ const STATEMENTS: [&str; 6] = [
      WHERE at < ?1 AND message NOT IN (SELECT id FROM messages WHERE state = 'due') LIMIT ?2)",
     "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 AND \
      incident NOT IN (SELECT id FROM incidents) LIMIT ?2)",
+    "DELETE FROM failures WHERE (hour, job) IN (SELECT hour, job FROM failures \
+     WHERE hour < ?1 LIMIT ?2)",
 ];
 
 /// Deletes inside the open transaction; returns how many rows.

@@ -100,6 +100,16 @@ pub(super) async fn incidents(
     finish(conn, query, page).await
 }
 
+/// Notices whose incident has an alert of a rule that is named so; the name is bound at each `?`.
+const OF_RULE: [&str; 4] = [
+    " AND EXISTS (SELECT 1 FROM incidents i, json_each(i.body, '$.members') m WHERE \
+     i.id = notices.incident AND (m.value ->> '$.rule.alert' = ",
+    " OR (m.value ->> '$.rule.group') || '/' || (m.value ->> '$.rule.alert') = ",
+    " OR (m.value ->> '$.rule.group') || '/' || (m.value ->> '$.rule.alert') || '/' || \
+     (m.value ->> '$.rule.severity') = ",
+    "))",
+];
+
 /// A page of notices, newest first.
 pub(super) async fn notices(
     conn: &mut SqliteConnection,
@@ -112,6 +122,16 @@ pub(super) async fn notices(
     if let Some(job) = &page.job {
         query.push(" AND incident IN (SELECT id FROM incidents WHERE job = ");
         query.push_bind(job.clone()).push(")");
+    }
+    if let Some(since) = page.since {
+        query.push(" AND at >= ").push_bind(since.0);
+    }
+    if let Some(rule) = &page.rule {
+        let [alert, group, severity, end] = OF_RULE;
+        for part in [alert, group, severity] {
+            query.push(part).push_bind(rule.clone());
+        }
+        query.push(end);
     }
     finish(conn, query, page).await
 }
@@ -178,7 +198,7 @@ async fn finish<T: DeserializeOwned>(
     parsed(bodies)
 }
 
-fn parsed<T: DeserializeOwned>(bodies: Vec<String>) -> Result<Vec<T>, sqlx::Error> {
+pub(super) fn parsed<T: DeserializeOwned>(bodies: Vec<String>) -> Result<Vec<T>, sqlx::Error> {
     let parse = |body: String| serde_json::from_str(&body);
     let rows: Result<Vec<T>, _> = bodies.into_iter().map(parse).collect();
     rows.map_err(|e| sqlx::Error::Decode(Box::new(e)))

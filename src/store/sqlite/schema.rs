@@ -14,8 +14,11 @@ const APPLICATION_ID: i64 = 0x5745_4952;
 
 /// Every step from an empty file to the present schema; the version is the number of steps done
 /// (`PRAGMA user_version`). Never change a shipped step, add one.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/sqlite/1.sql"), include_str!("../migrations/sqlite/2.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/1.sql"),
+    include_str!("../migrations/sqlite/2.sql"),
+    include_str!("../migrations/sqlite/3.sql"),
+];
 
 /// Brings the database to the present schema.
 pub(super) async fn migrate(

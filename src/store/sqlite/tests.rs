@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock::{Clock as _, SystemClock};
 use crate::model::{IncidentState, MessageState, Outcome};
 use crate::store::contract::{self, NOW, samples};
 
@@ -45,9 +46,11 @@ contract!(
     last_word_wins,
     load_is_bounded,
     paging,
+    notices_are_traced,
     prune_keeps_what_matters,
     history,
-    memory_is_like
+    memory_is_like,
+    report
 );
 
 #[tokio::test]
@@ -346,6 +349,105 @@ proptest! {
             assert_eq!(loaded.incidents, incidents.into_values().collect::<Vec<_>>());
         });
     }
+}
+
+/// Rows of all kinds a report counts.
+fn counted() -> impl Strategy<Value = Change> {
+    let at = || (0..6i64).prop_map(|hours| crate::model::Ts(NOW.0 - hours * 1_800_000));
+    let outcome = prop_oneof![
+        Just(Outcome::Sent),
+        Just(Outcome::Pending),
+        Just(Outcome::Muted),
+        Just(Outcome::Brief),
+        Just(Outcome::Folded),
+        Just(Outcome::Failed)
+    ];
+    let held = prop_oneof![
+        Just(None),
+        "[ab]{0,2}".prop_map(Some),
+        Just(Some("inhibited by #3".to_owned()))
+    ];
+    prop_oneof![
+        ("[a-c]", at(), 0..5u64).prop_map(|(job, at, count)| Change::Failures {
+            job: format!("prod/{job}"),
+            at,
+            count
+        }),
+        (1..9u64, "[a-c]", any::<bool>(), at(), "[XY]").prop_map(|(id, job, open, at, rule)| {
+            let state = if open { IncidentState::Open } else { IncidentState::Resolved };
+            let mut incident = samples::incident(id, &job, state, at);
+            incident.rule = rule;
+            Change::Incident(Box::new(incident))
+        }),
+        (1..20u64, 1..9u64, outcome, at(), held, "[rs]").prop_map(
+            |(id, incident, outcome, at, held_by, receiver)| {
+                let mut notice = samples::notice(id, incident, outcome, at);
+                notice.to.receiver = receiver;
+                notice.held_by = held_by;
+                Change::Notice(Box::new(notice))
+            }
+        ),
+        (1..9u64, any::<bool>(), at()).prop_map(|(id, sent, at)| {
+            let state = if sent { MessageState::Sent } else { MessageState::Shadow };
+            Change::Message(Box::new(samples::message(id, state, at)))
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_report_is_what_one_counts_by_hand(
+        changes in prop::collection::vec(counted(), 0..60), hours in 0..7i64)
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = SqliteStore::open("sqlite::memory:").await.unwrap();
+            let mut memory = crate::store::MemoryStore::new("m");
+            memory.apply(changes.clone());
+            store.commit("b", &changes).await.unwrap();
+            let since = crate::model::Ts(NOW.0 - hours * 1_800_000);
+            assert_eq!(store.report(since).await.unwrap(), memory.report(since));
+        });
+    }
+}
+
+/// A month of a large installation, written by the database itself.
+#[tokio::test]
+async fn a_months_report_reads_no_row_into_memory() {
+    let store = SqliteStore::open("sqlite::memory:").await.unwrap();
+    let changes = [
+        Change::Incident(Box::new(samples::incident(1, "a", IncidentState::Resolved, NOW))),
+        Change::Notice(Box::new(samples::notice(1, 1, Outcome::Sent, NOW))),
+        Change::Message(Box::new(samples::message(1, MessageState::Sent, NOW))),
+    ];
+    store.commit("b", &changes).await.unwrap();
+    let mut writer = store.writer.lock().await;
+    for statement in [
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO \
+         incidents SELECT i, state, 'prod/' || (i % 500), opened_at, resolved_at, resolved_steady, \
+         body FROM n, incidents WHERE id = 1",
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO \
+         notices SELECT i, 1 + i % 20000, receiver, channel, outcome, at, body FROM n, notices \
+         WHERE id = 1",
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) INSERT INTO \
+         messages SELECT i, receiver, channel, state, at, at_steady, body, kind FROM n, messages \
+         WHERE id = 1",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO \
+         failures SELECT 360000000 + 3600000 * (i / 500), 'prod/' || (i % 500), 1 FROM n",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut writer.conn).await.unwrap();
+    }
+    drop(writer);
+    let clock = SystemClock::anchored(None);
+    let began = clock.now().steady;
+    let report = store.report(NOW).await.unwrap();
+    let took = clock.now().steady.since(began);
+    assert!(took.as_secs() < 10, "{} ms", took.as_millis());
+    assert_eq!(report.failures, 100_000);
+    assert_eq!(report.opened.total(), 20_000);
+    assert_eq!(report.receivers[0].notices["sent"], 100_000);
+    assert_eq!((report.jobs.len(), report.rules.len()), (Report::NOISIEST, 1));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::history;
-use crate::model::{Alert, Attempt, Change, HistoryChunk, Incident, Message, Notice, Ts};
+use crate::model::{Alert, Attempt, Change, HistoryChunk, Incident, Message, Notice, Report, Ts};
 use crate::store::words;
 
 /// Rows per statement: enough to make the round trips cheap, few enough to keep statements small.
@@ -28,6 +28,7 @@ struct Rows<'a> {
     messages: BTreeMap<u64, &'a Message>,
     attempts: BTreeMap<(u64, u32), &'a Attempt>,
     meta: BTreeMap<&'a str, Option<&'a str>>,
+    failures: BTreeMap<(Ts, &'a str), u64>,
     history: Vec<&'a HistoryChunk>,
 }
 
@@ -64,6 +65,9 @@ impl<'a> Rows<'a> {
                 }
                 Change::Attempt(attempt) => {
                     rows.attempts.insert((attempt.message, attempt.number), attempt);
+                }
+                Change::Failures { job, at, count } => {
+                    *rows.failures.entry((Report::hour(*at), job)).or_default() += count;
                 }
                 Change::Meta { key, value } => {
                     rows.meta.insert(key, Some(value.as_str()).filter(|v| !v.is_empty()));
@@ -134,6 +138,12 @@ async fn rows(conn: &mut SqliteConnection, rows: Rows<'_>) -> Result<(), sqlx::E
         row.push_bind(id as i64).push_bind(at.0).push_bind(what.to_owned());
     })
     .await?;
+    let failures: Vec<_> = rows.failures.into_iter().collect();
+    let columns = "failures (hour, job, count)";
+    upsert(conn, columns, UPSERT_FAILURES, failures, |mut row, ((hour, job), count)| {
+        row.push_bind(hour.0).push_bind(job.to_owned()).push_bind(count as i64);
+    })
+    .await?;
     let notices = bodies(rows.notices)?;
     let columns = "notices (id, incident, receiver, channel, outcome, at, body)";
     upsert(conn, columns, UPSERT_NOTICE, notices, |mut row, (notice, body)| {
@@ -147,12 +157,13 @@ async fn rows(conn: &mut SqliteConnection, rows: Rows<'_>) -> Result<(), sqlx::E
     })
     .await?;
     let messages = bodies(rows.messages)?;
-    let columns = "messages (id, receiver, channel, state, at, at_steady, body)";
+    let columns = "messages (id, receiver, channel, state, kind, at, at_steady, body)";
     upsert(conn, columns, UPSERT_MESSAGE, messages, |mut row, (message, body)| {
         row.push_bind(message.id as i64)
             .push_bind(message.to.receiver.clone())
             .push_bind(message.to.channel.clone())
             .push_bind(words::message_state(message.state))
+            .push_bind(words::message_kind(message.kind))
             .push_bind(message.at.0)
             .push_bind(message.at_steady.0)
             .push_bind(body);
@@ -177,8 +188,10 @@ const UPSERT_NOTICE: &str = " ON CONFLICT (id) DO UPDATE SET incident = excluded
      receiver = excluded.receiver, channel = excluded.channel, outcome = excluded.outcome, \
      at = excluded.at, body = excluded.body";
 const UPSERT_MESSAGE: &str = " ON CONFLICT (id) DO UPDATE SET receiver = excluded.receiver, \
-     channel = excluded.channel, state = excluded.state, at = excluded.at, \
+     channel = excluded.channel, state = excluded.state, kind = excluded.kind, at = excluded.at, \
      at_steady = excluded.at_steady, body = excluded.body";
+const UPSERT_FAILURES: &str =
+    " ON CONFLICT (hour, job) DO UPDATE SET count = count + excluded.count";
 const UPSERT_ATTEMPT: &str = " ON CONFLICT (message, number) DO UPDATE SET \
      endpoint = excluded.endpoint, at = excluded.at";
 

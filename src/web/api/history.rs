@@ -7,9 +7,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::journal::file;
-use crate::model::{HistoryPage, Ts};
+use crate::model::HistoryPage;
 use crate::web::error::ApiError;
-use crate::web::query::RawQuery;
+use crate::web::query::{RawQuery, since};
 use crate::web::{Caller, Scope, Shared};
 
 /// An answer is not made longer when it has so many bytes.
@@ -53,14 +53,6 @@ fn read(raw: RawQuery) -> Result<HistoryPage, ApiError> {
         }
     }
     Ok(page)
-}
-
-fn since(value: &str) -> Result<Ts, ApiError> {
-    value.parse::<jiff::Timestamp>().map(|at| Ts(at.as_millisecond())).map_err(|_| {
-        ApiError::bad_request(format!(
-            "since {value:?} is no time; write it like 2026-11-20T06:00:00Z"
-        ))
-    })
 }
 
 fn after(value: &str) -> Result<(u64, u32), ApiError> {

@@ -211,13 +211,25 @@ pub(super) async fn one(
     State(shared): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, ApiError> {
-    let number = number(&id)?;
+    let incident = find(&shared, &id).await?;
+    let lines = shared.web.store.events(incident.id, TIMELINE).await?;
+    let timeline = lines.into_iter().map(|(at, what)| Line { at: time(at), what }).collect();
+    Ok(Json(Detail { item: Item::of(&incident, &shared.view()), timeline }))
+}
+
+/// The whole incident as the store keeps it: what a message about it is written from.
+pub(super) async fn record(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Incident>, ApiError> {
+    find(&shared, &id).await.map(Json)
+}
+
+async fn find(shared: &Shared, id: &str) -> Result<Incident, ApiError> {
+    let number = number(id)?;
     let page = Page { limit: 1, incident: Some(number), ..Page::default() };
     let incidents = shared.web.store.incidents(&page).await?;
-    let incident = incidents.first().ok_or_else(|| {
+    incidents.into_iter().next().ok_or_else(|| {
         ApiError::not_found(format!("no incident #{number}; it may be older than store.retention"))
-    })?;
-    let lines = shared.web.store.events(number, TIMELINE).await?;
-    let timeline = lines.into_iter().map(|(at, what)| Line { at: time(at), what }).collect();
-    Ok(Json(Detail { item: Item::of(incident, &shared.view()), timeline }))
+    })
 }

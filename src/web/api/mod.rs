@@ -7,8 +7,9 @@ mod history;
 mod incidents;
 mod jobs;
 mod messages;
-mod notices;
+pub mod notices;
 mod operate;
+pub mod report;
 pub mod routes;
 mod rules;
 mod sources;
@@ -31,11 +32,14 @@ pub(super) fn router() -> Router<Shared> {
         .route("/incidents/{id}/unack", post(operate::unack))
         .route("/incidents/{id}/close", post(operate::close))
         .route("/jobs/{key}/retire", post(operate::retire))
+        .route("/incidents/{id}/record", get(incidents::record))
         .route("/explain", get(explain::explain))
         .route("/routes", get(routes::routes))
         .route("/rules", get(rules::list))
         .route("/notices", get(notices::list))
+        .route("/notices/why", get(notices::why))
         .route("/messages", get(messages::list))
+        .route("/report", get(report::report))
         .route("/sources", get(sources::list))
         .route("/history", get(history::download))
         .route("/status", get(status::status))

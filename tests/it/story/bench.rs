@@ -173,6 +173,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
     }
     let receiver = |name: &str, shadow, channels| ReceiverPlan {
         storm: None,
+        summary: None,
         name: name.to_owned(),
         language: Language::En,
         zone: TimeZone::UTC,

@@ -133,4 +133,9 @@ impl Compose for Composer {
         };
         Composed { frozen: Frozen { body, title: data.title }, named: data.items.len() }
     }
+
+    fn preview(&self, view: &MessageView) -> Vec<(&'static str, String)> {
+        let (text, html) = self.bodies(view, &message_data(view, DETAIL));
+        vec![("eml", self.compose(view).frozen.body), ("html", html), ("txt", text)]
+    }
 }

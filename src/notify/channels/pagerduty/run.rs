@@ -96,7 +96,8 @@ impl PagerDuty {
             },
             // Nobody else would close it: somebody may put the key right.
             Some(SendOutcome::Rejected { error } | SendOutcome::Gone { error })
-                if closes(&events[taken..]) => {
+                if closes(&events[taken..]) =>
+            {
                 SendOutcome::Retry { after_ms: None, error: of(error) }
             }
             Some(SendOutcome::Rejected { error } | SendOutcome::Gone { error }) => {

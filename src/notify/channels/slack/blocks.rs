@@ -167,6 +167,7 @@ fn colour(view: &MessageView, data: &MessageData) -> &'static str {
     }
     match (view.kind, data.severity) {
         (MessageKind::Test, _) => "#36c5f0",
+        (MessageKind::Summary, _) if data.summary.as_ref().is_some_and(|s| s.quiet) => "#2eb67d",
         (_, Some("critical")) => "#e01e5a",
         (_, Some("warning")) => "#ecb22e",
         _ => "#36c5f0",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Incident, Labels, MessageKind, NoticeReason, RootCause};
+use crate::model::{BySeverity, Incident, Labels, MessageKind, Noisy, NoticeReason, RootCause};
 use crate::notify::channels::options::hex;
 use crate::notify::render::escape::{cut, url};
 use crate::notify::render::{Detail, Templates, rfc3339};
@@ -54,6 +54,60 @@ struct Ours {
     count: usize,
     jobs_watched: usize,
     at: String,
+    /// Only in a summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Summary>,
+}
+
+/// What happened since `since`, as numbers.
+#[derive(Serialize)]
+struct Summary {
+    since: String,
+    until: String,
+    weekly: bool,
+    failures: u64,
+    failing_jobs: u64,
+    mended_jobs: u64,
+    opened: BySeverity,
+    ended: u64,
+    brief: u64,
+    open: BySeverity,
+    sent: u64,
+    shadow: u64,
+    failed: u64,
+    jobs: Vec<SummaryJob>,
+}
+
+#[derive(Serialize)]
+struct SummaryJob {
+    job: String,
+    incidents: u64,
+    failures: u64,
+}
+
+fn summary(view: &MessageView) -> Option<Summary> {
+    let said = view.summary.as_ref()?;
+    let job = |noisy: &Noisy| SummaryJob {
+        job: text(&noisy.name),
+        incidents: noisy.incidents,
+        failures: noisy.failures,
+    };
+    Some(Summary {
+        since: rfc3339(said.since),
+        until: rfc3339(view.now),
+        weekly: said.weekly,
+        failures: said.failures,
+        failing_jobs: said.failing_jobs,
+        mended_jobs: said.mended_jobs,
+        opened: said.opened,
+        ended: said.ended,
+        brief: said.brief,
+        open: said.open,
+        sent: said.sent,
+        shadow: said.shadow,
+        failed: said.unsent,
+        jobs: said.jobs.iter().map(job).collect(),
+    })
 }
 
 #[derive(Serialize)]
@@ -67,7 +121,8 @@ struct Alert {
     #[serde(rename = "generatorURL")]
     generator_url: String,
     fingerprint: String,
-    weir: AlertOurs,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weir: Option<AlertOurs>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +205,7 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
         },
         generator_url: page.or_else(|| ui_url.clone()).unwrap_or_default(),
         fingerprint: fingerprint(incident),
-        weir: AlertOurs {
+        weir: Some(AlertOurs {
             incident: incident.id,
             subject: text(&incident.subject.to_string()),
             job: incident.subject.job().map(|key| text(&key.0)),
@@ -189,8 +244,29 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
                     since: rfc3339(member.since),
                 })
                 .collect(),
-        },
+        }),
     }
+}
+
+/// A summary for those who know alerts only: one that is over, and so calls nobody.
+fn summary_alert(view: &MessageView, title: &str, body: &str) -> Option<Alert> {
+    let said = view.summary.as_ref()?;
+    let labels = [("alertname", "WeirSummary"), ("severity", "info")];
+    let annotations = [("summary", title), ("description", body)];
+    let texts = |pairs: [(&str, &str); 2]| {
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+    };
+    let identity = format!("summary\n{}", view.receiver);
+    Some(Alert {
+        status: "resolved",
+        labels: texts(labels),
+        annotations: texts(annotations),
+        starts_at: rfc3339(said.since),
+        ends_at: rfc3339(view.now),
+        generator_url: view.external_url.as_deref().and_then(url).unwrap_or_default(),
+        fingerprint: hex(&Sha256::digest(identity).as_slice()[..8]),
+        weir: None,
+    })
 }
 
 /// What all have in common, as Alertmanager means it.
@@ -206,6 +282,9 @@ fn common<'a>(
 
 /// Alertmanager's words where it has one.
 fn notification_reason(view: &MessageView) -> &'static str {
+    if view.kind == MessageKind::Summary {
+        return "summary";
+    }
     let over = view.items.iter().filter(|i| !i.incident.is_open()).count();
     let reasons = || view.items.iter().map(|i| i.reason);
     if over > 0 && over == view.items.len() {
@@ -227,10 +306,16 @@ impl Compose for Composer {
             0 => view.items.len(),
             max => view.items.len().min(max),
         };
-        let alerts: Vec<Alert> = view.items.iter().take(named).map(|i| alert(i, view)).collect();
-        let firing = view.items.is_empty() || view.items.iter().any(|i| i.incident.is_open());
+        // A summary is no alert: nobody may be called by it.
+        let firing = match view.kind {
+            MessageKind::Summary => false,
+            _ => view.items.is_empty() || view.items.iter().any(|i| i.incident.is_open()),
+        };
         let (title, text_form, _) =
             crate::notify::channels::console::text(&self.templates, view, Detail::FULL);
+        let mut alerts: Vec<Alert> =
+            view.items.iter().take(named).map(|i| alert(i, view)).collect();
+        alerts.extend(summary_alert(view, &title, &text_form));
         let body = Body {
             version: "4",
             group_key: text(&view.group_key),
@@ -254,6 +339,7 @@ impl Compose for Composer {
                 count: view.items.len(),
                 jobs_watched: view.jobs_watched,
                 at: rfc3339(view.now),
+                summary: summary(view),
             },
         };
         // Strings, numbers and string-keyed maps: this cannot fail.

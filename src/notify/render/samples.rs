@@ -1,0 +1,63 @@
+//! Messages by name, to look at templates with.
+
+use super::probe;
+use crate::model::{MessageKind, NoticeReason};
+use crate::notify::{ItemView, Language, MessageView};
+
+/// Names of the samples; the first is what people see most.
+pub const SAMPLES: [&str; 11] = [
+    "opened",
+    "worse",
+    "resolved",
+    "repeat",
+    "group",
+    "digest",
+    "storm",
+    "first_look",
+    "summary",
+    "quiet",
+    "test",
+];
+
+/// A sample message; none has another name.
+pub fn sample(name: &str, language: Language) -> Option<MessageView> {
+    let job = "ro-cn-sync";
+    let one = |item: ItemView| probe::view(MessageKind::Incident, language, vec![item]);
+    let because = |reason| ItemView { reason, ..probe::failing(128, job) };
+    let three = || {
+        let other = probe::failing(129, "ads-sea-join");
+        vec![probe::failing(128, job), other, probe::recovered(127, "dim-users")]
+    };
+    let many = || (0..60).map(|n| probe::failing(200 + n, &format!("job-{n:02}"))).collect();
+    Some(match name {
+        "opened" => one(probe::failing(128, job)),
+        "worse" => {
+            let mut item = because(NoticeReason::Worse);
+            item.incident.given_up = true;
+            one(item)
+        }
+        "resolved" => one(probe::recovered(128, job)),
+        "repeat" => one(because(NoticeReason::Repeat)),
+        "group" => probe::view(MessageKind::Group, language, three()),
+        "digest" => probe::view(MessageKind::Digest, language, three()),
+        "storm" => probe::view(MessageKind::Storm, language, many()),
+        "first_look" => probe::view(MessageKind::FirstLook, language, three()),
+        "summary" => probe::week(language),
+        "quiet" => probe::quiet_week(language),
+        "test" => probe::view(MessageKind::Test, language, Vec::new()),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_sample() {
+        for name in SAMPLES {
+            assert!(sample(name, Language::Zh).is_some(), "{name}");
+        }
+        assert!(sample("nothing", Language::En).is_none());
+    }
+}
