@@ -11,6 +11,7 @@ mod explain;
 mod history;
 mod incident;
 mod jobs;
+mod maintenance;
 mod once;
 mod output;
 mod remote;
@@ -21,6 +22,7 @@ mod routes;
 mod rule_paths;
 mod rules;
 mod run;
+mod silence;
 mod story;
 mod test_message;
 mod watch;
@@ -70,6 +72,10 @@ enum Command {
     Routes(routes::Args),
     /// The jobs a running weir knows; with `--unowned`, those nobody would hear of.
     Jobs(jobs::Args),
+    /// Hold back what nobody wants to hear of for a while.
+    Silence(silence::Args),
+    /// Hold back what a backfill causes; never that a job fails.
+    Maintenance(maintenance::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
@@ -131,6 +137,8 @@ pub fn run() -> ExitCode {
             Command::Retire(args) => retire::run(args).await,
             Command::Routes(args) => routes::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
+            Command::Silence(args) => silence::run(args).await,
+            Command::Maintenance(args) => maintenance::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(&args),

@@ -17,6 +17,7 @@ mod notice;
 mod observation;
 mod problem;
 mod severity;
+mod silence;
 mod subject;
 mod time;
 mod time_interval;
@@ -24,7 +25,7 @@ mod words;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
-pub use command::{Action, Command, Refusal, Replied, Reply};
+pub use command::{Action, Command, Hits, Refusal, Replied, Reply};
 pub use day_time::{DayTime, DayTimeError};
 pub use demand::Demand;
 pub use failed_run::FailedRun;
@@ -44,6 +45,7 @@ pub use observation::{
 };
 pub use problem::Problem;
 pub use severity::Severity;
+pub use silence::{Silence, SilenceState, SilenceWish, Until};
 pub use subject::{Aspect, Subject};
 pub use time::{Time, Ts};
 pub use time_interval::{Range, TimeInterval, TimeIntervals};

@@ -17,6 +17,7 @@ mod reload;
 pub mod render;
 mod revise;
 mod settings;
+mod silenced;
 mod view;
 mod ways;
 

@@ -6,6 +6,7 @@ mod edges;
 mod history;
 mod reload;
 mod revised;
+mod silences;
 mod world;
 
 use proptest::prelude::*;
