@@ -21,7 +21,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 pub(super) struct Word {
     /// Why, for the timeline.
-    #[arg(long, short = 'm', default_value = "", value_name = "TEXT")]
+    #[arg(long, short = 'm', visible_alias = "reason", default_value = "", value_name = "TEXT")]
     comment: String,
     /// Who, where no token says so.
     #[arg(long, env = "USER", default_value = "", value_name = "NAME")]

@@ -11,6 +11,7 @@ mod explain;
 mod history;
 mod incident;
 mod jobs;
+mod maintenance;
 mod notices;
 mod once;
 mod output;
@@ -24,6 +25,7 @@ mod routes;
 mod rule_paths;
 mod rules;
 mod run;
+mod silence;
 mod story;
 mod test_message;
 mod watch;
@@ -77,6 +79,10 @@ enum Command {
     Notices(notices::Args),
     /// What happened and what was told of it: failures, incidents, messages, the noisiest jobs.
     Report(report_since::Args),
+    /// Hold back what nobody wants to hear of for a while.
+    Silence(silence::Args),
+    /// Hold back what a backfill causes; never that a job fails.
+    Maintenance(maintenance::Args),
     /// Save what a running weir has seen, for `weir replay` and for bug reports.
     History(history::Args),
     /// Show what would have been said with other rules, or was said with these; sends nothing.
@@ -142,6 +148,8 @@ pub fn run() -> ExitCode {
             Command::Jobs(args) => jobs::run(args).await,
             Command::Notices(args) => notices::run(args).await,
             Command::Report(args) => report_since::run(args).await,
+            Command::Silence(args) => silence::run(args).await,
+            Command::Maintenance(args) => maintenance::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Render(args) => render::run(args).await,

@@ -95,6 +95,16 @@ impl Remote {
         self.change(Method::POST, path, body).await
     }
 
+    /// Takes something away, as [`Remote::post`] gives.
+    pub(super) async fn delete<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
+        let body = Some(serde_json::to_vec(body)?);
+        self.change(Method::DELETE, path, body).await
+    }
+
     /// Makes a request that changes something.
     async fn change<T: DeserializeOwned>(
         &self,

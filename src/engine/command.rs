@@ -17,6 +17,9 @@ impl Engine {
             return known;
         }
         let reply = self.carry_out(time, command, changes)?;
+        if matches!(&command.what, Action::Silence(wish) if wish.preview) {
+            return Ok(reply);
+        }
         changes.push(self.taken.keep(time, command, &reply));
         Ok(reply)
     }
@@ -34,6 +37,10 @@ impl Engine {
             }
             Action::Close { incident, comment } => {
                 self.incidents.close(time, *incident, Word { by, comment })?
+            }
+            Action::Silence(wish) => return self.silence(time, wish, by, changes),
+            Action::EndSilence { silence, comment } => {
+                return self.end_silence(time, *silence, Word { by, comment }, changes);
             }
             Action::Retire { job, comment } => {
                 return self.retire(time, job, Word { by, comment }, changes);
@@ -78,7 +85,7 @@ impl Engine {
 }
 
 /// What to answer to a name that is not one job's.
-fn refusal(error: find::NotFound) -> Refusal {
+pub(super) fn refusal(error: find::NotFound) -> Refusal {
     match error {
         find::NotFound::Ambiguous { .. } => Refusal::Conflict(error.to_string()),
         find::NotFound::Nothing { .. } => Refusal::NotFound(error.to_string()),

@@ -12,6 +12,7 @@ mod record;
 mod reload;
 mod routes;
 mod run;
+mod silence;
 mod step;
 mod taken;
 mod view;

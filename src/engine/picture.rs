@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
 use crate::incidents::Incidents;
-use crate::model::{AlertState, Change, JobKey, RuleId, Time};
+use crate::model::{AlertState, Change, JobKey, RuleId, Silence, Time};
 use crate::notify::Pipeline;
 use crate::rules::Rules;
 use crate::tracker::{JobFacts, Tracker};
@@ -154,18 +154,23 @@ impl Picture {
             }
         }
         let (mut alerts_changed, mut incidents_changed) = (first, first);
+        let mut silences_changed = first;
         for change in changes {
             match change {
                 Change::Incident(incident) => {
                     incidents_changed = true;
                     view.incidents.insert(incident.id, Arc::new((**incident).clone()));
                 }
+                Change::Meta { key, .. } => silences_changed |= key.starts_with(Silence::ROW),
                 Change::Alert(_) | Change::ForgetAlert { .. } => alerts_changed = true,
                 _ => {}
             }
         }
         if view.incidents.len() > 64 {
             view.incidents.retain(|id, _| incidents.get(*id).is_some());
+        }
+        if silences_changed {
+            view.silences = incidents.silences().iter().cloned().collect();
         }
         if alerts_changed {
             view.rules = rule_views(rules);

@@ -310,7 +310,10 @@ impl Engine {
     fn next_deadline(&self, time: Time) -> Option<Ts> {
         let own = self.own.next_deadline(self.settings.failing_after, &self.pipeline);
         let pipeline = self.pipeline.next_deadline(time, &self.incidents);
-        let next = [pipeline, own, self.pipeline.next_summary(time)];
+        // Silences go by the calendar; the way there is measured anew at each turn.
+        let silence = self.incidents.silences().next_change(time.wall);
+        let silence = silence.map(|at| time.steady + at.since(time.wall));
+        let next = [pipeline, own, self.pipeline.next_summary(time), silence];
         // A deadline that is already past would spin: what it was for has just been looked at.
         next.into_iter().flatten().filter(|at| *at > time.steady).min()
     }

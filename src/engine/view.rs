@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    ChannelId, CheckpointRef, Incident, JobKey, JobState, Labels, NoticeReason, Outcome, Time, Ts,
+    ChannelId, CheckpointRef, Incident, JobKey, JobState, Labels, NoticeReason, Outcome, Silence,
+    Time, Ts,
 };
 
 /// The picture after a step.
@@ -20,6 +21,8 @@ pub struct View {
     pub muted: BTreeMap<u64, String>,
     /// Open incidents that are muted by another one, by the id of that one.
     pub mutes: BTreeMap<u64, Vec<u64>>,
+    /// Silences by number, also those that are over or to come.
+    pub silences: Arc<[Silence]>,
     /// Sources by name.
     pub sources: BTreeMap<String, Arc<SourceView>>,
     /// Channels by id.
@@ -38,6 +41,17 @@ pub struct View {
     pub label_problems: Arc<[String]>,
     /// Times the wire guard behind the exact budget tripped: a bug if not 0.
     pub guard_trips: u64,
+}
+
+impl View {
+    /// The silence that hides an open incident.
+    pub fn silenced_by(&self, incident: &Incident) -> Option<&Silence> {
+        let now = self.at?.wall;
+        if !incident.is_open() {
+            return None;
+        }
+        Silence::hiding(self.silences.iter(), incident, now)
+    }
 }
 
 /// Jobs in order of their keys. A picture is copied at every step while somebody still holds the

@@ -10,6 +10,7 @@ mod inhibit;
 mod operate;
 mod settings;
 mod shut;
+mod silences;
 mod transition;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use inhibit::InhibitRule;
 pub use operate::{Done, Word};
 pub use settings::Settings;
+pub use silences::Silences;
 
 use inhibit::Inhibitions;
 use shut::Shut;
@@ -49,6 +51,7 @@ pub struct Incidents {
     untold: BTreeSet<u64>,
     /// Closed by a person while it was still true.
     shut: Shut,
+    silences: Silences,
 }
 
 /// One piece of news, for whoever the routes name.
@@ -88,6 +91,7 @@ impl Incidents {
         let mut incidents =
             Incidents { settings, next_id: loaded.max_incident + 1, ..Incidents::default() };
         incidents.shut = Shut::restore(loaded);
+        incidents.silences = Silences::restore(loaded);
         for incident in &loaded.incidents {
             if incident.end_reason == Some(EndReason::Retired) {
                 incidents.by_id.insert(incident.id, incident.clone());
@@ -111,6 +115,16 @@ impl Incidents {
     /// All that are in memory, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Incident> {
         self.by_id.values()
+    }
+
+    /// What nobody wants to hear of now.
+    pub fn silences(&self) -> &Silences {
+        &self.silences
+    }
+
+    /// For commands.
+    pub fn silences_mut(&mut self) -> &mut Silences {
+        &mut self.silences
     }
 
     /// Names those whose news still wait to be told.

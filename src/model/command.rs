@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SilenceWish;
+
 /// One order of a person or program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
@@ -45,6 +47,15 @@ pub enum Action {
         /// In their words; may be empty.
         comment: String,
     },
+    /// Some alerts are not to be heard of for a while.
+    Silence(Box<SilenceWish>),
+    /// They are to be heard of again.
+    EndSilence {
+        /// Its number.
+        silence: u64,
+        /// In their words; may be empty.
+        comment: String,
+    },
 }
 
 impl Action {
@@ -54,7 +65,7 @@ impl Action {
             Action::Ack { incident, .. }
             | Action::Unack { incident, .. }
             | Action::Close { incident, .. } => Some(*incident),
-            Action::Retire { .. } => None,
+            Action::Retire { .. } | Action::Silence(_) | Action::EndSilence { .. } => None,
         }
     }
 }
@@ -70,9 +81,28 @@ pub struct Reply {
     pub incident: Option<u64>,
     /// Key of the job it was about.
     pub job: Option<String>,
+    /// The silence it made or ended.
+    #[serde(default)]
+    pub silence: Option<u64>,
+    /// What a silence hits.
+    #[serde(default)]
+    pub hits: Option<Hits>,
     /// It had been done before under the same id: nothing was done now.
     #[serde(default)]
     pub repeated: bool,
+}
+
+/// What a silence hits at the moment; some are named, all are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Hits {
+    /// Open incidents: number and title.
+    pub incidents: Vec<(u64, String)>,
+    /// How many.
+    pub incidents_in_all: usize,
+    /// Keys of watched jobs.
+    pub jobs: Vec<String>,
+    /// How many.
+    pub jobs_in_all: usize,
 }
 
 /// Why a command was not carried out; nothing changed.

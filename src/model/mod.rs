@@ -18,6 +18,7 @@ mod observation;
 mod problem;
 mod report;
 mod severity;
+mod silence;
 mod subject;
 mod time;
 mod time_interval;
@@ -25,7 +26,7 @@ mod words;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
 pub use change::{Change, Loaded};
-pub use command::{Action, Command, Refusal, Replied, Reply};
+pub use command::{Action, Command, Hits, Refusal, Replied, Reply};
 pub use day_time::{DayTime, DayTimeError};
 pub use demand::Demand;
 pub use failed_run::FailedRun;
@@ -48,6 +49,7 @@ pub use observation::{
 pub use problem::Problem;
 pub use report::{BySeverity, Held, Noisy, ReceiverReport, Report};
 pub use severity::Severity;
+pub use silence::{Silence, SilenceState, SilenceWish, Until};
 pub use subject::{Aspect, Subject};
 pub use time::{Time, Ts};
 pub use time_interval::{Range, TimeInterval, TimeIntervals};

@@ -78,6 +78,8 @@ impl Pipeline {
         let due: Vec<(u64, ChannelId)> = self
             .reminders(incidents)
             .filter(|(_, _, at)| *at <= time.steady)
+            // Asked again when the silence ends.
+            .filter(|(i, _, _)| incidents.silences().hiding(i, time.wall).is_none())
             .map(|(incident, to, _)| (incident.id, to.clone()))
             .collect();
         for (id, to) in due {

@@ -21,8 +21,8 @@ const AHEAD_MS: i64 = 24 * 3_600_000;
 pub(super) enum Hold {
     /// This open incident explains its incident.
     Inhibited(u64),
-    /// By this silence.
-    Silenced(u64),
+    /// By a silence: its number and until when, in words.
+    Silenced(String),
     /// The calendar of its route: the name of a time interval, or `outside of` some.
     MutedByTime(String),
     /// Kept for the digest at this wall time.
@@ -49,7 +49,7 @@ impl Hold {
             return number(root).map(Hold::Inhibited);
         }
         if let Some(silence) = text.strip_prefix(SILENCED) {
-            return number(silence).map(Hold::Silenced);
+            return Some(Hold::Silenced(silence.to_owned()));
         }
         if let Some(name) = text.strip_prefix(MUTED) {
             return Some(Hold::MutedByTime(name.to_owned()));
@@ -100,7 +100,7 @@ impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hold::Inhibited(root) => write!(f, "{INHIBITED}#{root}"),
-            Hold::Silenced(silence) => write!(f, "{SILENCED}#{silence}"),
+            Hold::Silenced(silence) => write!(f, "{SILENCED}{silence}"),
             Hold::MutedByTime(name) => write!(f, "{MUTED}{name}"),
             Hold::Until(at) => match Timestamp::from_millisecond(at.0) {
                 Ok(at) => write!(f, "{UNTIL}{at}"),
@@ -117,7 +117,7 @@ impl fmt::Display for Hold {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Facts {
     inhibited_by: Option<u64>,
-    silenced_by: Option<u64>,
+    silenced_by: Option<String>,
     muted_by: Option<String>,
     /// The hour it is kept for, be it still to come or over.
     until: Option<Ts>,
@@ -193,7 +193,7 @@ impl Pipeline {
                 // Who was told that it is open has to hear that it is over.
                 if notice.reason != NoticeReason::Resolved {
                     facts.inhibited_by = incident.inhibited_by;
-                    facts.silenced_by = None;
+                    facts.silenced_by = self.silenced_by(notice, incident, incidents, time.wall);
                 }
                 let was = Hold::of(notice);
                 let next = next(was.clone(), time.wall, facts.first());

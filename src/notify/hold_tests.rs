@@ -27,7 +27,7 @@ const START: i64 = 1_795_219_200_000;
 fn what_is_recorded_is_read_again() {
     for hold in [
         Hold::Inhibited(12),
-        Hold::Silenced(3),
+        Hold::Silenced("#3 until 09:00".to_owned()),
         Hold::MutedByTime("outside of office: #1".to_owned()),
         Hold::Until(Ts(START + 5 * HOUR)),
         Hold::Storm,
@@ -44,19 +44,19 @@ fn what_is_recorded_is_read_again() {
 fn the_first_that_holds_is_recorded() {
     let all = Facts {
         inhibited_by: Some(1),
-        silenced_by: Some(2),
+        silenced_by: Some("#2 until 09:00".to_owned()),
         muted_by: Some("night".to_owned()),
         until: Some(Ts(9)),
     };
     let without = |n: usize| Facts {
         inhibited_by: all.inhibited_by.filter(|_| n < 1),
-        silenced_by: all.silenced_by.filter(|_| n < 2),
+        silenced_by: all.silenced_by.clone().filter(|_| n < 2),
         muted_by: all.muted_by.clone().filter(|_| n < 3),
         until: all.until.filter(|_| n < 4),
     };
     let expected = [
         Some(Hold::Inhibited(1)),
-        Some(Hold::Silenced(2)),
+        Some(Hold::Silenced("#2 until 09:00".to_owned())),
         Some(Hold::MutedByTime("night".to_owned())),
         Some(Hold::Until(Ts(9))),
         None,

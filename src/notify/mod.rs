@@ -22,6 +22,7 @@ mod reload;
 pub mod render;
 mod revise;
 mod settings;
+mod silenced;
 mod standing;
 mod steps;
 pub mod summary;

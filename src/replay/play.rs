@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::{Mode, Plan, Replayed, Said};
 use crate::engine::{Effect, Engine, Input, outgoing};
 use crate::journal::{Event, SentNote};
-use crate::model::{Demand, Loaded, Time, Ts};
+use crate::model::{Change, Demand, Loaded, SendOutcome, Silence, Time, Ts};
 use crate::store::MemoryStore;
 
 /// A replay in progress.
@@ -64,6 +64,13 @@ impl Player {
             self.heed_version(&base.version);
             if afresh {
                 self.memory.installation = base.loaded.installation;
+                if self.engine.is_none() {
+                    // What people wanted is not for rules to decide; with the numbers they know.
+                    let rows = base.loaded.meta.into_iter();
+                    let silences = rows.filter(|(key, _)| key.starts_with(Silence::ROW));
+                    let keep = |(key, value)| Change::Meta { key, value };
+                    self.memory.apply(silences.map(keep).collect());
+                }
                 if base.from_start && self.engine.is_some() {
                     let loaded = self.memory.load(at.steady);
                     self.restart(&loaded);

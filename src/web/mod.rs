@@ -31,7 +31,7 @@ use crate::engine::{Asker, Commander, View};
 use crate::metrics::{Exporter, Health};
 use crate::store::Store;
 
-pub use api::{command, explain, notices, report, routes};
+pub use api::{command, explain, notices, report, routes, silences};
 pub use auth::Caller;
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;

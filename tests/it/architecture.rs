@@ -20,6 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/reload.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/command.rs", &["model", "incidents", "engine"]),
     ("engine/taken.rs", &["model"]),
+    ("engine/silence.rs", &["model", "incidents", "engine"]),
     ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
@@ -100,6 +101,7 @@ const DECISIONS: &[&str] = &[
     "engine/taken.rs",
     "engine/routes.rs",
     "engine/why.rs",
+    "engine/silence.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -202,3 +202,70 @@ async fn nothing_is_taken_while_the_store_cannot_be_written_and_then_it_is_taken
     ensure!(acks == 1, "{lines:#?}");
     scene.weir.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_silenced_is_told_when_that_ends_if_it_is_still_wrong() -> Result<()> {
+    let mut scene = Scene::open(4, "4h").await?;
+    let add = ["silence", "add", "job_name=job-0", "--for", "1h", "--comment", "known"];
+    let dry: Vec<&str> = add.iter().copied().chain(["--dry-run"]).collect();
+    let (code, out, err) = scene.cli(&dry).await?;
+    ensure!(code == 0 && out.contains("1 job match") && out.contains("c0/job-0"), "{out} {err}");
+    ensure!(story::list(&scene.weir, "silences").await?.is_empty(), "that was dry");
+    let (code, out, err) = scene.cli(&add).await?;
+    ensure!(code == 0 && out.starts_with("silence #1 from now until "), "{code} {out} {err}");
+    scene.die(0);
+    scene.die(1);
+    scene.heard(1, "opened", 1).await?;
+    story::until(&scene.weir, "it is held", "notices?job=c0%2Fjob-0", |all| {
+        let held = |n: &Value| n["held_by"].as_str().unwrap_or_default().to_owned();
+        all.iter().any(|n| held(n).starts_with("silenced by #1 until "))
+    })
+    .await?;
+    ensure!(scene.incident(0).await?["silenced_by"] == 1);
+    scene.killed().await?;
+    story::after_polls(&scene.weir, 3).await?;
+    ensure!(scene.count("opened", 0) == 0);
+    let (_, out, _) = scene.cli(&["silence", "list"]).await?;
+    ensure!(out.starts_with("#1  active  until ") && out.contains("known"), "{out}");
+
+    // It was told of job-1 before: the end passes.
+    let number = scene.incident(1).await?["id"].to_string();
+    let (_, out, _) = scene.cli(&["silence", "add", "job_name=job-1", "--for", "1h"]).await?;
+    ensure!(out.contains(&format!("  #{number} job-1: JobFailed\n")), "{out}");
+    scene.fleet.submit_again(0, 1);
+    scene.heard(1, "resolved", 1).await?;
+
+    let maintain = ["maintenance", "job-2", "--for", "1h", "--reason", "backfill"];
+    let (code, out, err) = scene.cli(&maintain).await?;
+    ensure!(code == 0 && out.starts_with("maintenance #3 "), "{code} {out} {err}");
+    scene.die(2);
+    scene.heard(1, "opened", 2).await?;
+    let (code, out, _) = scene.cli(&["maintenance", "list"]).await?;
+    ensure!(code == 0 && out.lines().count() == 1 && out.contains("backfill"), "{out}");
+    let (code, out, err) = scene.cli(&["maintenance", "end", "3"]).await?;
+    ensure!(code == 0, "{out} {err}");
+
+    let (code, out, err) = scene.cli(&["silence", "end", "1", "--by", "ann"]).await?;
+    ensure!(code == 0 && out.contains("is over"), "{code} {out} {err}");
+    scene.heard(1, "opened", 0).await?;
+    let (code, _, err) = scene.cli(&["silence", "end", "1"]).await?;
+    ensure!(code == 1 && err.contains("is over already"), "{code} {err}");
+
+    // This one ends by itself.
+    let wish = json!({ "matchers": ["job_name=job-3"], "duration_seconds": 6, "id": "brief" });
+    let (status, made) = scene.post("silences", &wish).await?;
+    ensure!(status == 200 && made["silence"] == 4, "{status} {made}");
+    let (_, again) = scene.post("silences", &wish).await?;
+    ensure!(again["repeated"] == true && again["silence"] == 4, "{again}");
+    scene.die(3);
+    story::until(&scene.weir, "it is held", "notices?job=c0%2Fjob-3", |all| {
+        all.iter().any(|n| n["held_by"].as_str().is_some_and(|h| h.contains("#4")))
+    })
+    .await?;
+    ensure!(scene.count("opened", 3) == 0);
+    scene.heard(1, "opened", 3).await?;
+    for job in 0..4 {
+        ensure!(scene.count("opened", job) == 1, "job-{job}");
+    }
+    scene.weir.stop().await
+}

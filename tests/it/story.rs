@@ -10,6 +10,7 @@ mod promises;
 mod random;
 mod reload;
 mod revised;
+mod silences;
 mod world;
 
 use proptest::prelude::*;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::CommandError;
-use crate::model::{Action, Command, Refusal, Reply};
+use crate::model::{Action, Command, Hits, Refusal, Reply};
 use crate::web::error::ApiError;
 use crate::web::{Caller, Scope, Shared};
 
@@ -50,6 +50,12 @@ pub struct Done {
     /// Key of the job it was about.
     #[serde(default)]
     pub job: Option<String>,
+    /// The silence it made or ended.
+    #[serde(default)]
+    pub silence: Option<u64>,
+    /// What a silence hits.
+    #[serde(default)]
+    pub hits: Option<Hits>,
 }
 
 /// Reads a body; none at all is an empty one.
@@ -123,8 +129,8 @@ pub(super) async fn give(
         );
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text));
     };
-    let Reply { said, changed, incident, job, repeated } = replied?;
-    Ok(Done { id, said, changed, repeated, incident, job })
+    let Reply { said, changed, incident, job, repeated, silence, hits } = replied?;
+    Ok(Done { id, said, changed, repeated, incident, job, silence, hits })
 }
 
 /// An id nobody else has; only for those who do not choose one.

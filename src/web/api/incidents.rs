@@ -127,7 +127,8 @@ impl Item {
     fn of(incident: &Incident, view: &View) -> Item {
         let muted_by = view.muted.get(&incident.id).cloned();
         let mutes = view.mutes.get(&incident.id).cloned().unwrap_or_default();
-        Item { muted_by, mutes, ..Item::from(incident) }
+        let silenced_by = view.silenced_by(incident).map(|silence| silence.id);
+        Item { silenced_by, muted_by, mutes, ..Item::from(incident) }
     }
 }
 

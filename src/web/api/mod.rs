@@ -12,11 +12,12 @@ mod operate;
 pub mod report;
 pub mod routes;
 mod rules;
+pub mod silences;
 mod sources;
 mod status;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::Shared;
 use crate::model::Ts;
@@ -33,6 +34,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/incidents/{id}/close", post(operate::close))
         .route("/jobs/{key}/retire", post(operate::retire))
         .route("/incidents/{id}/record", get(incidents::record))
+        .route("/silences", get(silences::list).post(silences::add))
+        .route("/silences/{id}", delete(silences::end))
         .route("/explain", get(explain::explain))
         .route("/routes", get(routes::routes))
         .route("/rules", get(rules::list))

@@ -139,7 +139,7 @@ fn a_replay_carries_orders_out_again() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     /// Orders at any time, killed at any turn in any way and given again with their id until there
     /// is an answer: who was told that it began is told once that it is over, nothing waits for ever.
