@@ -282,8 +282,11 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_looked_at_without_a_configuration() {
-        let parts =
-            Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
+        let parts = Parts {
+            templates: Arc::new(Templates::shipped()),
+            sink: Arc::new(|_: &str| {}),
+            people: crate::notify::channels::People::default(),
+        };
         for kind in ["console", "email", "feishu_bot", "webhook"] {
             let composer = unconfigured(kind).unwrap().composer(&parts).unwrap();
             for name in SAMPLES {

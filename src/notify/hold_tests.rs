@@ -145,6 +145,10 @@ impl World {
                 budgets: Vec::new(),
                 send_resolved: true,
                 per_incident: false,
+                resend: None,
+                standby: false,
+                fallback: None,
+                edits: None,
             };
             ReceiverPlan {
                 name: name.clone(),
@@ -152,6 +156,7 @@ impl World {
                 zone: TimeZone::UTC,
                 shadow: false,
                 storm: None,
+                summary: None,
                 channels: vec![channel],
             }
         };

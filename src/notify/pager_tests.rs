@@ -64,6 +64,10 @@ fn settings() -> Settings {
         budgets: vec![Budget { messages: 6, per: Duration::from_mins(1) }],
         send_resolved: true,
         per_incident: true,
+        resend: None,
+        standby: false,
+        fallback: None,
+        edits: None,
     };
     let receiver = ReceiverPlan {
         name: "me".to_owned(),
@@ -71,6 +75,7 @@ fn settings() -> Settings {
         zone: TimeZone::UTC,
         shadow: false,
         storm: None,
+        summary: None,
         channels: vec![channel],
     };
     let route = Route {
@@ -82,6 +87,8 @@ fn settings() -> Settings {
         group_wait: Duration::from_secs(2),
         group_interval: Duration::from_secs(20),
         repeat_interval: Duration::from_mins(10),
+        hours: crate::model::Hours::default(),
+        hold_until: None,
         routes: Vec::new(),
     };
     Settings {

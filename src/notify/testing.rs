@@ -48,6 +48,7 @@ pub(crate) fn plan(name: &str) -> ChannelPlan {
         resend: None,
         standby: false,
         fallback: None,
+        edits: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
             zone: TimeZone::UTC,
             shadow: false,
             storm: None,
+            summary: None,
             channels: Vec::new(),
         });
         receiver.channels.push(plan.clone());
@@ -108,6 +110,8 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
         group_wait: Duration::from_secs(1),
         group_interval: Duration::from_secs(5),
         repeat_interval: Duration::from_hours(4),
+        hours: crate::model::Hours::default(),
+        hold_until: None,
         routes,
     };
     let each = routed.iter().enumerate();
@@ -237,7 +241,7 @@ impl Bench {
         let until = self.now + millis;
         for _ in 0..100_000 {
             let incidents = self.incidents();
-            let next = self.pipeline.next_deadline(Ts(self.now), &incidents);
+            let next = self.pipeline.next_deadline(Time::at(self.now), &incidents);
             let Some(at) = next.filter(|at| at.0 <= until) else {
                 self.now = until;
                 self.turn();

@@ -37,6 +37,10 @@ fn settings(route: Route) -> Settings {
             budgets: Vec::new(),
             send_resolved: true,
             per_incident: false,
+            resend: None,
+            standby: false,
+            fallback: None,
+            edits: None,
         };
         let plan = ReceiverPlan {
             name: name.to_owned(),
@@ -44,6 +48,7 @@ fn settings(route: Route) -> Settings {
             zone: TimeZone::get("Asia/Shanghai").unwrap(),
             shadow,
             storm: None,
+            summary: None,
             channels: kinds.iter().map(channel).collect(),
         };
         (name.to_owned(), plan)

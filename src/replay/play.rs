@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::{Mode, Plan, Replayed, Said};
 use crate::engine::{Effect, Engine, Input, outgoing};
 use crate::journal::{Event, SentNote};
-use crate::model::{Change, Demand, Loaded, SendOutcome, Silence, Time, Ts};
+use crate::model::{Change, Demand, Loaded, Silence, Time, Ts};
 use crate::store::MemoryStore;
 
 /// A replay in progress.

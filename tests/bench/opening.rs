@@ -113,7 +113,11 @@ fn engine() -> Result<Engine> {
     let parsed = weir::config::parse(text, "weir.yaml", &weir::config::process_env);
     let (config, _) = parsed.map_err(|problems| anyhow!("{problems:?}"))?;
     let rules = app::read_rules(&config).map_err(|p| anyhow!("{p:?}"))?.set;
-    let parts = Parts { templates: Arc::new(Templates::shipped()), sink: Arc::new(|_: &str| {}) };
+    let parts = Parts {
+        templates: Arc::new(Templates::shipped()),
+        sink: Arc::new(|_: &str| {}),
+        people: People::default(),
+    };
     let composers = app::writers(&config, &parts)?;
     let loaded = Loaded { installation: "bench".to_owned(), ..Loaded::default() };
     let mut engine = Engine::new(app::engine_settings(&config), rules, composers, &loaded);

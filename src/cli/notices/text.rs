@@ -100,6 +100,7 @@ mod tests {
             outcome: "folded".to_owned(),
             held_by: None,
             message: Some(88),
+            moved_to: None,
             message_kind: Some("digest".to_owned()),
             at: Some("2026-11-20T19:12:04Z".to_owned()),
             done_at: None,

@@ -39,6 +39,10 @@ fn settings(summary: &[(&str, &str)], budget: Option<Budget>) -> Settings {
             budgets: budget.into_iter().collect(),
             send_resolved: true,
             per_incident: false,
+            resend: None,
+            standby: false,
+            fallback: None,
+            edits: None,
         };
         let plan = ReceiverPlan {
             name: (*name).to_owned(),
@@ -63,6 +67,8 @@ fn settings(summary: &[(&str, &str)], budget: Option<Budget>) -> Settings {
             group_wait: Duration::ZERO,
             group_interval: Duration::from_secs(1),
             repeat_interval: Duration::from_hours(9_999),
+            hours: crate::model::Hours::default(),
+            hold_until: None,
             routes: Vec::new(),
         },
         storm: Storm::default(),

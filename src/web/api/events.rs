@@ -81,6 +81,8 @@ mod tests {
             held_by: Some("storm".to_owned()).filter(|_| outcome == Outcome::Pending),
             group: String::new(),
             message: Some(7).filter(|_| outcome == Outcome::Sent),
+            moved_to: None,
+            steps: Vec::new(),
             at: Ts(1_000),
             at_steady: Ts(1_000),
             done_at,

@@ -66,6 +66,7 @@ mod tests {
             Err(SendOutcome::Delivered) => "delivered".to_owned(),
             Err(SendOutcome::Retry { error, .. }) => format!("retry {error}"),
             Err(SendOutcome::Rejected { error }) => format!("rejected {error}"),
+            Err(other) => format!("{other:?}"),
         }
     }
 

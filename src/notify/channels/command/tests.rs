@@ -19,8 +19,10 @@ async fn run(script: &str, more: Value) -> SendOutcome {
 
 fn said(outcome: &SendOutcome) -> &str {
     match outcome {
-        SendOutcome::Delivered => "delivered",
-        SendOutcome::Retry { error, .. } | SendOutcome::Rejected { error } => error,
+        SendOutcome::Delivered | SendOutcome::Accepted { .. } => "delivered",
+        SendOutcome::Retry { error, .. }
+        | SendOutcome::Rejected { error }
+        | SendOutcome::Gone { error } => error,
     }
 }
 

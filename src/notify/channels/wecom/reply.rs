@@ -45,6 +45,7 @@ mod tests {
             SendOutcome::Delivered => "delivered".to_owned(),
             SendOutcome::Retry { after_ms, error } => format!("retry {after_ms:?} {error}"),
             SendOutcome::Rejected { error } => format!("rejected {error}"),
+            other => format!("{other:?}"),
         }
     }
 
