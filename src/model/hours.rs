@@ -89,6 +89,8 @@ mod tests {
         let night = Hours { mute: named("night", night), ..Hours::default() };
         let office = Hours { active: named("office", office), ..Hours::default() };
         let gap = Hours { mute: named("gap", second), ..Hours::default() };
+        let short = part(&[(2 * 60 + 15, 2 * 60 + 30)], &[], "Europe/Berlin");
+        let short = Hours { mute: named("short", short), ..Hours::default() };
         for (hours, time, muted, change) in [
             (&night, "2026-11-21T13:59:00Z", None, "2026-11-21T14:00:00Z"),
             (&night, "2026-11-21T14:00:00Z", Some("night"), "2026-11-21T22:00:00Z"),
@@ -100,6 +102,7 @@ mod tests {
             (&gap, "2026-03-28T12:00:00Z", None, "2026-03-30T00:00:00Z"),
             (&gap, "2026-10-24T12:00:00Z", None, "2026-10-25T00:00:00Z"),
             (&gap, "2026-10-25T00:00:00Z", Some("gap"), "2026-10-25T02:00:00Z"),
+            (&short, "2026-10-25T00:30:00Z", None, "2026-10-25T01:15:00Z"),
         ] {
             assert_eq!(hours.muted_by(at(time)).as_deref(), muted, "{time}");
             assert_eq!(hours.next_change(at(time)), Some(at(change)), "{time}");

@@ -14,8 +14,10 @@ use crate::model::{
     Matcher, MessageKind, Outcome, RuleId, SendOutcome, TimeInterval, TimeIntervals,
 };
 use crate::notify::{
-    ChannelPlan, Compose, Composed, GroupBy, Language, MessageView, ReceiverPlan, Settings, Storm,
+    ChannelPlan, Compose, Composed, Composers, GroupBy, Language, MessageView, ReceiverPlan,
+    Settings, Storm,
 };
+use crate::store::MemoryStore;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -121,8 +123,10 @@ fn route(id: &str, receiver: &str, matchers: &[&str]) -> Route {
 struct World {
     incidents: Incidents,
     pipeline: Pipeline,
+    parts: (Settings, Composers),
     now: i64,
-    notices: BTreeMap<u64, Notice>,
+    /// What was committed.
+    store: MemoryStore,
     /// (when, channel, kind, text).
     said: Vec<(i64, String, MessageKind, String)>,
     deadline: Option<Ts>,
@@ -167,7 +171,7 @@ impl World {
             storm: Storm { incidents: 1_000, ..Storm::default() },
             external_url: None,
         };
-        let composers = settings
+        let composers: Composers = settings
             .receivers
             .values()
             .flat_map(|r| &r.channels)
@@ -176,26 +180,29 @@ impl World {
         let loaded = Loaded::default();
         World {
             incidents: Incidents::restore(IncidentSettings::default(), &loaded),
-            pipeline: Pipeline::restore(settings, composers, &loaded),
+            pipeline: Pipeline::restore(settings.clone(), composers.clone(), &loaded),
+            parts: (settings, composers),
             now: START,
-            notices: BTreeMap::new(),
+            store: MemoryStore::new("w"),
             said: Vec::new(),
             deadline: None,
         }
     }
 
-    fn keep(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            if let Change::Notice(notice) = change {
-                self.notices.insert(notice.id, *notice);
-            }
-        }
+    /// A new process over what was committed.
+    fn restart(&mut self) {
+        let loaded = self.store.load(Ts(self.now));
+        let (settings, composers) = self.parts.clone();
+        self.incidents = Incidents::restore(IncidentSettings::default(), &loaded);
+        self.pipeline = Pipeline::restore(settings, composers, &loaded);
+        self.turn(&Stepped::default());
     }
 
     /// What a step would do after its news.
     fn turn(&mut self, stepped: &Stepped) {
         let time = Time::at(self.now);
-        let mut changes = self.pipeline.take_news(time, &stepped.news, &self.incidents);
+        let mut changes = stepped.changes.clone();
+        changes.extend(self.pipeline.take_news(time, &stepped.news, &self.incidents));
         loop {
             let flushed = self.pipeline.flush(time, &self.incidents);
             changes.extend(flushed.changes);
@@ -208,7 +215,7 @@ impl World {
                 changes.extend(self.pipeline.delivered(time, message.id, &SendOutcome::Delivered));
             }
         }
-        self.keep(changes);
+        self.store.apply(changes);
         self.deadline = self.pipeline.next_deadline(time, &self.incidents);
         assert!(self.deadline.is_none_or(|at| at > time.steady), "a deadline in the past");
     }
@@ -238,6 +245,7 @@ impl World {
             self.now += 2 * MINUTE;
             let more = self.incidents.step_own(Time::at(self.now), &subject, None);
             stepped.news.extend(more.news);
+            stepped.changes.extend(more.changes);
         }
         self.turn(&stepped);
     }
@@ -287,9 +295,11 @@ fn a_mute_that_ends_while_it_is_open_tells_the_opening_then() {
     let mut world = with_night();
     world.run(at(2));
     world.set("a", CRITICAL);
+    world.run(at(4));
+    world.restart();
     world.run(at(5));
     assert_eq!(world.told("ads"), []);
-    let held: Vec<_> = world.notices.values().filter_map(|n| n.held_by.as_deref()).collect();
+    let held: Vec<_> = world.store.notices.values().filter_map(|n| n.held_by.as_deref()).collect();
     assert_eq!(held, ["muted by time: night"]);
     assert_eq!(world.pipeline.muted()[&1], "muted by time: night");
     world.run(at(7));
@@ -307,7 +317,7 @@ fn what_ended_in_a_mute_is_recorded_and_never_sent() {
     world.run(at(24));
     assert_eq!(world.told("ads"), []);
     let ends: Vec<_> =
-        world.notices.values().map(|n| (n.outcome, n.held_by.as_deref().unwrap())).collect();
+        world.store.notices.values().map(|n| (n.outcome, n.held_by.as_deref().unwrap())).collect();
     assert_eq!(ends, [(Outcome::Muted, "muted by time: night")]);
 }
 
@@ -351,7 +361,7 @@ fn another_route_to_the_same_receiver_lets_it_pass() {
     world.set("b", WARNING);
     world.run(at(8));
     assert_eq!(world.told("ads"), [(2 * 60, "opened #1"), (6 * 60 + 1, "repeat #1")]);
-    assert!(world.notices.values().any(|n| n.group.starts_with("0.1:")));
+    assert!(world.store.notices.values().any(|n| n.group.starts_with("0.1:")));
     world.run(at(10));
     assert_eq!(world.told("ads").last(), Some(&(9 * 60, "opened #2")));
 }
@@ -381,7 +391,7 @@ fn an_hour_gathers_one_digest_and_critical_passes() {
     let digests = world.said.iter().filter(|s| s.2 == MessageKind::Digest).count();
     assert_eq!(digests, 1);
     // It ended before its hour.
-    let b: Vec<_> = world.notices.values().filter(|n| n.incident == 2).collect();
+    let b: Vec<_> = world.store.notices.values().filter(|n| n.incident == 2).collect();
     assert_eq!(b.iter().map(|n| n.outcome).collect::<Vec<_>>(), [Outcome::Muted]);
     assert!(b[0].held_by.as_deref().unwrap().starts_with("held until 2026-11-21T09:00:00Z"));
 }
@@ -490,21 +500,29 @@ fn tree(leaves: &[Leaf]) -> Route {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
-    /// Random trees and times: no notice vanishes without a recorded reason, a resolution goes
+    /// Random trees and times, and processes that die: no notice vanishes without a recorded reason, a resolution goes
     /// exactly to whom the opening went, and there is at most one digest per hour mark.
     #[test]
     fn nothing_vanishes(
         leaves in prop::collection::vec(leaf(), 0..6),
         events in prop::collection::vec(
-            (1_i64..9 * 60, 0_usize..5, prop::sample::select(vec![None, WARNING, CRITICAL])),
+            (
+                1_i64..9 * 60,
+                0_usize..5,
+                prop::sample::select(vec![None, WARNING, CRITICAL]),
+                prop::bool::weighted(0.2),
+            ),
             1..24,
         ),
     ) {
         let mut world = World::new(tree(&leaves));
         let names = ["a", "b", "c", "d", "e"];
-        for (wait, who, severity) in events {
+        for (wait, who, severity, dies) in events {
             let until = world.now + wait * MINUTE;
             world.run(until);
+            if dies {
+                world.restart();
+            }
             world.set(names[who], severity);
         }
         for name in names {
@@ -513,7 +531,7 @@ proptest! {
         let until = world.now + 10 * DAY;
         world.run(until);
         let mut told = Vec::new();
-        for notice in world.notices.values() {
+        for notice in world.store.notices.values() {
             prop_assert!(notice.outcome != Outcome::Pending, "{notice:?}");
             let said = matches!(notice.outcome, Outcome::Sent | Outcome::Folded);
             let reason = notice.held_by.is_some() || notice.outcome == Outcome::Brief;

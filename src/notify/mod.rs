@@ -2,6 +2,9 @@
 //!
 //! The pipeline decides *when and together with what*; it is the only owner of "was this channel
 //! already told". What is news is decided by [`crate::incidents`].
+//!
+//! Before it may be grouped, a notice is held while another incident explains it, while the calendar
+//! of its route mutes it, or until the hour its route keeps it for (`hold`).
 
 mod acknowledge;
 mod backoff;
