@@ -153,6 +153,8 @@ fn one_message_is_on_the_wire_at_a_time() {
     let flushed = bench.pipeline.flush(time, &incidents);
     assert_eq!(flushed.resends.len(), 1);
     let again = flushed.resends[0].id;
+    let later = crate::model::Time::at(bench.now + 2 * MINUTE);
+    assert!(bench.pipeline.flush(later, &incidents).resends.is_empty(), "one at a time");
     bench.resolve(id);
     assert_eq!(bench.taken.len(), 1, "it waits for the answer");
     bench.pipeline.delivered(time, again, &crate::model::SendOutcome::Delivered);
