@@ -1,7 +1,8 @@
 //! When people are told, and what together with what; rendering; channels.
 //!
 //! The pipeline decides *when and together with what*; it is the only owner of "was this channel
-//! already told". What is news is decided by [`crate::incidents`].
+//! already told". What is news is decided by [`crate::incidents`]. `steps` writes down what held a
+//! notice on its way; `summary` counts what happens and tells it when a receiver wants it.
 
 mod backoff;
 mod budget;
