@@ -4,7 +4,8 @@
 //! already told". What is news is decided by [`crate::incidents`].
 //!
 //! Before it may be grouped, a notice is held while another incident explains it, while the calendar
-//! of its route mutes it, or until the hour its route keeps it for (`hold`).
+//! of its route mutes it, or until the hour its route keeps it for (`hold`). `steps` writes down what held a
+//! notice on its way; `summary` counts what happens and tells it when a receiver wants it.
 
 mod acknowledge;
 mod backoff;

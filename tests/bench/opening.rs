@@ -11,7 +11,7 @@ use weir::model::{
     Change, Completeness, Failure, JobKey, JobState, Loaded, RunId, RunObservation, Seen, Snapshot,
     SourceClock, TaskCounts, Time,
 };
-use weir::notify::channels::Parts;
+use weir::notify::channels::{Parts, People};
 use weir::notify::render::Templates;
 use weir::store::{SqliteStore, Store as _};
 
@@ -44,7 +44,10 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
                     turn.commit += time::since(began).as_secs_f64();
                 }
                 Effect::Deadline(at) => turn.deadline = Some(at.0),
-                Effect::Send(_) | Effect::Publish(_) => {}
+                Effect::Send(_)
+                | Effect::Publish(_)
+                | Effect::Resend(_)
+                | Effect::Answer(_) => {}
             }
         }
         Ok(turn)

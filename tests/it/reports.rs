@@ -179,7 +179,7 @@ async fn a_summary_missed_while_weir_was_dead_comes_once() -> Result<()> {
     let fleet = Fleet::start(FleetOptions::of(1, 2, Version::V2_2)).await?;
     std::fs::write(dir.path().join("rules.yaml"), story::JOB_FAILED)?;
     // The next full minute that leaves time to start.
-    let due = (time::epoch_ms() as i64 + 25_000).div_euclid(60_000) * 60_000 + 60_000;
+    let due = (time::epoch_ms() as i64 + 45_000).div_euclid(60_000) * 60_000 + 60_000;
     let clock = jiff::Timestamp::from_millisecond(due)?.to_zoned(jiff::tz::TimeZone::UTC);
     let summary = format!("    summary: {{ at: \"{}\" }}\n", clock.strftime("%H:%M"));
     let config = story::config(&hook, (&fleet, 1), "interval: 500ms, timeout: 5s", "0s");
@@ -198,7 +198,7 @@ async fn a_summary_missed_while_weir_was_dead_comes_once() -> Result<()> {
         summaries(&hook).is_empty() && (time::epoch_ms() as i64) < due,
         "too slow for this test"
     );
-    time::wait_for("the time of the summary", SOON, || async {
+    time::wait_for("the time of the summary", 2 * SOON, || async {
         Ok((time::epoch_ms() as i64 > due).then_some(()))
     })
     .await?;

@@ -28,3 +28,27 @@ impl SummaryConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    fn parse(at: &str) -> Result<Option<String>, String> {
+        let text = format!(
+            "sources:\n  - flink: {{ name: a, urls: [\"http://a:1\"] }}\nreceivers:\n  - name: me\n    \
+             summary: {{ {at} }}\n    channels: [console]\n"
+        );
+        match crate::config::parse(&text, "weir.yaml", &|_| None) {
+            Ok((config, _)) => Ok(config.notify.receivers["me"].summary.map(|at| at.to_string())),
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_and_what_is_none_is_named_with_its_place() {
+        assert_eq!(parse("at: \"Mon 09:30\""), Ok(Some("Mon 09:30".to_owned())));
+        assert_eq!(parse("at: \"09:30\""), Ok(Some("09:30".to_owned())));
+        let error = parse("at: \"Montag 09:30\"").unwrap_err();
+        assert!(error.starts_with("weir.yaml:5:20: `Montag 09:30` is no time"), "{error}");
+        assert!(error.contains("write \"09:30\" for every day"), "{error}");
+        assert!(parse("at: \"09:30\", every: 1d").is_err());
+    }
+}
