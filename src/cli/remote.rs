@@ -268,15 +268,14 @@ pub(super) fn any_id() -> String {
 
 /// A text as one segment of a path.
 pub(super) fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    let encoded = |byte: u8| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            out.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-    }
-    out
+    };
+    text.bytes().map(encoded).collect()
 }
 
 /// The text of weir's own errors.

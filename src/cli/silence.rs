@@ -77,7 +77,7 @@ impl Span {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// All must hold: team="payments", job_name=~"orders-.*", alertname!=JobFailed.
+    /// All must hold, such as `team="payments"`, `job_name=~"orders-.*"` or `alertname!=JobFailed`.
     #[arg(required = true, value_name = "MATCHER")]
     matchers: Vec<String>,
     #[command(flatten)]

@@ -58,7 +58,7 @@ impl Engine {
         word: Word<'_>,
         changes: &mut Vec<Change>,
     ) -> Replied {
-        let key = self.job_named(typed).map_err(refusal)?;
+        let key = self.job_named(typed).map_err(|error| refusal(&error))?;
         if let Some(facts) = self.tracker.job_facts(&key, time)
             && facts.is_fresh()
             && facts.job.missing_since.is_none()
@@ -85,7 +85,7 @@ impl Engine {
 }
 
 /// What to answer to a name that is not one job's.
-pub(super) fn refusal(error: find::NotFound) -> Refusal {
+pub(super) fn refusal(error: &find::NotFound) -> Refusal {
     match error {
         find::NotFound::Ambiguous { .. } => Refusal::Conflict(error.to_string()),
         find::NotFound::Nothing { .. } => Refusal::NotFound(error.to_string()),

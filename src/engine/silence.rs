@@ -96,7 +96,7 @@ impl Engine {
 
     /// Matchers that fit one job alone.
     fn matchers_of(&self, typed: &str) -> Result<Vec<Matcher>, Refusal> {
-        let key = self.job_named(typed).map_err(refusal)?;
+        let key = self.job_named(typed).map_err(|error| refusal(&error))?;
         let Some(job) = self.tracker.job(&key) else { return Ok(Vec::new()) };
         let labels = self.rules.book().of_job(job);
         let names = ["cluster", "namespace", "flink_cluster", "job_name"];

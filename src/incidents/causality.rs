@@ -18,6 +18,7 @@ use crate::tracker::Tracker;
 const SYMPTOMS: [&str; 3] = [Aspect::CHECKPOINTS, Aspect::LAG, Aspect::RESOURCES];
 
 /// Sets who is explained by whom.
+#[expect(clippy::too_many_arguments, reason = "the parts of the state it looks at")]
 pub(super) fn update(
     time: Time,
     settings: &Settings,

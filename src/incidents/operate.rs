@@ -96,9 +96,9 @@ impl Incidents {
         transition::end(incident, time, EndReason::Closed);
         let (mut line, mut said) = (word.line("closed"), format!("#{id} closed"));
         if !shut.is_empty() {
-            line += &format!(" ({shut} still true: nothing is said of that until it has stopped)");
-            said += &format!(
-                "; {shut} is still true: it opens no incident again until it has stopped once"
+            line = format!("{line} ({shut} still true: nothing is said of that until it stopped)");
+            said = format!(
+                "{said}; {shut} is still true: it opens no incident again until it has stopped once"
             );
         }
         let (subject, aspect) = (incident.subject.clone(), incident.aspect.clone());

@@ -168,7 +168,7 @@ async fn who_has_it_is_not_reminded_and_what_is_closed_stays_shut() -> Result<()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_taken_while_the_store_cannot_be_written_and_then_it_is_taken_once() -> Result<()>
 {
-    let scene = Scene::open(2, "4h").await?;
+    let scene = Scene::open(1, "4h").await?;
     scene.die(0);
     scene.heard(1, "opened", 0).await?;
     let number = scene.incident(0).await?["id"].to_string();
@@ -176,16 +176,15 @@ async fn nothing_is_taken_while_the_store_cannot_be_written_and_then_it_is_taken
         sqlx::sqlite::SqliteConnectOptions::new().filename(scene.dir.path().join("weir.db"));
     let mut lock = options.connect().await?;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await?;
-    scene.die(1);
-    time::wait_for("the store cannot be written", SOON, || async {
-        Ok((scene.weir.answer("/-/ready").await?.0 != 200).then_some(()))
-    })
-    .await?;
     let order = json!({ "id": "ack-1", "by": "ann" });
     let path = format!("incidents/{number}/ack");
+    // Nobody knows yet that it cannot be written: it is begun, and there is no answer.
     let (status, said) = scene.post(&path, &order).await?;
     ensure!(status == 503, "{status} {said}");
-    ensure!(said["error"].as_str().is_some_and(|s| s.contains("store")), "{said}");
+    ensure!(said["error"].as_str().is_some_and(|s| s.contains("the id `ack-1`")), "{said}");
+    let (status, said) = scene.post(&path, &order).await?;
+    ensure!(status == 503, "{status} {said}");
+    ensure!(said["error"].as_str().is_some_and(|s| s.contains("cannot be written")), "{said}");
     ensure!(scene.incident(0).await?["state"] == "open");
     sqlx::query("ROLLBACK").execute(&mut lock).await?;
     lock.close().await?;
@@ -194,9 +193,8 @@ async fn nothing_is_taken_while_the_store_cannot_be_written_and_then_it_is_taken
         Ok((status == 200).then_some(done))
     })
     .await?;
-    ensure!(done["changed"] == true, "{done}");
-    let (status, again) = scene.post(&path, &order).await?;
-    ensure!(status == 200 && again["repeated"] == true, "{status} {again}");
+    ensure!(done["repeated"] == true, "{done}");
+    ensure!(scene.incident(0).await?["state"] == "acknowledged");
     let lines = story::list(&scene.weir, &format!("incidents/{number}/events")).await?;
     let acks = lines.iter().filter(|l| l["what"] == "acknowledged by ann").count();
     ensure!(acks == 1, "{lines:#?}");
