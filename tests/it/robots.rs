@@ -234,7 +234,7 @@ receivers:
             .args(arguments)
             .current_dir(dir.path())
             .output();
-        let output = tokio::time::timeout(Duration::from_secs(60), output).await??;
+        let output = tokio::time::timeout(Duration::from_mins(1), output).await??;
         let text = [output.stdout, output.stderr].concat();
         anyhow::Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
     };

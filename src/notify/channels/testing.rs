@@ -248,16 +248,15 @@ pub(crate) fn assert_bare(text: &str, mentions: &str) {
     for label in ["Flink UI", "Weir", "Open in Weir", "Flink 界面", "Weir 详情", "在 Weir 中查看"]
     {
         let link = format!("[{label}](https://");
-        while let Some(at) = rest.find(&link) {
-            let end = rest[at..].find(')').unwrap();
-            let url = &rest[at + link.len()..at + end];
+        while let Some((before, after)) = rest.clone().split_once(&link) {
+            let (url, after) = after.split_once(')').unwrap();
             assert!(!url.contains(|c: char| c.is_whitespace() || "<>[]()\"".contains(c)), "{url}");
-            rest.replace_range(at..=at + end, "");
+            rest = format!("{before}{after}");
         }
     }
     let rest = rest.replace("**", "");
-    let bad = rest.find(|c| "*`~[]<>&\\|@".contains(c));
-    assert!(bad.is_none(), "{:?} in {text}", bad.map(|at| rest[at..].chars().take(40)));
+    let bad = rest.chars().find(|c| "*`~[]<>&\\|@".contains(*c));
+    assert!(bad.is_none(), "{bad:?} in {text}");
     for line in rest.lines() {
         let line = line.trim_start().trim_start_matches("### ");
         assert!(!line.starts_with(['#', '-', '+', '=']), "{line}");

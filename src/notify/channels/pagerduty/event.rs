@@ -31,7 +31,8 @@ pub(super) enum Action {
 /// One event without the routing key, which is a secret and may change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Event {
-    event_action: Action,
+    #[serde(rename = "event_action")]
+    action: Action,
     dedup_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Payload>,
@@ -164,7 +165,7 @@ fn closed(alert: &Alert<'_>) -> Option<Event> {
 
 fn resolve(dedup_key: String) -> Event {
     Event {
-        event_action: Action::Resolve,
+        action: Action::Resolve,
         dedup_key,
         payload: None,
         links: Vec::new(),
@@ -220,7 +221,7 @@ fn trigger(
         links.push(Link { href, text: pick(view.language, "Flink UI", "Flink 界面") });
     }
     Event {
-        event_action: Action::Trigger,
+        action: Action::Trigger,
         dedup_key,
         payload: Some(payload),
         links,

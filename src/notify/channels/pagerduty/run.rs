@@ -45,7 +45,8 @@ impl Owed {
 /// A frozen event, as much as is looked at.
 #[derive(Serialize, Deserialize)]
 struct Event {
-    event_action: Action,
+    #[serde(rename = "event_action")]
+    action: Action,
     dedup_key: String,
     #[serde(flatten)]
     rest: Map<String, Value>,
@@ -53,13 +54,12 @@ struct Event {
 
 impl Event {
     fn resolve(dedup_key: &str) -> Event {
-        let (event_action, dedup_key) = (Action::Resolve, dedup_key.to_owned());
-        Event { event_action, dedup_key, rest: Map::new() }
+        Event { action: Action::Resolve, dedup_key: dedup_key.to_owned(), rest: Map::new() }
     }
 }
 
 fn closes(events: &[Event]) -> bool {
-    events.iter().any(|event| event.event_action == Action::Resolve)
+    events.iter().any(|event| event.action == Action::Resolve)
 }
 
 impl PagerDuty {
@@ -157,7 +157,7 @@ impl PagerDuty {
     /// end: what it opened is closed again, as far as that can be done.
     async fn take_back(&self, message: &Message, taken: &[Event], key: &SecretString, now: Time) {
         let own = format!("-m{}", message.id);
-        for event in taken.iter().filter(|e| e.event_action == Action::Trigger) {
+        for event in taken.iter().filter(|e| e.action == Action::Trigger) {
             if event.dedup_key.ends_with(&own) {
                 self.post(&Event::resolve(&event.dedup_key), key, now, message.attempts).await;
             }
