@@ -3,9 +3,20 @@
 //! The pipeline decides *when and together with what*; it is the only owner of "was this channel
 //! already told". What is news is decided by [`crate::incidents`].
 //!
-//! Before it may be grouped, a notice is held while another incident explains it, while the calendar
-//! of its route mutes it, or until the hour its route keeps it for (`hold`). `steps` writes down what held a
-//! notice on its way; `summary` counts what happens and tells it when a receiver wants it.
+//! A notice on its way, a sentence for each stage:
+//!
+//! 1. `pipeline`: news of an incident become a notice for each channel the routes (`ways`) name.
+//! 2. `hold`: it waits while another incident explains it, a silence or the calendar of its route
+//!    mutes it, or until the hour its route keeps it for; the first that holds is its reason.
+//! 3. `flush`: what may speak waits for its group, becomes part of a storm when there is too much
+//!    of it, and of a digest when its endpoint's `budget` was used up.
+//! 4. `inplace`: where the channel can edit what it sent, news change the message that told of the
+//!    incident; `live` shows there what is no news.
+//! 5. `compose`: what is due becomes one message with frozen bytes; the `ledger` keeps who was told.
+//! 6. `delivery`: a message is tried until it is taken or given up (`backoff`); `fallback` moves what
+//!    a broken channel cannot tell; `revise` takes care of what waits at a reload.
+//! 7. `standing`: machines that forget are told again, as long as it holds.
+//! 8. `steps` writes down what held a notice; `summary` counts what happens and tells it regularly.
 
 mod acknowledge;
 mod backoff;
