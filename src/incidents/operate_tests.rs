@@ -174,3 +174,41 @@ fn an_unknown_incident_is_refused() {
     let refused = incidents.acknowledge(Time::at(0), 7, word).unwrap_err();
     assert_eq!(refused, Refusal::NotFound("no incident #7 is open".to_owned()));
 }
+
+/// A person who closes a failure has not asked to hear of what follows from it.
+#[test]
+fn a_closed_failure_explains_its_symptoms_until_it_has_stopped() {
+    use crate::model::{Aspect, Completeness, RunObservation, Snapshot};
+    use crate::store::contract::samples::incident;
+    use crate::tracker::Tracker;
+
+    let key = JobKey::new("prod", "", "", "orders");
+    let run =
+        RunObservation { key: key.clone(), name: "orders".to_owned(), ..RunObservation::default() };
+    let look = Snapshot {
+        completeness: Completeness::Complete,
+        runs: vec![run],
+        ..Snapshot::failed("prod", "1", String::new(), false)
+    };
+    let mut tracker = Tracker::default();
+    tracker.step(Time::at(0), &look);
+    let mut failure = incident(1, "orders", IncidentState::Open, crate::model::Ts(0));
+    failure.end_reason = None;
+    let lag = Incident { id: 2, aspect: Aspect::from(Aspect::LAG), ..failure.clone() };
+    let loaded = Loaded { incidents: vec![failure, lag], max_incident: 2, ..Loaded::default() };
+    let mut incidents = Incidents::restore(Settings::default(), &loaded);
+    let explained = |incidents: &mut Incidents, minute: i64| {
+        incidents.tick(Time::at(minute * MINUTE), &tracker);
+        incidents.get(2).unwrap().inhibited_by
+    };
+    assert_eq!(explained(&mut incidents, 1), Some(1));
+    incidents.close(Time::at(2 * MINUTE), 1, Word { by: "ann", comment: "" }).unwrap();
+    for minute in [2, 10, 100, 1_000] {
+        assert_eq!(explained(&mut incidents, minute), Some(1), "it is still true");
+    }
+    let (mut nothing, mut out) = (std::collections::BTreeMap::new(), Stepped::default());
+    let subject = Subject::Job(key);
+    incidents.shut.heed(Time::at(1_001 * MINUTE), &subject, &|_| true, &mut nothing, &mut out);
+    assert_eq!(explained(&mut incidents, 1_001), Some(1), "a moment more");
+    assert_eq!(explained(&mut incidents, 1_010), None);
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use weir::model::*;
 
 use super::bench::{Bench, CHANNELS, Kill, Setup};
-use super::world::{Fail, SimRun, World};
+use super::world::{Fail, World};
 use super::{CALM, HOUR, MINUTE, START, draw, looping, run_story, world_with};
 use NoticeReason::{Opened, Repeat, Resolved};
 
@@ -198,21 +198,4 @@ proptest! {
             prop_assert!(notice.outcome != Outcome::Pending, "ended nowhere: {notice:?}");
         }
     }
-}
-
-#[test]
-fn a_symptom_stays_explained_by_a_closed_failure() {
-    // A dead job's lag is not news because somebody closed its failure.
-    let mut world = World::new("prod");
-    let run = SimRun {
-        fails: vec![Fail { at: DEATH, back: None }],
-        ..SimRun::healthy("r0", START - HOUR)
-    };
-    world.jobs.insert("orders".to_owned(), vec![run]);
-    let mut bench = Bench::new(Setup::default(), vec![world]);
-    bench.begin(START);
-    bench.run(DEATH + 10 * MINUTE);
-    bench.command(DEATH + 10 * MINUTE, "a", close(1)).unwrap().unwrap();
-    bench.run(DEATH + 6 * HOUR);
-    assert_eq!(reasons(&bench, "bot"), [Opened, Resolved]);
 }

@@ -50,7 +50,9 @@ fn what_is_still_wrong_when_a_silence_ends_is_told_then_and_once() {
     for (kill, ended) in [(None, false), (Some(Kill::BeforeSend), false), (None, true)] {
         let mut bench = bench(None);
         let before = DEATH - MINUTE;
-        let said = add(&mut bench, before, "s", silence(&["job_name=orders"], 2 * HOUR)).unwrap();
+        // Not when a look is due.
+        let length = 2 * HOUR + 3_333;
+        let said = add(&mut bench, before, "s", silence(&["job_name=orders"], length)).unwrap();
         assert_eq!(said.silence, Some(1));
         let hits = said.hits.unwrap();
         assert_eq!((hits.incidents_in_all, hits.jobs), (0, vec!["prod/orders".to_owned()]));
@@ -67,7 +69,7 @@ fn what_is_still_wrong_when_a_silence_ends_is_told_then_and_once() {
             bench.command(DEATH + HOUR, "e", end).unwrap().unwrap();
             DEATH + HOUR
         } else {
-            before + 2 * HOUR
+            before + length
         };
         if !ended {
             bench.run(end - 1);
