@@ -15,6 +15,7 @@ use weir::notify::channels::{Parts, People};
 use weir::notify::render::Templates;
 use weir::store::{SqliteStore, Store as _};
 
+use crate::cost::cpu_seconds;
 use crate::table::{Goal, Table};
 use crate::testbed::time;
 
@@ -30,7 +31,7 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
     let mut engine = engine()?;
     let mut batches = 0;
     let mut turn = async |at: i64, input: Input| -> Result<Turn> {
-        let began = time::now();
+        let (began, cpu) = (time::now(), cpu_seconds(std::process::id())?);
         let effects = engine.step(Time::at(at), input);
         let step = time::since(began).as_secs_f64();
         let mut turn = Turn { step, ..Turn::default() };
@@ -47,6 +48,7 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
                 Effect::Send(_) | Effect::Publish(_) | Effect::Resend(_) | Effect::Answer(_) => {}
             }
         }
+        turn.cpu = cpu_seconds(std::process::id())? - cpu;
         Ok(turn)
     };
     for look in 0..3 {
@@ -60,8 +62,8 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
 
     let all = opened.step + opened.commit;
     let note = format!(
-        "step {:.2} s, commit {:.2} s, {} incidents, {} rows",
-        opened.step, opened.commit, opened.incidents, opened.rows
+        "step {:.2} s, commit {:.2} s, CPU {:.2} s, {} incidents, {} rows",
+        opened.step, opened.commit, opened.cpu, opened.incidents, opened.rows
     );
     table.row("10,000 incidents in one step, committed", all, "s", Goal::AtMost(2.0), &note);
     let telling = told.step + told.commit;
@@ -70,11 +72,12 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
         told.step, told.commit, told.notices, told.messages
     );
     table.row("  and what is told of them", telling, "s", Goal::None, &note);
+    let build = if cfg!(debug_assertions) { "A debug build: " } else { "" };
     Ok(format!(
-        "{} incidents that open in one step are decided in {:.2} s and committed in {:.2} s more \
-         (must: 2 s together); the one message that tells of them is composed and committed in \
-         {telling:.2} s.",
-        opened.incidents, opened.step, opened.commit
+        "{build}{} incidents that open in one step are decided in {:.2} s and committed in {:.2} s more \
+         (must: 2 s together), which took {:.2} s of CPU; the one message that tells of them is \
+         composed and committed in {telling:.2} s.",
+        opened.incidents, opened.step, opened.commit, opened.cpu
     ))
 }
 
@@ -82,6 +85,8 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
 struct Turn {
     step: f64,
     commit: f64,
+    /// Of the process.
+    cpu: f64,
     rows: usize,
     incidents: usize,
     notices: usize,

@@ -110,8 +110,11 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
     let config = format!(
         "{config}storm: {{ incidents: 1000, within: 1s }}\nself_monitoring: {{ failing_after: 1h }}\n"
     );
+    let began = time::now();
     let mut weir = Weir::start(crate::binary(), dir.path(), &config).await?;
     story::ready(&weir).await?;
+    // On a busy machine, too, it lives long enough to do something now and then.
+    let alive = 2_000 + 2 * time::since(began).as_millis() as u64;
 
     let over = Arc::new(AtomicBool::new(false));
     let lives: Vec<_> = (0..JOBS)
@@ -120,7 +123,7 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
     let mut dice = Dice(seed);
     let kills = kills();
     for _ in 0..kills {
-        tokio::time::sleep(Duration::from_millis(50 + dice.below(2000))).await;
+        tokio::time::sleep(Duration::from_millis(50 + dice.below(alive))).await;
         weir.kill9().await?;
         weir.launch().await?;
     }
@@ -132,8 +135,10 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
             Ok(truth) => truth,
             Err(error) => {
                 let mut picture = format!("seed {seed}\n");
+                // It has just been started; without it there is less to see, and still the error.
+                story::ready(&weir).await.ok();
                 for what in ["sources", "jobs", "incidents", "notices", "messages"] {
-                    for row in story::list(&weir, what).await? {
+                    for row in story::list(&weir, what).await.unwrap_or_default() {
                         writeln!(picture, "{what}: {row}")?;
                     }
                 }
@@ -182,9 +187,9 @@ async fn nothing_is_lost_and_nothing_is_doubled_but_the_one_in_flight() -> Resul
     let most = kills + unanswered;
     ensure!(repeats <= most, "seed {seed}: {repeats} repeats by {kills} kills, {unanswered} lost");
     // Without a key each of these is a second card; with one the receiver knows it again.
-    let seen = feishu.accepted();
-    let lost = seen.iter().filter(|r| r.fault == Some(Fault::AcceptThenDrop)).count();
-    let doubled = seen.len().checked_sub(cards).context("a card is missing")?;
+    let arrived = feishu.accepted();
+    let lost = arrived.iter().filter(|r| r.fault == Some(Fault::AcceptThenDrop)).count();
+    let doubled = arrived.len().checked_sub(cards).context("a card is missing")?;
     ensure!(doubled <= kills + lost, "seed {seed}: {doubled} doubled, {lost} answers lost");
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
     for incident in &incidents {

@@ -90,7 +90,10 @@ impl Plot {
             && match self {
                 Plot::CrashLoop => count == 2,
                 Plot::Unreachable => count == 2 && marks.unknown == jobs,
-                Plot::Outage => told.within(marks.true_ms, self.scaled(MINUTE)) <= 2 && all,
+                Plot::Outage => {
+                    let minute = told.within(marks.true_ms, self.scaled(MINUTE));
+                    minute <= 2 && count > 0 && all
+                }
                 Plot::Applications => count == 2 && all,
                 Plot::Flapping => (1..=3).contains(&count),
                 Plot::Planned => count == 0,

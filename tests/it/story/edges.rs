@@ -46,6 +46,24 @@ fn a_refused_opening_is_not_resolved_and_harms_nobody_else() {
     assert!(failed.iter().all(|n| n.error.as_deref() == Some("550 no such user")));
 }
 
+/// A rise that still waited for its group when the incident ended is not told, and says why.
+#[test]
+fn a_rise_that_waited_too_long_says_so() {
+    let at = START + CALM;
+    let fail = |n: i64| Fail { at: at + n * 5 * SECOND, back: Some(at + n * 5 * SECOND + 2_000) };
+    let mut fails: Vec<Fail> = (0..3).map(fail).collect();
+    fails.push(Fail { at: at + MINUTE, back: None });
+    let mut bench = bench_of(world_with(fails, Some(at + 80 * SECOND)));
+    bench.run(at + HOUR);
+    let both = [NoticeReason::Opened, NoticeReason::Resolved];
+    assert_eq!(reasons(&bench, "bot", "failure"), both);
+    let is_rise = |n: &&Notice| n.reason == NoticeReason::Worse && n.to.channel == "bot";
+    let rises: Vec<_> = bench.kept.notices.values().filter(is_rise).collect();
+    assert_eq!(rises.len(), 1, "{:?}", bench.kept.notices);
+    assert_eq!(rises[0].outcome, Outcome::Muted);
+    assert_eq!(rises[0].held_by.as_deref(), Some("it was over before this was told"));
+}
+
 /// News for a channel that left the configuration end, with the reason.
 #[test]
 fn a_channel_that_left_the_configuration_leaves_nothing_pending() {
