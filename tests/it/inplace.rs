@@ -153,7 +153,7 @@ async fn what_got_worse_is_said_below_and_a_card_that_is_gone_is_told_anew() -> 
 
     app.age(&opened.id);
     scene.fleet.submit_again(0, 0);
-    let anew = scene.until("a green card", || app.chat().into_iter().find(|c| green(c))).await?;
+    let anew = scene.until("a green card", || app.chat().into_iter().find(green)).await?;
     assert_ne!(anew.id, opened.id);
     assert_eq!((app.chat().len(), app.replies().len()), (2, 1), "{:#?}", app.chat());
     let refused: Vec<i64> = app.refused().iter().map(|r| r.code).collect();

@@ -122,6 +122,33 @@ fn reminders_and_returns_stand_below_the_message() {
     assert!(cards[0].shows.iter().filter(|(_, t)| t.open == [false]).count() >= 2, "twice");
 }
 
+/// It is back before its end was told: the message never said that it was over.
+#[test]
+fn an_end_that_is_taken_back_was_never_shown() {
+    let from = START + CALM;
+    let mut world = world_with(Vec::new(), None);
+    let dead = |id: &str, start: i64, at: i64| SimRun {
+        fails: vec![Fail { at, back: None }],
+        ..SimRun::healthy(id, start)
+    };
+    let runs = vec![
+        dead("a", START - HOUR, from),
+        dead("b", from + 10 * MINUTE, from + 15 * MINUTE),
+        SimRun::healthy("c", from + 40 * MINUTE),
+    ];
+    world.jobs.insert("dead".to_owned(), runs);
+    let setup = Setup { group_wait_ms: 5 * MINUTE as u64, ..setup() };
+    let bench = run_story(setup, world, from + 3 * HOUR, &[]);
+    let cards = bench.chat.all();
+    assert_eq!(cards.len(), 1, "{cards:#?}");
+    assert!(cards[0].is_green(), "{cards:#?}");
+    // It is dead where it had recovered: of that rise they hear.
+    assert!(cards[0].replies.iter().all(|(_, _, t)| t.named[0].1 == Worse), "{cards:#?}");
+    let green = cards[0].shows.iter().filter(|(_, t)| t.open == [false]).count();
+    assert_eq!(green, 1, "{cards:#?}");
+    assert!(reasons(&bench, "bot").iter().any(|(_, o)| *o == Outcome::Muted), "it was taken back");
+}
+
 #[test]
 fn what_cannot_be_edited_any_more_is_told_in_a_new_message() {
     // Recalled by somebody: a live edit finds that out, or the news themselves.
@@ -210,6 +237,7 @@ fn a_few_at_once_are_a_message_each_and_their_edits_keep_the_budget() {
     for runs in world.jobs.values_mut() {
         let end = runs[0].fails[0].at;
         runs[0].fails = looping(5, end, 60, 30 * SECOND, 5 * SECOND, true);
+        runs[1].start = end + HOUR;
     }
     let bench = run_story(Setup { edits: tight, ..setup() }, world, START + 5 * HOUR, &[]);
     let cards = bench.chat.all();
