@@ -261,11 +261,6 @@ fn a_storm_stays_within_the_budget_and_accounts_for_every_job() {
         assert_eq!(bench.kept.incidents.len(), 200);
         for notice in bench.kept.notices.values() {
             assert!(matches!(notice.outcome, Outcome::Sent | Outcome::Folded), "{notice:?}");
-            // What waited for longer than its group did says what it waited for.
-            let message = &bench.kept.messages[&notice.message.unwrap()];
-            let waited = message.at.since(notice.at).as_secs();
-            let held = notice.steps.iter().any(|step| step.by.is_some());
-            assert!(held || waited <= wait + 1, "{waited} s: {notice:?}");
         }
     }
 }
