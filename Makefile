@@ -4,6 +4,9 @@
 CARGO ?= cargo
 # Further releases of Flink for `make e2e`.
 E2E_FLINKS ?= 1.17.2 2.3.0
+# Most tests wait: for Flink, for a poll, for a timer. More of them than cores run at a time.
+export RUST_TEST_THREADS ?= 3
+
 # For `make scenarios`; without releases: those of the table.
 SCENARIOS ?= --table rules/SCENARIOS.md
 # For the demo, such as ARGS="--flink 2.2.1 --language zh --for 3m".

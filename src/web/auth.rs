@@ -45,7 +45,7 @@ impl Caller {
 
     /// The answer to one who asks for more than to read.
     pub(super) fn may_only_read(&self) -> ApiError {
-        let error = format!("token `{}` may only read; use one with scope: operate", self.name);
+        let error = format!("token `{}` may only read; use one with access: operate", self.name);
         ApiError::new(StatusCode::FORBIDDEN, error)
     }
 }

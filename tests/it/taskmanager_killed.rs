@@ -39,7 +39,7 @@ poll: {{ interval: 2s, timeout: 5s }}
 sources:
   - flink: {{ name: prod, urls: {:?} }}
 incidents: {{ resolve_after: 4s }}
-route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 2s }}
+route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 20s }}
 receivers:
   - name: team
     channels:
@@ -100,6 +100,10 @@ receivers:
     let heard = hook.accepted();
     let openings = heard.iter().flat_map(story::told).filter(|t| t.1 == "opened").count();
     ensure!(openings == 1, "{heard:#?}");
+    // Nor does anything wait to be told: what failed for the same reason ended unsaid.
+    let notices = story::list(&weir, "notices").await?;
+    let opened = notices.iter().filter(|n| n["reason"] == "opened" && n["outcome"] != "muted");
+    ensure!(opened.count() == 1, "{notices:#?}");
     weir.stop().await?;
     flink.stop().await
 }

@@ -472,10 +472,10 @@ async fn off_loopback_a_token_is_needed() {
     let read_only = "Authorization: Bearer ops-token-0123456789\r\n";
     let answer = server.send("POST", "/api/v1/jobs", read_only).await;
     assert_eq!(answer.status, 403);
-    assert!(answer.error().contains("scope: operate"));
+    assert!(answer.error().contains("access: operate"));
     let answer = server.send("GET", "/api/v1/history", read_only).await;
     assert_eq!(answer.status, 403, "the texts of messages are in it");
-    assert!(answer.error().contains("scope: operate"));
+    assert!(answer.error().contains("access: operate"));
 
     let open = Server::start(WebConfig { metrics_open: true, ..config.clone() }).await;
     assert_eq!(open.get("/metrics").await.status, 200);
