@@ -203,17 +203,17 @@ fn end_settled_groups(
 ) {
     let groups: BTreeSet<String> =
         ids.iter().filter_map(|id| pipeline.notices.get(id)).map(|n| n.group.clone()).collect();
-    for group in groups {
-        let alive = pipeline.ledger.open().any(|(id, to, _)| {
-            *to == plan.id
-                && incidents.get(id).filter(|i| i.is_open()).is_some_and(|i| {
-                    let routes = pipeline.settings.route.matching(&i.labels);
-                    routes.iter().any(|r| r.group_key(&i.labels) == group)
-                })
-        });
-        if !alive {
-            pipeline.groups.remove(&(plan.id.clone(), group));
-        }
+    // One walk for all groups: thousands may be told in one message.
+    let open = pipeline.ledger.open().filter(|(_, to, _)| **to == plan.id);
+    let open = open.filter_map(|(id, ..)| incidents.get(id)).filter(|i| i.is_open());
+    let alive: BTreeSet<String> = open
+        .flat_map(|i| {
+            let routes = pipeline.settings.route.matching(&i.labels);
+            routes.into_iter().map(|route| route.group_key(&i.labels))
+        })
+        .collect();
+    for group in groups.difference(&alive) {
+        pipeline.groups.remove(&(plan.id.clone(), group.clone()));
     }
 }
 

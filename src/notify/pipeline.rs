@@ -241,17 +241,19 @@ impl Pipeline {
         let keep_from = time.steady - longest * 4;
         for receiver in receivers {
             let times = self.openings.entry(receiver).or_default();
-            times.retain(|at| *at >= keep_from);
+            // In order, as time is.
+            let old = times.partition_point(|at| *at < keep_from);
+            times.drain(..old);
             if times.len() < 10_000 {
                 times.push(time.steady);
             }
         }
     }
 
-    fn routes(&self, incident: &Incident) -> Vec<Route> {
+    fn routes(&self, incident: &Incident) -> Vec<&Route> {
         let mut labels = incident.labels.clone();
         labels.set("severity", incident.severity.as_str());
-        self.settings.route.matching(&labels).into_iter().cloned().collect()
+        self.settings.route.matching(&labels)
     }
 
     /// (channel, group key) of everybody the routes name.
@@ -297,7 +299,7 @@ impl Pipeline {
             return "weir:".to_owned();
         }
         let routes = self.routes(incident);
-        let route = routes.iter().find(|r| r.receiver == receiver);
+        let route = routes.into_iter().find(|r| r.receiver == receiver);
         route.unwrap_or(&self.settings.route).group_key(&incident.labels)
     }
 

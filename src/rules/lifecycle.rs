@@ -28,6 +28,17 @@ pub(super) struct Waits {
     pub(super) at_once: bool,
 }
 
+/// Looks do not come at their interval to the millisecond. One that comes a hair before `for` is over
+/// would cost a whole interval more: a second is not waited for, nor a sixtieth of what is less
+/// than a minute.
+const HAIR: Duration = Duration::from_secs(1);
+
+impl Waits {
+    fn is_over(&self, waited: Duration) -> bool {
+        waited + HAIR.min(self.hold / 60) >= self.hold
+    }
+}
+
 /// The next state; `None` is inactive.
 ///
 /// Unknown freezes: pending keeps its start but fires only on a true, and starts anew when the
@@ -49,7 +60,7 @@ pub(super) fn advance(now: Ts, life: Option<Life>, truth: Truth, waits: Waits) -
             }
             life.last_true = now;
             if life.state == AlertState::Pending
-                && (waits.at_once || now.since(life.since) >= waits.hold)
+                && (waits.at_once || waits.is_over(now.since(life.since)))
             {
                 life.state = AlertState::Firing;
             }
@@ -93,6 +104,19 @@ mod tests {
     fn waits(hold: u64, keep: u64) -> Waits {
         let secs = Duration::from_secs;
         Waits { hold: secs(hold), keep: secs(keep), at_once: false }
+    }
+
+    #[test]
+    fn a_look_that_is_early_by_a_hair_does_not_cost_an_interval() {
+        let fires = |hold: u64, waited_ms: i64| {
+            let life = advance(Ts(0), None, True, waits(hold, 0));
+            let life = advance(Ts(waited_ms), life, True, waits(hold, 0));
+            life.map(|l| l.state) == Some(Firing)
+        };
+        assert!(fires(120, 119_990), "the looks of a minute and two, ten milliseconds early");
+        assert!(fires(120, 119_000) && !fires(120, 118_999), "a second at most");
+        assert!(fires(6, 5_900) && !fires(6, 5_899), "a sixtieth of six seconds");
+        assert!(fires(3_600, 3_599_000) && !fires(3_600, 3_598_999));
     }
 
     #[test]

@@ -153,9 +153,19 @@ async fn rules_change_on_a_hangup_and_a_mistake_changes_nothing() -> Result<()> 
     let killed = std::process::Command::new("kill").args(["-HUP", &pid]).status()?;
     ensure!(killed.success());
     scene.heard(&scene.hook, "opened", 1).await?;
-    ensure!(scene.metric("weir_config_last_reload_successful").await? > 0.5);
+    // The news may be quicker than the reload's own last words.
+    time::wait_for("the reload said to be taken", SOON, || async {
+        let taken = scene.metric("weir_config_last_reload_successful").await? > 0.5;
+        Ok(taken.then_some(()))
+    })
+    .await?;
     ensure!(scene.metric("weir_config_last_reload_success_timestamp_seconds").await? > at);
 
+    // What a channel says of a message is committed too.
+    story::until(&scene.weir, "nothing pending", "notices", |all| {
+        all.iter().all(|n| n["outcome"] == "sent")
+    })
+    .await?;
     let commits = scene.weir.commits().await?;
     let polls = story::polls(&scene.weir).await?;
     let (status, answer) = scene.post().await?;

@@ -28,16 +28,16 @@ pub(crate) struct Played {
     pub(crate) outcomes: Vec<(Plot, Outcome)>,
 }
 
-/// Plays all stories, or those whose title has this in it. The two that last an hour are played
-/// beside the short ones, which follow each other.
+/// Plays all stories, or those whose title has this in it. Those that last longest are played beside
+/// the short ones, which follow each other.
 pub(crate) async fn play(only: Option<&str>) -> Result<Played> {
     let unpacked = alertmanager::unpacked().await;
     let peer = unpacked.as_ref().ok().map(std::path::PathBuf::as_path);
     let wanted = |plot: &Plot| only.is_none_or(|part| plot.title().contains(part));
     let lanes: [Vec<Plot>; 3] = [
-        vec![Plot::CrashLoop],
-        vec![Plot::Flapping],
-        vec![Plot::Outage, Plot::Applications, Plot::Unreachable, Plot::Planned],
+        vec![Plot::Outage],
+        vec![Plot::Unreachable],
+        vec![Plot::CrashLoop, Plot::Flapping, Plot::Applications, Plot::Planned],
     ];
     let lanes = lanes.map(|lane| async move {
         let mut outcomes = Vec::new();

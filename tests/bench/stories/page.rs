@@ -87,7 +87,13 @@ fn weir_cell(plot: Plot, outcome: &Outcome) -> String {
     if told.refused() > 0 {
         write!(cell, ", {} refused by the bot", told.refused()).ok();
     }
-    if plot.holds(told, outcome.marks) { cell } else { format!("**{cell}**") }
+    if let Some(edited) = outcome.edited {
+        write!(cell, "; {} edited in place, {} times", edited.messages, edited.edits).ok();
+        if edited.replies + edited.refused > 0 {
+            write!(cell, ", {} replies, {} refused", edited.replies, edited.refused).ok();
+        }
+    }
+    if plot.holds(outcome) { cell } else { format!("**{cell}**") }
 }
 
 fn details(text: &mut String, plot: Plot, outcome: &Outcome) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::stage::Stage;
-use super::told::Told;
+use super::told::{Edited, Outcome};
 use crate::testbed::fleet::{Failure, Fault, Recovery};
 use crate::testbed::story::Dice;
 use crate::testbed::time::{now_ms, wait_for};
@@ -54,10 +54,14 @@ impl Plot {
     }
 
     /// So many times faster than life: what lasts an hour most, what has many jobs to look at less.
+    /// Two hundred jobs that failed are asked for their causes, a source no faster than 200 requests
+    /// a second however fast the story is: it is played as it happens.
     pub(crate) fn scale(self) -> u32 {
         match self {
             Plot::CrashLoop | Plot::Flapping => 60,
-            _ => 20,
+            Plot::Applications | Plot::Planned => 20,
+            Plot::Unreachable => 5,
+            Plot::Outage => 1,
         }
     }
 
@@ -73,7 +77,8 @@ impl Plot {
 
     pub(crate) fn must(self) -> &'static str {
         match self {
-            Plot::CrashLoop | Plot::Unreachable => "2",
+            Plot::CrashLoop => "2; 1 edited in place where the channel can",
+            Plot::Unreachable => "2",
             Plot::Outage => "≤ 2 in the first minute, each under 20 KB, all 200 findable",
             Plot::Applications => "1 opening, 1 resolution, all 60 findable",
             Plot::Flapping => "≤ 3",
@@ -82,13 +87,17 @@ impl Plot {
     }
 
     /// Whether Weir told what it must.
-    pub(crate) fn holds(self, told: &Told, marks: Marks) -> bool {
+    pub(crate) fn holds(self, outcome: &Outcome) -> bool {
+        let (told, marks) = (&outcome.weir, outcome.marks);
         let (clusters, jobs) = self.size();
         let all = told.found == clusters * jobs;
         let count = told.messages.len();
         told.refused() == 0
             && match self {
-                Plot::CrashLoop => count == 2,
+                Plot::CrashLoop => {
+                    let one = |e: Edited| (e.messages, e.replies, e.refused) == (1, 0, 0);
+                    count == 2 && outcome.edited.is_some_and(one)
+                }
                 Plot::Unreachable => count == 2 && marks.unknown == jobs,
                 Plot::Outage => {
                     let minute = told.within(marks.true_ms, self.scaled(MINUTE));

@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use super::feed::Feed;
 use super::plot::{Marks, Plot};
 use super::relay;
-use super::told::{Arrived, Outcome, Told};
+use super::told::{Arrived, Edited, Outcome, Told};
 use crate::testbed::alertmanager::Alertmanager;
 use crate::testbed::feishu::{Bot, Feishu};
+use crate::testbed::feishu_app::FeishuApp;
 use crate::testbed::fleet::{Fleet, FleetOptions, Version};
 use crate::testbed::story::{self, list};
 use crate::testbed::time::wait_for;
@@ -27,6 +28,8 @@ const REST_WITHIN: Duration = Duration::from_mins(4);
 const ECHO: Duration = Duration::from_mins(6);
 const WEIR: &str = "weir";
 const PEER: &str = "alertmanager";
+/// The chat of an app, where messages can be edited.
+const CHAT: &str = "oc_team";
 
 /// The shipped rules that speak of jobs, with their waits scaled. `failure_rate` takes no window
 /// below a minute, and is over no sooner than a minute after the last failure: that is not scaled.
@@ -75,6 +78,8 @@ pub(crate) struct Stage {
     plot: Plot,
     pub(crate) fleet: Fleet,
     feishu: Feishu,
+    /// Where the story is also told to a chat whose messages can be edited.
+    app: Option<FeishuApp>,
     weir: Weir,
     peer: Option<(Feed, Arc<Webhook>, JoinHandle<()>)>,
     _dir: tempfile::TempDir,
@@ -107,11 +112,25 @@ fn peer_config(plot: Plot, hook: &str) -> String {
     )
 }
 
+/// A second receiver that hears the same, by an app.
+fn second_receiver(app: &FeishuApp) -> String {
+    format!(
+        "  - name: chat
+    channels:
+      - feishu_app: {{ app_id: cli_1, app_secret: s3cret, chat_id: {CHAT}, base_url: {:?}, edit_every: 1s }}
+",
+        app.url()
+    )
+}
+
 /// Weir's defaults, scaled.
-fn weir_config(plot: Plot, sources: &str, bot: &str) -> String {
+fn weir_config(plot: Plot, sources: &str, bot: &str, app: Option<&FeishuApp>) -> String {
     let ms = |seconds| plot.ms(Duration::from_secs(seconds));
     let (poll, waits) = (plot.ms(super::page::POLL), waits(plot));
     let (resolve_after, reopen_within, storm, failing) = (ms(120), ms(1_800), ms(30), ms(300));
+    let second = app.map(second_receiver).unwrap_or_default();
+    let both = "routes: [{ receiver: team, continue: true }, { receiver: chat }]";
+    let routes = app.map_or_else(String::new, |_| format!(", {both}"));
     format!(
         r#"web: {{ listen: "127.0.0.1:{PORT}", external_url: "http://127.0.0.1:{PORT}/" }}
 poll: {{ interval: {poll}ms, timeout: 1s }}
@@ -119,12 +138,12 @@ rule_files: ["rules.yaml"]
 incidents: {{ resolve_after: {resolve_after}ms, reopen_within: {reopen_within}ms }}
 storm: {{ incidents: 5, within: {storm}ms }}
 self_monitoring: {{ failing_after: {failing}ms }}
-route: {{ receiver: team, group_by: [cluster], {waits} }}
+route: {{ receiver: team, group_by: [cluster], {waits}{routes} }}
 receivers:
   - name: team
     channels:
       - feishu_bot: {{ url: {bot:?} }}
-sources:
+{second}sources:
 {sources}"#
     )
 }
@@ -137,6 +156,10 @@ impl Stage {
         let options = FleetOptions { job_name, ..FleetOptions::of(clusters, jobs, Version::V1_20) };
         let fleet = Fleet::start(options).await?;
         let feishu = Feishu::start([Bot::new(WEIR), Bot::new(PEER)]).await?;
+        let app = match plot {
+            Plot::CrashLoop => Some(FeishuApp::start("cli_1", "s3cret", &[CHAT]).await?),
+            _ => None,
+        };
         let mut sources = String::new();
         for cluster in 0..clusters {
             let name = if clusters == 1 { "prod".to_owned() } else { format!("app-{cluster:02}") };
@@ -145,7 +168,7 @@ impl Stage {
         }
         std::fs::write(dir.path().join("rules.yaml"), rules(plot))?;
         let binary = Path::new(env!("CARGO_BIN_EXE_weir"));
-        let config = weir_config(plot, &sources, &feishu.url(WEIR));
+        let config = weir_config(plot, &sources, &feishu.url(WEIR), app.as_ref());
         let weir = Weir::start_logging(binary, dir.path(), &config, "warn").await?;
         story::ready(&weir).await?;
         story::after_polls(&weir, 2).await?;
@@ -159,7 +182,7 @@ impl Stage {
                 Some((Feed::start(alertmanager, plot), hook, relay))
             }
         };
-        Ok(Stage { plot, fleet, feishu, weir, peer, _dir: dir })
+        Ok(Stage { plot, fleet, feishu, app, weir, peer, _dir: dir })
     }
 
     /// A time of the story as it is played.
@@ -219,7 +242,16 @@ impl Stage {
             peer = Some((Told { found: named, named, ..told }, bytes));
             peer_version = Some(feed.version().await?);
         }
-        Ok(Outcome { marks, weir, peer, peer_version })
+        let edited = self.app.as_ref().map(|app| {
+            let chat = app.chat();
+            Edited {
+                messages: chat.len(),
+                replies: app.replies().len(),
+                edits: chat.iter().map(|message| message.edits).sum(),
+                refused: app.refused().len(),
+            }
+        });
+        Ok(Outcome { marks, weir, edited, peer, peer_version })
     }
 
     /// Jobs that stand in what people saw.

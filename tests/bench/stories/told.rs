@@ -59,10 +59,25 @@ impl Told {
     }
 }
 
+/// What stands in a chat whose messages can be edited.
+#[derive(Clone, Copy)]
+pub(crate) struct Edited {
+    /// That stand for themselves.
+    pub(crate) messages: usize,
+    /// Below one of them.
+    pub(crate) replies: usize,
+    /// Of all messages.
+    pub(crate) edits: usize,
+    /// Requests the vendor's own checks refused.
+    pub(crate) refused: usize,
+}
+
 /// The outcome of a story.
 pub(crate) struct Outcome {
     pub(crate) marks: Marks,
     pub(crate) weir: Told,
+    /// Where the story was told to such a chat, too.
+    pub(crate) edited: Option<Edited>,
     /// What Alertmanager's relay sent, and the bytes of the webhooks behind it; none where it could
     /// not be had.
     pub(crate) peer: Option<(Told, Vec<usize>)>,
