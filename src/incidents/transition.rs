@@ -1,7 +1,5 @@
 //! One incident from one turn to the next.
 
-use std::collections::BTreeMap;
-
 use super::{Health, Settings, Stepped, describe};
 use crate::model::{
     Alert, Aspect, Change, EndReason, Incident, IncidentState, Labels, Member, NoticeReason,
@@ -189,21 +187,15 @@ fn take_members(incident: &mut Incident, time: Time, alerts: &[&Alert]) {
     let worst = firing.iter().map(|m| m.rule.severity).max().unwrap_or_default();
     // Of equally severe members the newest speaks: a loop that died says "failed", not "loops".
     let speaker = firing.iter().filter(|m| m.rule.severity == worst).max_by_key(|m| m.since);
-    let rule = speaker.map(|m| m.rule.alert.clone()).unwrap_or_default();
-    let labels = common_labels(&firing);
+    let Some(speaker) = speaker else { return };
+    // Routes, groups and reports go by them, as they would for this alert alone.
+    let mut labels = speaker.labels.clone();
+    labels.set("alertname", speaker.rule.alert.as_str());
+    labels.set("severity", worst.as_str());
+    let rule = speaker.rule.alert.clone();
     incident.severity = worst;
     incident.rule = rule;
     incident.labels = labels;
-}
-
-fn common_labels(members: &[&Member]) -> Labels {
-    let Some((first, rest)) = members.split_first() else { return Labels::default() };
-    let shared = first
-        .labels
-        .0
-        .iter()
-        .filter(|(name, value)| rest.iter().all(|m| m.labels.0.get(*name) == Some(value)));
-    Labels(shared.map(|(n, v)| (n.clone(), v.clone())).collect::<BTreeMap<_, _>>())
 }
 
 /// Lines for the timeline: what differs between two turns.

@@ -165,7 +165,7 @@ pub struct Incident {
     pub members: Vec<Member>,
     /// The worst member's alertname.
     pub rule: String,
-    /// Labels all members share.
+    /// Labels of the worst member, the newest of several; kept from the last firing one at the end.
     pub labels: Labels,
     /// What broke.
     pub root_cause: Option<RootCause>,

@@ -83,7 +83,7 @@ pub(super) fn message(
         if notice.reason != NoticeReason::FirstLook {
             let key = (plan.id.clone(), notice.group.clone());
             let state = pipeline.groups.entry(key).or_default();
-            state.last_flush = Some(time.steady);
+            state.spoke(time.steady, &notice);
             state.next_flush = None;
         }
         if shadow {

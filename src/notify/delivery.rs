@@ -8,8 +8,9 @@ use super::budget::Endpoint;
 use super::cards::Cards;
 use super::compose::is_fold;
 use super::fallback::Handovers;
+use super::groups::Group;
 use super::ledger::Ledger;
-use super::pipeline::{ChannelHealth, Composers, Group, Pipeline};
+use super::pipeline::{ChannelHealth, Composers, Pipeline};
 use super::standing::Standing;
 use super::summary::Summaries;
 use crate::model::{
@@ -64,7 +65,7 @@ impl Pipeline {
                 continue;
             }
             let group = groups.entry((notice.to.clone(), notice.group.clone())).or_default();
-            group.last_flush = group.last_flush.max(Some(at(notice)));
+            group.spoke(at(notice), notice);
         }
         let storms = loaded
             .messages
@@ -124,8 +125,12 @@ impl Pipeline {
                 return changes;
             }
             SendOutcome::Delivered | SendOutcome::Accepted { .. } => {
+                health.outage = std::mem::take(&mut health.failures);
                 if health.failing_since.is_some() {
-                    let others = self.messages.values_mut().filter(|m| m.to == message.to);
+                    // What failed more often than the channel did waits on by itself.
+                    let waited =
+                        |m: &&mut Message| m.to == message.to && m.attempts <= health.outage;
+                    let others = self.messages.values_mut().filter(waited);
                     others.for_each(|m| m.next_attempt = None);
                 }
                 health.failing_since = None;
@@ -143,13 +148,22 @@ impl Pipeline {
                 if time.steady.since(message.at_steady) > GIVE_UP_AFTER {
                     message.state = MessageState::Failed;
                 } else {
-                    let at = next_attempt(time.steady, id, message.attempts, *after_ms);
-                    message.next_attempt = Some(at);
+                    let own = next_attempt(time.steady, id, message.attempts, *after_ms);
+                    let line = if message.manner.is_edit() {
+                        own
+                    } else {
+                        health.failures = health.failures.saturating_add(1);
+                        next_attempt(time.steady, id, health.failures, *after_ms)
+                    };
+                    message.next_attempt = Some(own.max(line));
                     // One message tries whether the channel is back: the others would only use up
-                    // the budget they need then.
-                    let others = self.messages.values_mut().filter(|m| m.to == message.to);
-                    for other in others.filter(|m| m.next_attempt.is_none_or(|due| due < at)) {
-                        other.next_attempt = Some(at);
+                    // the budget they need then. The next to try may be another one.
+                    let same = |m: &&mut Message| {
+                        m.to == message.to && m.endpoint == message.endpoint && m.id != id
+                    };
+                    let others = self.messages.values_mut().filter(same);
+                    for other in others.filter(|m| m.next_attempt.is_none_or(|due| due < line)) {
+                        other.next_attempt = Some(line);
                     }
                 }
             }

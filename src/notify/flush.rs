@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::hold::{self, Hold};
-use super::pipeline::{Flushed, Pipeline, is_opening};
-use super::{HELD_DIGEST, Storm, compose, standing};
+use super::pipeline::{Flushed, Pipeline};
+use super::storm::Storming;
+use super::{HELD_DIGEST, compose, standing};
 use crate::incidents::Incidents;
 use crate::model::{
-    Attempt, Change, ChannelId, Incident, IncidentState, Manner, Message, MessageKind,
-    MessageState, Notice, NoticeReason, Outcome, Severity, Time, Ts,
+    Change, ChannelId, Incident, IncidentState, Manner, MessageKind, Notice, NoticeReason, Outcome,
+    Severity, Time, Ts,
 };
 
-/// Messages of one channel on the wire at once.
-const IN_FLIGHT: usize = 1;
-/// No message waits longer for its next attempt.
-const LONGEST_WAIT: Duration = Duration::from_hours(2);
 /// Why news for a channel that is gone ends.
 const NO_CHANNEL: &str = "its channel left the configuration";
 /// The first report waits at least this long for the facts that take a second look.
@@ -154,6 +151,7 @@ impl Pipeline {
             self.compose(time, to, digest, HELD_DIGEST, &kept, incidents, changes);
         }
         let rest = self.edit_in_place(time, to, rest, incidents, changes);
+        let rest = self.wait_for_folds(to, rest, changes);
         if rest.is_empty() {
             return;
         }
@@ -161,20 +159,23 @@ impl Pipeline {
         if due.is_empty() {
             return;
         }
-        if self.in_storm(time, to, &rest) {
-            let after = self.storms.get(to).copied().filter(|at| *at > time.steady);
-            if after.is_some() {
+        match self.storm(time, to, &rest) {
+            Storming::No => {}
+            Storming::Told => {
                 for id in &due {
                     self.hold(*id, Some(&Hold::Storm), changes);
                 }
                 return;
             }
-            // Everything that waits for this channel goes into the one storm message.
-            if self.compose(time, to, MessageKind::Storm, "storm", &rest, incidents, changes) {
-                let interval = self.settings.route.group_interval;
-                self.storms.insert(to.clone(), time.steady + interval);
+            Storming::Many => {
+                // Everything that waits for this channel goes into the one storm message.
+                if self.compose(time, to, MessageKind::Storm, "storm", &rest, incidents, changes) {
+                    self.begin_storm(time, to);
+                }
+                return;
             }
-            return;
+            // Too few for a storm message, but what follows them waits for one.
+            Storming::Few => self.begin_storm(time, to),
         }
         let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
         if held_back {
@@ -219,59 +220,6 @@ impl Pipeline {
         Some(ready.max(first + wait))
     }
 
-    /// Those whose group may speak now; starts the timers of new groups.
-    pub(super) fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
-        let mut due = Vec::new();
-        for id in ids {
-            let Some(notice) = self.notices.get(id) else { continue };
-            let (group, since) = (notice.group.clone(), notice.at_steady);
-            let at = self.group_due(to, &group, since);
-            if at <= time.steady {
-                due.push(*id);
-            }
-        }
-        due
-    }
-
-    /// When the group of a notice speaks next, and keeps it.
-    fn group_due(&mut self, to: &ChannelId, group: &str, since: Ts) -> Ts {
-        let route = self.settings.route.of_group(group);
-        let (wait, interval) = (route.group_wait, route.group_interval);
-        let state = self.groups.entry((to.clone(), group.to_owned())).or_default();
-        let next = match (state.next_flush, state.last_flush) {
-            (Some(next), _) => next,
-            // A group that has been silent for its interval starts over.
-            (None, Some(last)) if since.since(last) < interval => last + interval,
-            _ => since + wait,
-        };
-        state.next_flush = Some(next);
-        next
-    }
-
-    fn storm_of(&self, receiver: &str) -> Storm {
-        let own = self.settings.receivers.get(receiver).and_then(|r| r.storm);
-        own.unwrap_or(self.settings.storm)
-    }
-
-    fn in_storm(&self, time: Time, to: &ChannelId, waiting: &[u64]) -> bool {
-        let storm = self.storm_of(&to.receiver);
-        // Reminders are no storm: what they say is known.
-        let news = waiting.iter().filter_map(|id| self.notices.get(id));
-        let incidents: BTreeSet<u64> =
-            news.filter(|n| n.reason != NoticeReason::Repeat).map(|n| n.incident).collect();
-        if incidents.len() >= storm.incidents as usize {
-            return true;
-        }
-        let from = time.steady - storm.within;
-        let recent = self
-            .openings
-            .get(&to.receiver)
-            .map_or(0, |times| times.iter().filter(|at| **at >= from).count());
-        let opening =
-            waiting.iter().any(|id| self.notices.get(id).is_some_and(|n| is_opening(n.reason)));
-        opening && recent >= storm.incidents as usize
-    }
-
     /// Makes one message of these notices if the endpoint's budget allows it; says whether.
     #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
     fn compose(
@@ -307,63 +255,6 @@ impl Pipeline {
         self.leave_old_cards(time, to, ids, changes);
         compose::message(self, time, &plan, kind, group, ids, urgent, manner, incidents, changes);
         true
-    }
-
-    /// Messages composed for an endpoint and not yet tried.
-    pub(super) fn promised(&self, endpoint: &str) -> usize {
-        self.messages.values().filter(|m| m.endpoint == endpoint && m.attempts == 0).count()
-    }
-
-    fn send_due(&mut self, time: Time, out: &mut Flushed) {
-        let mut busy: BTreeMap<ChannelId, usize> = BTreeMap::new();
-        let mut open_incidents: BTreeSet<(ChannelId, u64)> = BTreeSet::new();
-        let ids: Vec<u64> = self.messages.keys().copied().collect();
-        for to in self.standing.busy(time.steady) {
-            *busy.entry(to.clone()).or_default() += 1;
-        }
-        for id in &self.in_flight {
-            if let Some(message) = self.messages.get(id) {
-                *busy.entry(message.to.clone()).or_default() += 1;
-            }
-        }
-        for id in ids {
-            let Some(message) = self.messages.get(&id) else { continue };
-            let to = message.to.clone();
-            let about: BTreeSet<(ChannelId, u64)> = message
-                .notices
-                .iter()
-                .filter_map(|n| self.notices.get(n))
-                .map(|n| (to.clone(), n.incident))
-                .collect();
-            // News of one incident reach one channel in order.
-            let behind = about.iter().any(|a| open_incidents.contains(a));
-            open_incidents.extend(about);
-            // A time further off than any wait is from a clock that was set back since.
-            let waits = message
-                .next_attempt
-                .is_some_and(|at| at > time.steady && at.since(time.steady) <= LONGEST_WAIT);
-            let full = busy.get(&to).copied().unwrap_or(0) >= IN_FLIGHT;
-            if behind || waits || full || self.in_flight.contains(&id) {
-                continue;
-            }
-            let endpoint = self.endpoints.entry(message.endpoint.clone()).or_default();
-            let free = endpoint.free_at(time.steady, 0, !message.urgent);
-            if free > time.steady {
-                if let Some(message) = self.messages.get_mut(&id) {
-                    message.next_attempt = Some(free);
-                }
-                continue;
-            }
-            endpoint.attempt(time.steady);
-            *busy.entry(to.clone()).or_default() += 1;
-            self.in_flight.insert(id);
-            self.health.entry(to).or_default().attempts += 1;
-            if let Some(message) = self.messages.get_mut(&id) {
-                out.changes.push(begin(message, time));
-                out.changes.push(Change::Message(Box::new(message.clone())));
-                out.sends.push(message.clone());
-            }
-        }
     }
 
     /// When something may be due next without anything else happening. What was due by `now` and
@@ -426,18 +317,6 @@ impl Pipeline {
         }
         Some(at)
     }
-}
-
-fn begin(message: &mut Message, time: Time) -> Change {
-    debug_assert_eq!(message.state, MessageState::Due);
-    message.attempts += 1;
-    message.next_attempt = None;
-    Change::Attempt(Attempt {
-        message: message.id,
-        number: message.attempts,
-        endpoint: message.endpoint.clone(),
-        at: time.steady,
-    })
 }
 
 /// What goes into one message together: a group, or one incident of it where the channel threads by

@@ -91,6 +91,29 @@ impl Pipeline {
         notices.map(|n| n.incident).collect()
     }
 
+    /// Where each incident has a thread of its own, what is told of one after a message about many
+    /// depends on whether its vendor takes that one; returns the others.
+    pub(super) fn wait_for_folds(
+        &mut self,
+        to: &ChannelId,
+        ids: Vec<u64>,
+        changes: &mut Vec<Change>,
+    ) -> Vec<u64> {
+        if !self.plan(to).is_some_and(|plan| plan.per_incident) {
+            return ids;
+        }
+        let waits = |id: &u64| {
+            let told = self.notices.get(id).and_then(|n| self.ledger.get(n.incident, to));
+            let fold = told.and_then(|told| told.fold);
+            fold.is_some_and(|message| self.messages.contains_key(&message))
+        };
+        let (waiting, free): (Vec<u64>, Vec<u64>) = ids.into_iter().partition(waits);
+        for id in waiting {
+            self.hold(id, Some(&Hold::OnItsWay), changes);
+        }
+        free
+    }
+
     /// Takes care of news that only change a message, and of those that wait for it; returns the
     /// others.
     pub(super) fn edit_in_place(

@@ -8,13 +8,14 @@
 //! 1. `pipeline`: news of an incident become a notice for each channel the routes (`ways`) name.
 //! 2. `hold`: it waits while another incident explains it, a silence or the calendar of its route
 //!    mutes it, or until the hour its route keeps it for; the first that holds is its reason.
-//! 3. `flush`: what may speak waits for its group, becomes part of a storm when there is too much
-//!    of it, and of a digest when its endpoint's `budget` was used up.
+//! 3. `flush`: what may speak waits for its group (`groups`), becomes part of a `storm` when there is
+//!    too much of it, and of a digest when its endpoint's `budget` was used up.
 //! 4. `inplace`: where the channel can edit what it sent, news change the message that told of the
 //!    incident; `live` shows there what is no news.
 //! 5. `compose`: what is due becomes one message with frozen bytes; the `ledger` keeps who was told.
-//! 6. `delivery`: a message is tried until it is taken or given up (`backoff`); `fallback` moves what
-//!    a broken channel cannot tell; `revise` takes care of what waits at a reload.
+//! 6. `outbox` picks the message that is tried next, `delivery` takes the answer, until it is taken
+//!    or given up (`backoff`); `fallback` moves what a broken channel cannot tell; `revise` takes
+//!    care of what waits at a reload.
 //! 7. `standing`: machines that forget are told again, as long as it holds.
 //! 8. `steps` writes down what held a notice; `summary` counts what happens and tells it regularly.
 
@@ -27,10 +28,12 @@ mod compose;
 mod delivery;
 mod fallback;
 mod flush;
+mod groups;
 mod hold;
 mod inplace;
 mod ledger;
 mod live;
+mod outbox;
 mod pipeline;
 mod print;
 mod reload;
@@ -40,6 +43,7 @@ mod settings;
 mod silenced;
 mod standing;
 mod steps;
+mod storm;
 pub mod summary;
 #[cfg(test)]
 mod testing;

@@ -319,6 +319,16 @@ fn a_storm_is_one_alert_until_its_last_incident_is_over() {
     }
 }
 
+#[test]
+fn a_first_report_that_is_refused_leaves_no_alert_behind_its_news() {
+    let mut world = World::new(vec![Luck::Refuses]);
+    for op in [Op::Begin(0, true), Op::Worsen(0), Op::Wait(10), Op::Restart, Op::End(0)] {
+        world.play(op);
+    }
+    world.settle();
+    assert_eq!(world.alerts, BTreeSet::new());
+}
+
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         4 => (0..JOBS, prop::bool::weighted(0.2)).prop_map(|(job, first)| Op::Begin(job, first)),

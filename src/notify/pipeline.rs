@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::budget::Endpoint;
 use super::cards::Cards;
 use super::fallback::Handovers;
+use super::groups::Group;
 use super::hold::Hold;
 use super::ledger::Ledger;
 use super::standing::Standing;
@@ -32,6 +33,10 @@ pub struct ChannelHealth {
     pub failed_at: Option<Ts>,
     /// The last error.
     pub error: Option<String>,
+    /// Tries that failed since the last message that was taken, in this process.
+    pub failures: u32,
+    /// The same when a message was taken last.
+    pub outage: u32,
     /// Accepted messages in this process.
     pub sent: u64,
     /// Tries in this process.
@@ -48,13 +53,6 @@ pub struct Flushed {
     /// What channels were told before and are told again, so that they do not forget it: kept
     /// nowhere, and no news.
     pub resends: Vec<Message>,
-}
-
-/// A group of notices of one receiver: when it speaks next.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Group {
-    pub(super) last_flush: Option<Ts>,
-    pub(super) next_flush: Option<Ts>,
 }
 
 /// The pipeline's state.
@@ -113,7 +111,7 @@ impl Pipeline {
                 continue;
             }
             if is_opening(item.reason) {
-                self.note_opening(time, incident);
+                self.note_opening(time, incident, incidents);
                 self.end_handovers(incident.id);
             }
             let unaware = self.take_back_resolution(time, incident.id, &mut changes);
@@ -229,28 +227,7 @@ impl Pipeline {
         of.filter_map(|(_, id)| self.notices.get(id))
     }
 
-    fn note_opening(&mut self, time: Time, incident: &Incident) {
-        // What another incident explains is told in its name.
-        if incident.inhibited_by.is_some() {
-            return;
-        }
-        let receivers: BTreeSet<String> =
-            self.routes(incident).into_iter().map(|r| r.receiver.clone()).collect();
-        let own = self.settings.receivers.values().filter_map(|r| r.storm).map(|s| s.within).max();
-        let longest = own.unwrap_or_default().max(self.settings.storm.within);
-        let keep_from = time.steady - longest * 4;
-        for receiver in receivers {
-            let times = self.openings.entry(receiver).or_default();
-            // In order, as time is.
-            let old = times.partition_point(|at| *at < keep_from);
-            times.drain(..old);
-            if times.len() < 10_000 {
-                times.push(time.steady);
-            }
-        }
-    }
-
-    fn routes(&self, incident: &Incident) -> Vec<&Route> {
+    pub(super) fn routes(&self, incident: &Incident) -> Vec<&Route> {
         let mut labels = incident.labels.clone();
         labels.set("severity", incident.severity.as_str());
         self.settings.route.matching(&labels)
@@ -368,21 +345,6 @@ impl Pipeline {
             }
         }
         self.finish(id, outcome, time, changes);
-    }
-
-    /// The timer of a group nothing waits for any more must not rush the next news of that group.
-    fn stop_timer(&mut self, gone: &Notice) {
-        let key = (gone.to.clone(), gone.group.clone());
-        let waits = |n: &Notice| n.message.is_none() && n.to == key.0 && n.group == key.1;
-        if self.notices.values().any(waits) {
-            return;
-        }
-        match self.groups.get_mut(&key) {
-            Some(group) if group.last_flush.is_some() => group.next_flush = None,
-            _ => {
-                self.groups.remove(&key);
-            }
-        }
     }
 
     /// Sources have been looked at for the first time: the first report may be given from `at` on.

@@ -29,6 +29,8 @@ pub(crate) enum Mode {
     Up,
     Down,
     Refuses,
+    /// It takes everything but what is about this incident.
+    ChokesOn(u64),
 }
 
 pub(crate) fn channel(name: &str) -> ChannelId {
@@ -225,6 +227,10 @@ impl Bench {
                     None | Some(Mode::Up) => SendOutcome::Delivered,
                     Some(Mode::Down) => SendOutcome::Retry { after_ms: None, error },
                     Some(Mode::Refuses) => SendOutcome::Rejected { error },
+                    Some(Mode::ChokesOn(id)) if self.is_about(&message, *id) => {
+                        SendOutcome::Retry { after_ms: None, error }
+                    }
+                    Some(Mode::ChokesOn(_)) => SendOutcome::Delivered,
                 };
                 if outcome == SendOutcome::Delivered && message.attempts > 0 {
                     self.taken.push((self.now, message.clone()));
@@ -234,6 +240,11 @@ impl Bench {
             }
         }
         panic!("it sends without end");
+    }
+
+    fn is_about(&self, message: &Message, incident: u64) -> bool {
+        let notices = message.notices.iter().filter_map(|id| self.kept.notices.get(id));
+        notices.into_iter().any(|notice| notice.incident == incident)
     }
 
     /// Lets time pass, turn by turn.

@@ -190,7 +190,11 @@ pub(super) async fn list(
         let Some(last) = incidents.last() else { break };
         page.after = Some(last.id);
         scanned += incidents.len();
-        found.extend(incidents.iter().filter(|i| query.matches(&i.labels)).map(item));
+        // Whoever asks for one of its alerts finds it, be it the worst or not.
+        let matches = |i: &&Incident| {
+            query.matches(&i.labels) || i.members.iter().any(|m| query.matches(&m.labels))
+        };
+        found.extend(incidents.iter().filter(matches).map(item));
         if found.len() >= query.limit as usize || incidents.len() < page.limit as usize {
             break;
         }
