@@ -116,3 +116,30 @@ fn the_oldest_resolved_are_forgotten_first() {
     assert_eq!(incidents.by_id.len(), MAX_RESOLVED);
     assert!(incidents.by_id.contains_key(&(MAX_RESOLVED as u64 + 10)), "the newest stay");
 }
+
+/// As Alertmanager routes the alert of that rule alone.
+#[test]
+fn its_labels_are_those_of_its_worst_member_and_of_the_newest_of_these() {
+    let mut incidents = Incidents { next_id: 1, ..Incidents::default() };
+    let aspect = Aspect::from(Aspect::PLATFORM);
+    let of = |name: &str, severity, team: &str| {
+        let mut alert = alert(name, severity);
+        alert.labels.set("team", team);
+        alert
+    };
+    let first = of("First", Severity::Warning, "a");
+    let second = of("Second", Severity::Critical, "b");
+    let third = of("Third", Severity::Critical, "c");
+    let mut at = |minute: i64, alerts: &[&Alert]| {
+        let time = Time::at(minute * 60_000);
+        let mut out = Stepped::default();
+        incidents.apply(time, &subject(), &aspect, alerts, Health::Well, None, &mut out);
+        let labels = &incidents.get(1).unwrap().labels;
+        ["alertname", "severity", "team"].map(|name| labels.get(name).to_owned())
+    };
+    assert_eq!(at(0, &[&first]), ["First", "warning", "a"]);
+    assert_eq!(at(1, &[&first, &second]), ["Second", "critical", "b"]);
+    assert_eq!(at(2, &[&first, &second, &third]), ["Third", "critical", "c"]);
+    assert_eq!(at(3, &[&first]), ["First", "warning", "a"]);
+    assert_eq!(at(4, &[]), ["First", "warning", "a"], "as it was last");
+}

@@ -108,7 +108,14 @@ fn details(text: &mut String, plot: Plot, outcome: &Outcome) -> Result<()> {
     };
     let first = told.first_after(outcome.marks.true_ms);
     let allowed = plot.ms(GROUP_WAIT + POLL);
-    let first = first.map_or_else(|| "–".to_owned(), |ms| format!("{ms} of {allowed} ms"));
+    let first = first.map_or_else(
+        || "–".to_owned(),
+        |ms| {
+            let late = u128::try_from(ms).is_ok_and(|ms| ms > allowed);
+            let cell = format!("{ms} of {allowed} ms");
+            if late { format!("**{cell}**") } else { cell }
+        },
+    );
     let (clusters, jobs) = plot.size();
     let found = match plot {
         Plot::Planned => "–".to_owned(),

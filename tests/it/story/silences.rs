@@ -157,6 +157,28 @@ fn a_silenced_root_still_mutes_what_follows_from_it() {
     assert_eq!(reasons(&bench, "bot"), [], "neither the deaths nor what they cause");
 }
 
+/// Nobody hears of them: they are no reason to collect what somebody hears of.
+#[test]
+fn what_is_silenced_makes_no_storm() {
+    let mut world = World::new("prod");
+    for n in 0..7 {
+        let fails = vec![Fail { at: DEATH, back: None }];
+        let run = SimRun { fails, ..SimRun::healthy(&format!("r{n}"), START - HOUR) };
+        world.jobs.insert(format!("job{n}"), vec![run]);
+    }
+    let mut bench = Bench::new(Setup::default(), vec![world]);
+    bench.begin(START);
+    bench.run(DEATH - MINUTE);
+    add(&mut bench, DEATH - MINUTE, "s", silence(&["job_name!=job6"], HOUR / 2)).unwrap();
+    bench.run(DEATH + 10 * MINUTE);
+    let kinds: Vec<MessageKind> = bench.told("bot").iter().map(|r| r.kind).collect();
+    assert_eq!(kinds, [MessageKind::Incident]);
+    // All at once when the silence ends, they are.
+    bench.run(DEATH + HOUR);
+    let last = bench.told("bot").pop().unwrap();
+    assert_eq!((last.kind, last.text.named.len()), (MessageKind::Storm, 6));
+}
+
 #[test]
 fn maintenance_holds_back_work_and_never_a_failure() {
     let mut bench = bench(None);
