@@ -1,6 +1,7 @@
 //! One incident from one turn to the next.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Health, Settings, Stepped, describe};
 use crate::model::{
@@ -51,6 +52,7 @@ pub(super) fn open(
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     };
     take_members(&mut incident, time, alerts);
     describe::refresh(&mut incident, tracker);
@@ -120,18 +122,22 @@ fn quieten(
         Health::Ended => EndReason::Ended,
     };
     let since = *incident.quiet_since.get_or_insert(time.steady);
-    // What comes and goes is believed only after it has stayed away for as long as it would
-    // otherwise be taken for the same again.
-    let wait = if incident.flapping {
-        settings.reopen_within.max(settings.resolve_after)
-    } else {
-        settings.resolve_after
-    };
-    if time.steady.since(since) < wait {
+    if time.steady.since(since) < quiet_for(incident, settings) {
         return None;
     }
     end(incident, time, reason);
     Some(NoticeReason::Resolved)
+}
+
+/// How long it has to be quiet before it is over.
+pub(super) fn quiet_for(incident: &Incident, settings: &Settings) -> Duration {
+    // What comes and goes is believed only after it has stayed away for as long as it would
+    // otherwise be taken for the same again.
+    if incident.flapping {
+        settings.reopen_within.max(settings.resolve_after)
+    } else {
+        settings.resolve_after
+    }
 }
 
 /// Closes the books.

@@ -249,8 +249,7 @@ impl Pipeline {
     }
 
     fn routes(&self, incident: &Incident) -> Vec<Route> {
-        let mut labels = incident.labels.clone();
-        labels.set("severity", incident.severity.as_str());
+        let labels = incident.routing_labels();
         self.settings.route.matching(&labels).into_iter().cloned().collect()
     }
 

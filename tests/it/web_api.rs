@@ -212,6 +212,7 @@ fn incident(id: u64, team: &str) -> Change {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     }))
 }
 
