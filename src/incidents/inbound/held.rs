@@ -206,7 +206,3 @@ fn row(print: &str, held: Option<&Held>) -> Change {
     let value = held.and_then(|held| serde_json::to_string(held).ok()).unwrap_or_default();
     Change::Meta { key: format!("{ROW}{print}"), value }
 }
-
-#[cfg(test)]
-#[path = "held_tests.rs"]
-mod tests;
