@@ -162,7 +162,6 @@ async fn amtool_adds_alerts_as_to_an_alertmanager() -> Result<()> {
     ensure!(by_job.len() == 1 && by_job.iter().all(|i| i["rule"] == "Late"), "{by_job:#?}");
     for (arguments, said) in [
         (vec!["notices", "--job", "job-0"], "Late"),
-        (vec!["incidents"], "DiskFull"),
         (vec!["report", "--since", "1h"], "Late"),
         (vec!["explain"], ""),
         (
@@ -293,7 +292,7 @@ async fn a_prometheus_sends_its_alerts() -> Result<()> {
          alertmanagers:\n    - static_configs: [{{ targets: [\"{target}\"] }}]\n"
     );
     // Another value each time.
-    let prometheus = Prometheus::start(&unpacked, &scrape, &rules("time() > 0")).await?;
+    let prometheus = Prometheus::start(&unpacked, &scrape, &rules("vector(time()) > 0")).await?;
     let first = until_heard(&hook, &weir, "firing", "Slow").await;
     first.with_context(|| prometheus.log_tail())?;
     let slow = incident(&weir, "Slow").await?;
@@ -327,9 +326,9 @@ async fn a_prometheus_sends_its_alerts() -> Result<()> {
     ensure!(heard(&hook).len() == 1, "{:?}", heard(&hook));
 
     // The rule fires no more: Prometheus says so.
-    prometheus.rules(&rules("time() < 0")).await?;
+    prometheus.rules(&rules("vector(time()) < 0")).await?;
     until_heard(&hook, &weir, "resolved", "Slow").await?;
-    prometheus.rules(&rules("time() > 0")).await?;
+    prometheus.rules(&rules("vector(time()) > 0")).await?;
     let again = story::until(&weir, "it fires again", "incidents?state=open", |all| all.len() == 1);
     again.await?;
 
