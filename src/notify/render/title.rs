@@ -308,6 +308,37 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_from_outside_says_its_own_words() {
+        let mut item = probe::external(7);
+        let both = |item: &ItemView| {
+            [title(item.clone(), Language::En), title(item.clone(), Language::Zh)]
+        };
+        assert_eq!(
+            both(&item),
+            [
+                "[WARNING] HighLatency api-7:9090: p99 is 1.3 s · #7",
+                "【警告】HighLatency api-7:9090：p99 is 1.3 s · #7"
+            ]
+        );
+        let annotations = &mut item.incident.members[0].annotations;
+        annotations.insert("summary_zh".to_owned(), "HighLatency：p99 为 1.3 秒".to_owned());
+        assert_eq!(both(&item)[1], "【警告】HighLatency：p99 为 1.3 秒 · #7");
+        item.incident.members[0].annotations.retain(|name, _| name == "description");
+        assert!(both(&item)[0].contains("api-7:9090: The 99th percentile has"), "{item:?}");
+        item.incident.members[0].annotations.clear();
+        assert_eq!(both(&item)[0], "[WARNING] HighLatency api-7:9090 · #7");
+        item.incident.state = crate::model::IncidentState::Resolved;
+        item.incident.resolved_at = Some(probe::NOW);
+        assert_eq!(
+            both(&item),
+            [
+                "[RECOVERED] HighLatency api-7:9090 does not fire any more · took 18 min · #7",
+                "【恢复】HighLatency api-7:9090 已恢复 · 历时 18 分钟 · #7"
+            ]
+        );
+    }
+
+    #[test]
     fn a_title_says_why_it_is_news() {
         let said = |reason, language| {
             let mut item = probe::failing(7, "a");
