@@ -3,7 +3,7 @@
 
 use super::step::Engine;
 use crate::incidents::Sender;
-use crate::model::{Action, Change, Command, JobKey, Labels, Posted, Replied, Reply, Time};
+use crate::model::{Action, Change, Command, JobKey, Labels, Posted, Reply, Time};
 
 impl Engine {
     /// Leaves of a command with alerts from outside what is news, before it is written down and a
@@ -22,7 +22,7 @@ impl Engine {
         posted: &[Posted],
         by: &str,
         changes: &mut Vec<Change>,
-    ) -> Replied {
+    ) -> Reply {
         let tracker = &self.tracker;
         let jobs = || {
             tracker.jobs().map(|(key, job)| {
@@ -34,7 +34,7 @@ impl Engine {
         self.take(time, stepped, changes);
         let taken = posted.len() - no_room;
         let said = said(taken, no_room);
-        Ok(Reply { said, changed: taken > 0, no_room, ..Reply::default() })
+        Reply { said, changed: taken > 0, no_room, ..Reply::default() }
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
             // Prometheus' own `cluster` and the like name no job.
             (Labels::from([("cluster", "dr"), ("flink_cluster", "etl")]), None),
         ] {
-            let jobs = keys.iter().zip(parts.iter().map(|parts| parts.each_ref()));
+            let jobs = keys.iter().zip(parts.iter().map(<[String; 4]>::each_ref));
             let found = named(&labels, jobs);
             assert_eq!(found.as_ref().map(|key| key.0.as_str()), wanted, "{}", labels.display());
         }

@@ -144,8 +144,8 @@ impl Inbound {
     ) {
         let mut held = Held { posted: posted.clone(), until, reworded: None };
         if let Some(before) = self.remove(print) {
-            let changed = !before.says(posted);
-            held.reworded = if changed { Some(time.steady) } else { before.reworded };
+            let reworded = (!before.says(posted)).then_some(time.steady);
+            held.reworded = reworded.or(before.reworded);
             let starts = [before.posted.starts_at, held.posted.starts_at];
             held.posted.starts_at = starts.into_iter().flatten().min();
         }
