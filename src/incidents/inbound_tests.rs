@@ -211,6 +211,11 @@ fn the_table_of_what_is_sent() {
             vec![(0, Opened), (7_620, Resolved)],
         ),
         (
+            "also where the end would come right after the start",
+            vec![Post(0, None), Restart(290), Post(560, None), Post(570, Some(570))],
+            vec![(0, Opened), (690, Resolved)],
+        ),
+        (
             "and who does not send in those is over",
             vec![Post(0, None), Restart(7_200)],
             vec![(0, Opened), (7_620, Resolved)],
