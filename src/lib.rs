@@ -72,6 +72,12 @@
 //! 7. Somebody starts the job again: a new run under the old key. It is RUNNING with all tasks and
 //!    quiet for `resolve_after`: the incident resolves, and exactly those who were told hear of it.
 //!
+//! # An alert from outside
+//!
+//! `web::v2` takes it as Alertmanager would and gives it to the loop as a command. What is known
+//! already is left out before the step; `incidents::inbound` keeps what fires and until when, and
+//! makes of it what a firing rule is to an incident. From there on it goes the same way.
+//!
 //! # Another configuration
 //!
 //! `app::reload` reads and builds everything new beside what runs; with any mistake it stays at

@@ -2,6 +2,7 @@
 //! each scrape, so that a job that is gone leaves no series.
 
 mod build;
+mod posts;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use prometheus::{TextEncoder, proto::MetricFamily};
 use crate::engine::View;
 use crate::model::Ts;
 
+pub use posts::Posts;
 pub use table::{Kind, METRICS, Metric};
 
 /// What of Weir itself the page, the probes and the metrics show.
@@ -30,6 +32,7 @@ pub struct Health {
 /// Writes the exposition.
 #[derive(Debug)]
 pub struct Exporter {
+    posts: Posts,
     #[cfg(target_os = "linux")]
     process: prometheus::process_collector::ProcessCollector,
 }
@@ -44,14 +47,20 @@ impl Exporter {
     /// One per process: it remembers the CPU time it has already counted.
     pub fn new() -> Exporter {
         Exporter {
+            posts: Posts::default(),
             #[cfg(target_os = "linux")]
             process: prometheus::process_collector::ProcessCollector::for_self(),
         }
     }
 
+    /// Alerts from outside, to be counted.
+    pub fn posts(&self) -> &Posts {
+        &self.posts
+    }
+
     /// The whole answer to a scrape, in Prometheus' text format.
     pub fn render(&self, view: &View, health: &Health) -> String {
-        let mut families = build::families(view, health);
+        let mut families = build::families(view, health, &self.posts);
         #[cfg(target_os = "linux")]
         families.extend(self.process.collect());
         encode(&families)

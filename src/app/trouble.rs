@@ -127,5 +127,6 @@ fn incident(error: &str, now: Ts) -> Incident {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     }
 }

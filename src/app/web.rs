@@ -98,6 +98,7 @@ fn web_config(config: &Config) -> WebConfig {
             token: value,
             token_file: file,
             scope: match token.access {
+                Access::Alert => Scope::Alert,
                 Access::Read => Scope::Read,
                 Access::Operate => Scope::Operate,
             },

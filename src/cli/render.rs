@@ -29,8 +29,8 @@ pub(super) struct Args {
     /// An incident of a running weir.
     #[arg(long, value_name = "N", conflicts_with = "sample")]
     incident: Option<u64>,
-    /// A sample: opened, worse, resolved, repeat, group, digest, storm, `first_look`,
-    /// summary, quiet, test.
+    /// A sample: opened, worse, resolved, repeat, group, digest, storm, external,
+    /// `first_look`, summary, quiet, test.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "opened")]
     sample: Option<String>,
     /// Why the incident is news: opened, worse, reopened, flapping, repeat. What is over is told as

@@ -159,6 +159,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
     }
     let of_sources = sources.iter().flat_map(|s| s.labels().keys().map(String::as_str));
     let set: BTreeSet<&str> = of_sources.chain(job_labels.names()).collect();
+    incidents.inbound = raw.inbound.build(findings);
     incidents.inhibit = inhibit::build(raw.inhibit_rules, &set, findings);
     Config {
         overrides: build_overrides(raw.overrides, tree, file, &time_intervals, findings),

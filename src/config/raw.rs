@@ -9,6 +9,7 @@ use super::de::At;
 use super::sections::general::{Delivery, Person, Poll, SelfMonitoring, StormConfig};
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::history::HistoryConfig;
+use super::sections::inbound::InboundConfig;
 use super::sections::incidents::IncidentsConfig;
 use super::sections::inhibit::InhibitRuleConfig;
 use super::sections::job_labels::JobLabelConfig;
@@ -55,6 +56,8 @@ pub struct RawConfig {
     pub templates: Option<At<String>>,
     /// Lifecycle of incidents.
     pub incidents: IncidentsConfig,
+    /// Alerts posted from outside, by Prometheus say.
+    pub inbound: InboundConfig,
     /// Who is told of what.
     pub route: Option<At<RouteConfig>>,
     /// Who can be told.

@@ -13,6 +13,9 @@ impl Engine {
         command: &Command,
         changes: &mut Vec<Change>,
     ) -> Replied {
+        if let Action::Alerts(posted) = &command.what {
+            return Ok(self.hear(time, posted, &command.actor, changes));
+        }
         if let Some(known) = self.taken.reply(command) {
             return known;
         }
@@ -38,6 +41,7 @@ impl Engine {
             Action::Close { incident, comment } => {
                 self.incidents.close(time, *incident, Word { by, comment })?
             }
+            Action::Alerts(posted) => return Ok(self.hear(time, posted, by, changes)),
             Action::Silence(wish) => return self.silence(time, wish, by, changes),
             Action::EndSilence { silence, comment } => {
                 return self.end_silence(time, *silence, Word { by, comment }, changes);

@@ -250,7 +250,7 @@ impl Engine {
         let wanted = find::key(("source", "sources"), &names, typed)?;
         let of_source = |subject: &Subject| match subject {
             Subject::Source(name) | Subject::Cluster(name, _) => name == wanted,
-            Subject::Job(_) | Subject::Channel(_) => false,
+            Subject::Job(_) | Subject::Channel(_) | Subject::External(_) => false,
         };
         Ok(all.into_iter().filter(of_source).collect())
     }

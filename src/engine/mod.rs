@@ -6,6 +6,7 @@ mod commander;
 mod explain;
 mod find;
 mod guard;
+mod inbound;
 mod own;
 mod picture;
 mod record;

@@ -17,7 +17,7 @@ use super::record::Recorder;
 use super::{Effect, Engine, Input, Reload, View};
 use crate::clock::Clock;
 use crate::journal::Writer;
-use crate::model::{Change, ChannelId, Demand, FailedRun, Message, SendOutcome, Time, Ts};
+use crate::model::{Action, Change, ChannelId, Demand, FailedRun, Message, SendOutcome, Time, Ts};
 use crate::notify::channels::Channel;
 use crate::store::Store;
 
@@ -201,12 +201,17 @@ impl Shell {
 
     /// One step with a command; who gave it hears of it after the commit.
     async fn obey(&mut self, given: Given, stop: &CancellationToken) {
-        let Given { command, back } = given;
+        let Given { mut command, back } = given;
         if back.is_closed() {
             // Nobody waits any more, and has been told that it was not done.
             return;
         }
         let time = self.parts.clock.now();
+        let left_out = self.parts.engine.thin(time, &mut command);
+        if matches!(&command.what, Action::Alerts(posted) if posted.is_empty()) {
+            back.send(Ok(left_out)).ok();
+            return;
+        }
         self.parts.engine.set_guard_trips(self.guard.trips());
         let input = Input::Command(Box::new(command));
         self.journal.input(time, &input);
@@ -216,7 +221,10 @@ impl Shell {
         if !self.perform(effects, time, stop).await {
             return;
         }
-        if let Some(Effect::Answer(replied)) = replied {
+        if let Some(Effect::Answer(mut replied)) = replied {
+            if let Ok(reply) = &mut *replied {
+                reply.no_room += left_out.no_room;
+            }
             // Gone meanwhile: it is done all the same, and the same id again says so.
             back.send(*replied).ok();
         }

@@ -154,6 +154,9 @@ fn words(hits: &Hits) -> String {
 }
 
 fn title(incident: &Incident) -> String {
+    if incident.is_external() {
+        return incident.external_name();
+    }
     let name = match &incident.subject {
         Subject::Job(key) => match incident.labels.get("job_name") {
             "" => key.0.as_str(),
@@ -161,6 +164,7 @@ fn title(incident: &Incident) -> String {
         },
         Subject::Cluster(_, name) | Subject::Source(name) => name,
         Subject::Channel(id) => &id.channel,
+        Subject::External(print) => print,
     };
     format!("{name}: {}", incident.rule)
 }

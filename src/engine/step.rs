@@ -158,6 +158,7 @@ impl Engine {
             self.started = Some(time);
             self.unwatch(time, &mut changes);
             self.own = OwnTrouble::restore(&self.incidents);
+            self.incidents.begin_inbound(time);
         }
         let mut replied = None;
         match input {
@@ -173,6 +174,8 @@ impl Engine {
                 self.tick(time, &mut changes);
             }
         }
+        let ended = self.incidents.step_inbound(time, &self.tracker);
+        self.take(time, ended, &mut changes);
         self.watch_ourselves(time, &mut changes);
         self.prepare_first_report(time);
         let flushed = self.pipeline.flush(time, &self.incidents);
@@ -281,6 +284,8 @@ impl Engine {
             Subject::Job(key) => tracker.job(key).is_some(),
             Subject::Source(name) | Subject::Cluster(name, _) => sources.contains_key(name),
             Subject::Channel(id) => pipeline.sends(id),
+            // Its sender says when it is over, or says nothing more.
+            Subject::External(_) => true,
         };
         let stepped = self.incidents.unwatch(time, &watched);
         let gone: Vec<Subject> = self.rules.subjects().filter(|s| !watched(s)).cloned().collect();
@@ -313,7 +318,8 @@ impl Engine {
         // Silences go by the calendar; the way there is measured anew at each turn.
         let silence = self.incidents.silences().next_change(time.wall);
         let silence = silence.map(|at| time.steady + at.since(time.wall));
-        let next = [pipeline, own, self.pipeline.next_summary(time), silence];
+        let inbound = self.incidents.next_inbound();
+        let next = [pipeline, own, self.pipeline.next_summary(time), silence, inbound];
         // A deadline that is already past would spin: what it was for has just been looked at.
         next.into_iter().flatten().filter(|at| *at > time.steady).min()
     }

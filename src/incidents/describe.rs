@@ -19,7 +19,7 @@ pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &T
             Some(source) if source.is_up() => Health::Well,
             Some(_) => Health::NotYet,
         },
-        Subject::Channel(_) => Health::Well,
+        Subject::Channel(_) | Subject::External(_) => Health::Well,
     }
 }
 

@@ -6,6 +6,7 @@
 mod absent;
 mod causality;
 mod describe;
+mod inbound;
 mod inhibit;
 mod operate;
 mod settings;
@@ -15,11 +16,13 @@ mod transition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use inbound::{InboundSettings, Sender};
 pub use inhibit::InhibitRule;
 pub use operate::{Done, Word};
 pub use settings::Settings;
 pub use silences::Silences;
 
+use inbound::{Ending, Inbound};
 use inhibit::Inhibitions;
 use shut::Shut;
 
@@ -52,6 +55,10 @@ pub struct Incidents {
     /// Closed by a person while it was still true.
     shut: Shut,
     silences: Silences,
+    /// Alerts from outside that fire.
+    inbound: Inbound,
+    /// Those that do not any more.
+    ending: Ending,
 }
 
 /// One piece of news, for whoever the routes name.
@@ -92,6 +99,7 @@ impl Incidents {
             Incidents { settings, next_id: loaded.max_incident + 1, ..Incidents::default() };
         incidents.shut = Shut::restore(loaded);
         incidents.silences = Silences::restore(loaded);
+        incidents.inbound = Inbound::restore(loaded);
         for incident in &loaded.incidents {
             if incident.end_reason == Some(EndReason::Retired) {
                 incidents.by_id.insert(incident.id, incident.clone());

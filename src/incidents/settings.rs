@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::InhibitRule;
+use super::{InboundSettings, InhibitRule};
 
 /// How long quiet has to last, and how soon trouble counts as the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Settings {
     pub remind_after: Duration,
     /// What mutes what, beside what is built in.
     pub inhibit: Vec<InhibitRule>,
+    /// Alerts from outside.
+    pub inbound: InboundSettings,
 }
 
 impl Default for Settings {
@@ -27,6 +29,7 @@ impl Default for Settings {
             release_after: Duration::from_mins(5),
             remind_after: Duration::from_hours(12),
             inhibit: Vec::new(),
+            inbound: InboundSettings::default(),
         }
     }
 }

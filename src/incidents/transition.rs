@@ -1,5 +1,7 @@
 //! One incident from one turn to the next.
 
+use std::time::Duration;
+
 use super::{Health, Settings, Stepped, describe};
 use crate::model::{
     Alert, Aspect, Change, EndReason, Incident, IncidentState, Labels, Member, NoticeReason,
@@ -49,6 +51,7 @@ pub(super) fn open(
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     };
     take_members(&mut incident, time, alerts);
     describe::refresh(&mut incident, tracker);
@@ -118,18 +121,22 @@ fn quieten(
         Health::Ended => EndReason::Ended,
     };
     let since = *incident.quiet_since.get_or_insert(time.steady);
-    // What comes and goes is believed only after it has stayed away for as long as it would
-    // otherwise be taken for the same again.
-    let wait = if incident.flapping {
-        settings.reopen_within.max(settings.resolve_after)
-    } else {
-        settings.resolve_after
-    };
-    if time.steady.since(since) < wait {
+    if time.steady.since(since) < quiet_for(incident, settings) {
         return None;
     }
     end(incident, time, reason);
     Some(NoticeReason::Resolved)
+}
+
+/// How long it has to be quiet before it is over.
+pub(super) fn quiet_for(incident: &Incident, settings: &Settings) -> Duration {
+    // What comes and goes is believed only after it has stayed away for as long as it would
+    // otherwise be taken for the same again.
+    if incident.flapping {
+        settings.reopen_within.max(settings.resolve_after)
+    } else {
+        settings.resolve_after
+    }
 }
 
 /// Closes the books.
@@ -190,8 +197,11 @@ fn take_members(incident: &mut Incident, time: Time, alerts: &[&Alert]) {
     let Some(speaker) = speaker else { return };
     // Routes, groups and reports go by them, as they would for this alert alone.
     let mut labels = speaker.labels.clone();
-    labels.set("alertname", speaker.rule.alert.as_str());
-    labels.set("severity", worst.as_str());
+    for (name, value) in [("alertname", speaker.rule.alert.as_str()), ("severity", worst.as_str())] {
+        if labels.get(name).is_empty() {
+            labels.set(name, value);
+        }
+    }
     let rule = speaker.rule.alert.clone();
     incident.severity = worst;
     incident.rule = rule;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use prometheus::proto::{self, LabelPair, MetricFamily, MetricType};
 
-use super::Health;
 use super::table::{self, Kind, METRICS, Metric};
+use super::{Health, Posts};
 use crate::engine::{JobView, View};
 use crate::store::words;
 
@@ -59,7 +59,7 @@ impl Scrape {
 }
 
 /// All families but the process' own.
-pub(super) fn families(view: &View, health: &Health) -> Vec<MetricFamily> {
+pub(super) fn families(view: &View, health: &Health, posts: &Posts) -> Vec<MetricFamily> {
     let mut scrape = Scrape::default();
     scrape.add(table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     scrape.flag(table::STORE_WRITABLE, &[], health.store_error.is_none());
@@ -71,6 +71,9 @@ pub(super) fn families(view: &View, health: &Health) -> Vec<MetricFamily> {
     scrape.add(table::NOTICES_PENDING, &[], view.pending_notices as f64);
     scrape.add(table::MESSAGES_DUE, &[], view.due_messages as f64);
     scrape.add(table::GUARD_TRIPS, &[], view.guard_trips as f64);
+    for (outcome, count) in posts.counts() {
+        scrape.add(table::INBOUND, &[outcome], count as f64);
+    }
     jobs(&mut scrape, view);
     incidents(&mut scrape, view);
     sources(&mut scrape, view);

@@ -76,6 +76,8 @@ table! {
         "Whether the cluster's metrics stand still, so that facts from them are unknown.";
     CLOCK_OFFSET Gauge "weir_source_clock_offset_seconds" SOURCE,
         "The cluster's clock minus Weir's.";
+    INBOUND Counter "weir_inbound_alerts_total" &["outcome"],
+        "Alerts posted from outside, each time: taken, invalid, or refused so that they are sent again.";
     // Series appear with the first restart Weir decides on.
     RESTARTS Counter "weir_restarts_total" &["outcome"],
         "Restarts by Weir, by outcome (verified, failed, unknown).";

@@ -41,7 +41,7 @@ fn view(jobs: impl IntoIterator<Item = Arc<JobView>>) -> View {
 }
 
 fn text(view: &View, health: &Health) -> String {
-    encode(&build::families(view, health))
+    encode(&build::families(view, health, &Posts::default()))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SilenceWish;
+use super::{Posted, SilenceWish};
 
 /// One order of a person or program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub enum Action {
     },
     /// Some alerts are not to be heard of for a while.
     Silence(Box<SilenceWish>),
+    /// Alerts from outside: they fire, or they are over.
+    Alerts(Vec<Posted>),
     /// They are to be heard of again.
     EndSilence {
         /// Its number.
@@ -65,7 +67,10 @@ impl Action {
             Action::Ack { incident, .. }
             | Action::Unack { incident, .. }
             | Action::Close { incident, .. } => Some(*incident),
-            Action::Retire { .. } | Action::Silence(_) | Action::EndSilence { .. } => None,
+            Action::Retire { .. }
+            | Action::Silence(_)
+            | Action::Alerts(_)
+            | Action::EndSilence { .. } => None,
         }
     }
 }
@@ -87,6 +92,9 @@ pub struct Reply {
     /// What a silence hits.
     #[serde(default)]
     pub hits: Option<Hits>,
+    /// Alerts from outside there was no room for.
+    #[serde(default)]
+    pub no_room: usize,
     /// It had been done before under the same id: nothing was done now.
     #[serde(default)]
     pub repeated: bool,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aspect, Labels, RuleId, RunId, Severity, Subject, Ts};
+use super::{Aspect, JobKey, Labels, RuleId, RunId, Severity, Subject, Ts};
 
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,12 +184,44 @@ pub struct Incident {
     /// Who has it, or had it when it ended.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
+    /// The watched job that an alert from outside names by its labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_job: Option<JobKey>,
 }
 
 impl Incident {
     /// Not over.
     pub fn is_open(&self) -> bool {
         self.state != IncidentState::Resolved
+    }
+
+    /// The job it is about, or that its labels name.
+    pub fn job(&self) -> Option<&JobKey> {
+        self.subject.job().or(self.named_job.as_ref())
+    }
+
+    /// It is about an alert from outside.
+    pub fn is_external(&self) -> bool {
+        matches!(self.subject, Subject::External(_))
+    }
+
+    /// Labels routes and receivers go by: the severity is what it has come to. An alert from outside
+    /// keeps the word it was sent with, which routes may ask for.
+    pub fn routing_labels(&self) -> Labels {
+        let mut labels = self.labels.clone();
+        if !self.is_external() || labels.get("severity").is_empty() {
+            labels.set("severity", self.severity.as_str());
+        }
+        labels
+    }
+
+    /// What an alert from outside is called: its name, and where it fires if it says so.
+    pub fn external_name(&self) -> String {
+        let places = ["job_name", "instance", "pod"];
+        match places.map(|place| self.labels.get(place)).into_iter().find(|at| !at.is_empty()) {
+            Some(place) => format!("{} {place}", self.rule),
+            None => self.rule.clone(),
+        }
     }
 
     /// What a rise is measured by: severity, then whether the job is dead for good.

@@ -15,6 +15,7 @@ mod message;
 mod metric;
 mod notice;
 mod observation;
+mod posted;
 mod problem;
 mod report;
 mod severity;
@@ -46,6 +47,7 @@ pub use observation::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
     Metrics, RunObservation, Seen, Snapshot, SourceClock,
 };
+pub use posted::Posted;
 pub use problem::Problem;
 pub use report::{BySeverity, Held, Noisy, ReceiverReport, Report};
 pub use severity::Severity;

@@ -19,6 +19,8 @@ pub enum Subject {
     Source(String),
     /// A channel of Weir's own: people would otherwise not hear that they hear nothing.
     Channel(ChannelId),
+    /// Whatever an alert from outside is about: the fingerprint of its labels.
+    External(String),
 }
 
 impl Subject {
@@ -38,6 +40,7 @@ impl fmt::Display for Subject {
             Subject::Cluster(source, name) => write!(f, "cluster:{source}/{name}"),
             Subject::Source(name) => write!(f, "source:{name}"),
             Subject::Channel(id) => write!(f, "channel:{id}"),
+            Subject::External(print) => write!(f, "external:{print}"),
         }
     }
 }
@@ -60,6 +63,8 @@ impl Aspect {
     pub const RESOURCES: &'static str = "resources";
     /// What jobs stand on: clusters, sources, Weir itself.
     pub const PLATFORM: &'static str = "platform";
+    /// What an alert from outside speaks of: nobody here knows.
+    pub const EXTERNAL: &'static str = "external";
 
     /// The label value.
     pub fn as_str(&self) -> &str {

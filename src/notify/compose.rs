@@ -314,6 +314,7 @@ pub fn name_of(incident: &Incident) -> String {
         }
         Subject::Cluster(_, name) | Subject::Source(name) => name.clone(),
         Subject::Channel(id) => id.to_string(),
+        Subject::External(_) => incident.external_name(),
     }
 }
 

@@ -226,8 +226,7 @@ impl Pipeline {
             return (Facts::default(), None);
         };
         let leads = |route: &&Route| route.receiver == notice.to.receiver;
-        let mut labels = incident.labels.clone();
-        labels.set("severity", incident.severity.as_str());
+        let labels = incident.routing_labels();
         let matching = self.settings.route.matching(&labels);
         let mut ways: Vec<&Route> = matching.into_iter().filter(leads).collect();
         let own = route_id(&notice.group);

@@ -228,9 +228,7 @@ impl Pipeline {
     }
 
     pub(super) fn routes(&self, incident: &Incident) -> Vec<&Route> {
-        let mut labels = incident.labels.clone();
-        labels.set("severity", incident.severity.as_str());
-        self.settings.route.matching(&labels)
+        self.settings.route.matching(&incident.routing_labels())
     }
 
     /// (channel, group key) of everybody the routes name.

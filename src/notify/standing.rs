@@ -41,9 +41,8 @@ struct Alert {
 
 impl Alert {
     fn of(to: &ChannelId, incident: &Incident) -> Alert {
-        let mut labels = incident.labels.clone();
+        let mut labels = incident.routing_labels();
         labels.set("alertname", incident.rule.clone());
-        labels.set("severity", incident.severity.as_str());
         let severity = incident.severity;
         Alert { to: to.clone(), incident: incident.id, labels, severity, over: None }
     }

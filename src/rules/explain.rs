@@ -79,7 +79,7 @@ impl Rules {
                 let labels = self.book().of_source(name, Some(cluster));
                 (About::Cluster(facts), Scope::Clusters, labels)
             }
-            Subject::Channel(_) => return None,
+            Subject::Channel(_) | Subject::External(_) => return None,
         };
         Some(Asked { facts: Facts { asks_why: true, ..Facts::of(about) }, scope, labels, subject })
     }

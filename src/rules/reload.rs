@@ -112,7 +112,7 @@ impl Rules {
             Subject::Job(key) => tracker.job(key).map(|job| self.book.of_job(job)),
             Subject::Source(name) => Some(self.book.of_source(name, None)),
             Subject::Cluster(name, cluster) => Some(self.book.of_source(name, Some(cluster))),
-            Subject::Channel(_) => None,
+            Subject::Channel(_) | Subject::External(_) => None,
         };
         let form = |labels: Labels| {
             let form = found.variants.of(&labels).map_or(found, |form| &**form);

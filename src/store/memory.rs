@@ -76,6 +76,9 @@ impl MemoryStore {
                     let key = (attempt.at, attempt.message, attempt.number);
                     self.attempts.insert(key, attempt);
                 }
+                Change::Meta { key, value } if value.is_empty() => {
+                    self.meta.remove(&key);
+                }
                 Change::Meta { key, value } => {
                     self.meta.insert(key, value);
                 }

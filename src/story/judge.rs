@@ -285,7 +285,7 @@ fn subject_fits(
             job.is_none() && cluster == Some(name) && source.is_none_or(|s| s == of)
         }
         Subject::Source(name) => job.is_none() && cluster.is_none() && source == Some(name),
-        Subject::Channel(_) => false,
+        Subject::Channel(_) | Subject::External(_) => false,
     }
 }
 
@@ -389,6 +389,7 @@ fn incident_shown(incident: &Incident, wanted: &RawIncident, epoch: i64) -> Stri
         Subject::Cluster(_, name) => ("cluster", name.clone()),
         Subject::Source(name) => ("source", name.clone()),
         Subject::Channel(id) => ("channel", id.to_string()),
+        Subject::External(_) => ("external", incident.external_name()),
     };
     let fields = incident_fields(incident, epoch).into_iter().zip(asked);
     let fields = fields

@@ -2,7 +2,8 @@
 //!
 //! Browsers cannot send bearer tokens by themselves, so for reading a token is also taken as the
 //! password of basic authentication. Never for changes: a browser would send it along with forms
-//! other sites make it post.
+//! other sites make it post. A token that opens nothing but the posting of alerts is safe from that:
+//! no browser has it, and some senders have no other way.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{Scope, WebConfig};
 use super::error::{ApiError, WebError};
+use super::v2::PATH as ALERTS;
 
 /// Shorter tokens can be guessed.
 const SHORTEST: usize = 16;
@@ -47,6 +49,24 @@ impl Caller {
     pub(super) fn may_only_read(&self) -> ApiError {
         let error = format!("token `{}` may only read; use one with access: operate", self.name);
         ApiError::new(StatusCode::FORBIDDEN, error)
+    }
+
+    /// Whether they may post alerts, or read or change anything else; the answer if not.
+    fn may(&self, posts_alerts: bool, reads: bool) -> Result<(), ApiError> {
+        let name = &self.name;
+        let error = match (self.scope, posts_alerts) {
+            (Scope::Operate, _) | (Scope::Alert, true) => return Ok(()),
+            (Scope::Alert, false) => format!(
+                "token `{name}` may only post alerts to {ALERTS}; use one with access: read or \
+                 operate"
+            ),
+            (Scope::Read, true) => {
+                format!("token `{name}` may only read; use one with access: alert")
+            }
+            (Scope::Read, false) if reads => return Ok(()),
+            (Scope::Read, false) => return Err(self.may_only_read()),
+        };
+        Err(ApiError::new(StatusCode::FORBIDDEN, error))
     }
 }
 
@@ -93,18 +113,17 @@ impl Auth {
         Ok(Auth { required, metrics_open: config.metrics_open, tokens })
     }
 
-    fn caller(&self, method: &Method, headers: &HeaderMap) -> Option<Caller> {
-        let reading = is_reading(method);
-        let presented = presented(headers, reading)?;
+    fn caller(&self, headers: &HeaderMap, reads: bool, posts_alerts: bool) -> Option<Caller> {
+        let (presented, basic) = presented(headers)?;
         let presented = hash(&presented);
-        let mut found = None;
+        let mut found: Option<Caller> = None;
         // All of them, whether or not one matched already: the time tells nothing.
         for token in &self.tokens {
             if same(&presented, &token.current()) {
                 found = Some(token.caller.clone());
             }
         }
-        found
+        found.filter(|caller| !basic || reads || (posts_alerts && caller.scope == Scope::Alert))
     }
 }
 
@@ -138,10 +157,12 @@ pub(super) async fn check(
     let path = request.uri().path();
     let open =
         matches!(path, "/-/healthy" | "/-/ready") || (auth.metrics_open && path == "/metrics");
+    let reads = is_reading(request.method());
+    let posts_alerts = path == ALERTS && *request.method() == Method::POST;
     let caller = if !auth.required || open {
         let scope = if open { Scope::Read } else { Scope::Operate };
         Caller { name: LOCAL.to_owned(), scope, local: true }
-    } else if let Some(caller) = auth.caller(request.method(), request.headers()) {
+    } else if let Some(caller) = auth.caller(request.headers(), reads, posts_alerts) {
         caller
     } else {
         let error =
@@ -150,18 +171,18 @@ pub(super) async fn check(
         let headers = response.headers_mut();
         headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"weir\""));
         // Not for changes, where a password is not taken: a browser would only ask for one again.
-        if is_reading(request.method()) {
+        if reads {
             let basic = HeaderValue::from_static("Basic realm=\"weir\"");
             headers.append(header::WWW_AUTHENTICATE, basic);
         }
         return response;
     };
-    if !is_reading(request.method()) && is_from_another_site(request.headers()) {
+    if !reads && is_from_another_site(request.headers()) {
         let error = "a page of another site may not change anything here";
         return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
     }
-    if !is_reading(request.method()) && caller.scope < Scope::Operate {
-        return caller.may_only_read().into_response();
+    if let Err(refusal) = caller.may(posts_alerts, reads) {
+        return refusal.into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
@@ -178,15 +199,16 @@ fn is_from_another_site(headers: &HeaderMap) -> bool {
     site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
 }
 
-fn presented(headers: &HeaderMap, basic_too: bool) -> Option<String> {
+/// The token, and whether it came as a password.
+fn presented(headers: &HeaderMap) -> Option<(String, bool)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(rest.trim().to_owned());
+        return Some((rest.trim().to_owned(), false));
     }
-    if basic_too && scheme.eq_ignore_ascii_case("basic") {
+    if scheme.eq_ignore_ascii_case("basic") {
         let decoded = String::from_utf8(BASE64_STANDARD.decode(rest.trim()).ok()?).ok()?;
-        return decoded.split_once(':').map(|(_, password)| password.to_owned());
+        return decoded.split_once(':').map(|(_, password)| (password.to_owned(), true));
     }
     None
 }

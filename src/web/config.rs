@@ -54,6 +54,8 @@ pub struct TokenConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
+    /// Post alerts, and nothing else.
+    Alert,
     /// Look at everything.
     #[default]
     Read,

@@ -12,6 +12,7 @@ mod health;
 mod page;
 mod query;
 mod reload;
+mod v2;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,7 @@ struct Shared(Arc<Inner>);
 struct Inner {
     web: Web,
     exporter: Exporter,
+    said_once: v2::SaidOnce,
 }
 
 impl std::ops::Deref for Shared {
@@ -95,7 +97,11 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
     }
     let auth = Arc::new(Auth::new(config)?);
     let hosts = Arc::new(Hosts::new(config));
-    let shared = Shared(Arc::new(Inner { web, exporter: Exporter::new() }));
+    let shared = Shared(Arc::new(Inner {
+        web,
+        exporter: Exporter::new(),
+        said_once: v2::SaidOnce::default(),
+    }));
     Ok(Router::new()
         .route("/", get(page::page))
         .route("/metrics", get(health::metrics))
@@ -103,6 +109,7 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
         .route("/-/ready", get(health::ready))
         .route("/-/reload", post(reload::reload))
         .nest("/api/v1", api::router())
+        .merge(v2::router())
         .fallback(|| async { ApiError::not_found("no such page; the api is under /api/v1/") })
         .method_not_allowed_fallback(|| async {
             let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;

@@ -24,6 +24,7 @@ mod first_look;
 mod flink_source;
 mod flink_testbed;
 mod grafana;
+mod inbound;
 mod inplace;
 mod job_lives;
 mod killed_fifty_times;

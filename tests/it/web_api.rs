@@ -212,6 +212,7 @@ fn incident(id: u64, team: &str) -> Change {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     }))
 }
 
@@ -537,6 +538,56 @@ async fn commands_are_for_those_who_may_operate_and_for_no_other_site() {
         let answer = server.raw(&order(ack, &headers, "{}")).await;
         assert_eq!(answer.status, status, "{who}: {}", answer.body);
         assert!(!answer.head.contains("basic realm"), "a password is not taken here");
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_alerts_opens_nothing_else() {
+    use base64::Engine as _;
+    let token = |name: &str, scope| TokenConfig {
+        name: name.into(),
+        token: Some(format!("{name}-token-0123456789").into()),
+        token_file: None,
+        scope,
+    };
+    let tokens = vec![
+        token("look", weir::web::Scope::Read),
+        token("prom", weir::web::Scope::Alert),
+        token("act", weir::web::Scope::Operate),
+    ];
+    let listen = "0.0.0.0:9321".parse().unwrap();
+    let server = Server::start(WebConfig { listen, tokens, ..WebConfig::default() }).await;
+    let body = r#"[{"labels":{"alertname":"Up"}}]"#;
+    let basic = |who: &str| {
+        let text = format!("x:{who}-token-0123456789");
+        format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(text))
+    };
+    let bearer = |who: &str| format!("Bearer {who}-token-0123456789");
+    let (alerts, jobs, ack) = ("/api/v2/alerts", "/api/v1/jobs", "/api/v1/incidents/1/ack");
+    // 503: let in, and nobody is there to obey.
+    for (method, path, auth, status) in [
+        ("POST", alerts, bearer("prom"), 503),
+        ("POST", alerts, bearer("act"), 503),
+        ("POST", alerts, bearer("look"), 403),
+        ("POST", alerts, bearer("nobody"), 401),
+        // A password is what some senders can give; a browser has only that of who may look.
+        ("POST", alerts, basic("prom"), 503),
+        ("POST", alerts, basic("act"), 401),
+        ("GET", jobs, bearer("look"), 200),
+        ("GET", jobs, bearer("prom"), 403),
+        ("GET", jobs, basic("prom"), 403),
+        ("GET", alerts, bearer("prom"), 403),
+        ("GET", "/", bearer("prom"), 403),
+        ("POST", ack, bearer("prom"), 403),
+        ("POST", "/-/reload", bearer("prom"), 403),
+    ] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: weir\r\nConnection: close\r\nAuthorization: {auth}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = server.raw(&request).await;
+        assert_eq!(answer.status, status, "{method} {path} {auth}: {}", answer.body);
     }
 }
 

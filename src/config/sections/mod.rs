@@ -4,6 +4,7 @@ pub(in crate::config) mod fallback;
 pub mod general;
 pub mod heartbeat;
 pub mod history;
+pub mod inbound;
 pub mod incidents;
 pub mod inhibit;
 pub mod job_labels;

@@ -58,10 +58,12 @@ pub struct TokenConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
+    /// Posting alerts to `/api/v2/alerts`, and nothing else: for Prometheus.
+    Alert,
     /// Looking.
     #[default]
     Read,
-    /// Silences, acknowledgements, restarts too.
+    /// Silences, acknowledgements, restarts, posted alerts too.
     Operate,
 }
 

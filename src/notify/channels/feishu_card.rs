@@ -10,7 +10,7 @@ use super::feishu_preview;
 use super::people::People;
 use crate::model::{Frozen, IncidentState, MessageKind, NoticeReason, Severity};
 use crate::notify::render::escape::{md, short};
-use crate::notify::render::words::pick;
+use crate::notify::render::words::{self, pick};
 use crate::notify::render::{Detail, MessageData, Templates, message_data};
 use crate::notify::{Compose, Composed, Language, MessageView};
 
@@ -245,7 +245,11 @@ fn links(data: &MessageData, language: Language) -> Vec<Value> {
     let flink = item.and_then(|item| item.ui_url.as_ref());
     let mut buttons = Vec::new();
     if let Some(url) = flink {
-        buttons.push(button(pick(language, "Flink UI", "Flink 界面"), "primary", url));
+        buttons.push(button(
+            words::ui(language, item.is_some_and(|item| item.outside)),
+            "primary",
+            url,
+        ));
     }
     if let Some(url) = weir {
         buttons.push(button(pick(language, "Weir", "Weir 详情"), "default", url));

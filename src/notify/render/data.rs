@@ -81,9 +81,11 @@ pub struct ItemData {
     pub title: String,
     /// Name of the job, the cluster, the channel …
     pub name: String,
-    /// `job`, `cluster`, `source` or `channel`.
+    /// `job`, `cluster`, `source`, `channel` or `external`.
     pub subject: &'static str,
-    /// Key of the job; null for anything else.
+    /// It was sent from outside, by Prometheus say: nothing of Flink is known of it.
+    pub outside: bool,
+    /// Key of the job, or of the watched job an alert from outside names; null for anything else.
     pub job: Option<String>,
     /// The cluster label.
     pub cluster: Option<String>,
@@ -135,7 +137,7 @@ pub struct ItemData {
     pub end_text: Option<String>,
     /// What the healthy run was restored from.
     pub restored_from: Option<String>,
-    /// Flink's UI; a checked web address.
+    /// Flink's UI, or where an alert from outside comes from; a checked web address.
     pub ui_url: Option<String>,
     /// The incident on Weir's page; a checked web address.
     pub page_url: Option<String>,

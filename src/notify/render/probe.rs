@@ -95,6 +95,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     };
     ItemView {
         reason: NoticeReason::Opened,
@@ -105,6 +106,46 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         affected: Affected::default(),
         known: Known::New,
     }
+}
+
+/// What Prometheus sent.
+pub(crate) fn external(id: u64) -> ItemView {
+    let mut item = failing(id, "api");
+    let incident = &mut item.incident;
+    incident.labels = Labels::from([
+        ("alertname", "HighLatency"),
+        ("severity", "warning"),
+        ("instance", "api-7:9090"),
+        ("team", "ro"),
+    ]);
+    incident.subject = Subject::External("d2a3ac8cbf2c5f1e".to_owned());
+    incident.aspect = Aspect::from(Aspect::EXTERNAL);
+    incident.severity = Severity::Warning;
+    "HighLatency".clone_into(&mut incident.rule);
+    let texts = [
+        ("summary", "p99 is 1.3 s"),
+        ("description", "The 99th percentile has been above 1 s for 10 min."),
+    ];
+    let rule = RuleId {
+        group: "inbound".to_owned(),
+        alert: incident.rule.clone(),
+        severity: Severity::Warning,
+    };
+    incident.members = vec![Member {
+        rule,
+        firing: true,
+        since: incident.opened_at,
+        until: None,
+        annotations: texts.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        labels: incident.labels.clone(),
+    }];
+    incident.root_cause = None;
+    incident.checkpoint = None;
+    incident.subject_state = String::new();
+    incident.occurrences = 1;
+    incident.ui_url = Some("https://prometheus.example.com/graph?g0.expr=x".to_owned());
+    item.name = item.incident.external_name();
+    item
 }
 
 /// The same job, healthy again.
@@ -195,6 +236,7 @@ pub(super) fn views() -> Vec<MessageView> {
         views.push(view(MessageKind::Incident, language, one()));
         views.push(view(MessageKind::Incident, language, vec![recovered(2, "b")]));
         views.push(view(MessageKind::Incident, language, vec![bare.clone()]));
+        views.push(view(MessageKind::Incident, language, vec![external(4)]));
         for kind in
             [MessageKind::Group, MessageKind::Digest, MessageKind::Storm, MessageKind::FirstLook]
         {

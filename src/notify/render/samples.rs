@@ -5,7 +5,7 @@ use crate::model::{MessageKind, NoticeReason};
 use crate::notify::{ItemView, Language, MessageView};
 
 /// Names of the samples; the first is what people see most.
-pub const SAMPLES: [&str; 11] = [
+pub const SAMPLES: [&str; 12] = [
     "opened",
     "worse",
     "resolved",
@@ -13,6 +13,7 @@ pub const SAMPLES: [&str; 11] = [
     "group",
     "digest",
     "storm",
+    "external",
     "first_look",
     "summary",
     "quiet",
@@ -41,6 +42,7 @@ pub fn sample(name: &str, language: Language) -> Option<MessageView> {
         "group" => probe::view(MessageKind::Group, language, three()),
         "digest" => probe::view(MessageKind::Digest, language, three()),
         "storm" => probe::view(MessageKind::Storm, language, many()),
+        "external" => one(probe::external(128)),
         "first_look" => probe::view(MessageKind::FirstLook, language, three()),
         "summary" => probe::week(language),
         "quiet" => probe::quiet_week(language),

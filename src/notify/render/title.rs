@@ -47,6 +47,7 @@ fn what(item: &ItemView, language: Language) -> String {
             format!("Weir cannot deliver through {name}"),
             format!("Weir 无法通过 {name} 发送消息"),
         ),
+        Subject::External(_) => return outside(item, language),
         Subject::Job(_) | Subject::Cluster(..) => {
             return format!("{name} {}", headline_text(incident, language));
         }
@@ -63,6 +64,31 @@ fn what(item: &ItemView, language: Language) -> String {
     }
 }
 
+/// An alert from outside: its own words behind its name.
+fn outside(item: &ItemView, language: Language) -> String {
+    let (name, incident) = (short(&item.name, NAME), &item.incident);
+    let says = headline::headline(incident, language)
+        .or_else(|| headline::first_step(incident, language))
+        .map(|text| short(&text, HEADLINE));
+    match says {
+        None => name,
+        // Many a summary begins with the name of its alert.
+        Some(text) if text.starts_with(&incident.rule) => text,
+        Some(text) => pick(language, format!("{name}: {text}"), format!("{name}：{text}")),
+    }
+}
+
+/// How it ended, said after the name.
+pub(super) fn end_text(incident: &Incident, language: Language) -> &'static str {
+    match end_reason(incident) {
+        // Nobody here knows whether anything is healthy.
+        EndReason::Recovered if incident.is_external() => {
+            pick(language, "does not fire any more", "已恢复")
+        }
+        reason => words::end(language, reason),
+    }
+}
+
 fn over(item: &ItemView, language: Language) -> String {
     let name = short(&item.name, NAME);
     let reason = end_reason(&item.incident);
@@ -76,7 +102,7 @@ fn over(item: &ItemView, language: Language) -> String {
             format!("Weir delivers through {name} again"),
             format!("Weir 已恢复通过 {name} 发送消息"),
         ),
-        _ => format!("{name} {}", words::end(language, reason)),
+        _ => format!("{name} {}", end_text(&item.incident, language)),
     }
 }
 
@@ -234,6 +260,7 @@ pub fn thread_subject(item: &ItemView, language: Language) -> String {
                 "lag" => "消费延迟",
                 "resources" => "资源问题",
                 "platform" => "平台问题",
+                "external" => "外部告警",
                 other => other,
             };
             format!("[Weir 告警] {name}：{aspect} #{id}")
@@ -277,6 +304,37 @@ mod tests {
         assert_eq!(
             title(item, Language::En),
             "[RECOVERED] Weir reaches YARN emr again · took 18 min · #7"
+        );
+    }
+
+    #[test]
+    fn an_alert_from_outside_says_its_own_words() {
+        let mut item = probe::external(7);
+        let both = |item: &ItemView| {
+            [title(item.clone(), Language::En), title(item.clone(), Language::Zh)]
+        };
+        assert_eq!(
+            both(&item),
+            [
+                "[WARNING] HighLatency api-7:9090: p99 is 1.3 s · #7",
+                "【警告】HighLatency api-7:9090：p99 is 1.3 s · #7"
+            ]
+        );
+        let annotations = &mut item.incident.members[0].annotations;
+        annotations.insert("summary_zh".to_owned(), "HighLatency：p99 为 1.3 秒".to_owned());
+        assert_eq!(both(&item)[1], "【警告】HighLatency：p99 为 1.3 秒 · #7");
+        item.incident.members[0].annotations.retain(|name, _| name == "description");
+        assert!(both(&item)[0].contains("api-7:9090: The 99th percentile has"), "{item:?}");
+        item.incident.members[0].annotations.clear();
+        assert_eq!(both(&item)[0], "[WARNING] HighLatency api-7:9090 · #7");
+        item.incident.state = crate::model::IncidentState::Resolved;
+        item.incident.resolved_at = Some(probe::NOW);
+        assert_eq!(
+            both(&item),
+            [
+                "[RECOVERED] HighLatency api-7:9090 does not fire any more · took 18 min · #7",
+                "【恢复】HighLatency api-7:9090 已恢复 · 历时 18 分钟 · #7"
+            ]
         );
     }
 

@@ -67,6 +67,15 @@ pub fn reason(language: Language, reason: NoticeReason) -> Option<&'static str> 
     }
 }
 
+/// What the link to Flink's page is called, or to where an alert from outside comes from.
+pub fn ui(language: Language, outside: bool) -> &'static str {
+    if outside {
+        pick(language, "Origin", "告警出处")
+    } else {
+        pick(language, "Flink UI", "Flink 界面")
+    }
+}
+
 /// `4 times`, `1 time`, `4 次`.
 pub fn times(language: Language, count: u64) -> String {
     match language {

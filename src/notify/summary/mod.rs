@@ -315,13 +315,17 @@ impl Pipeline {
 
     /// Receivers whose routes take an incident.
     fn concerned(&self, incident: &Incident) -> BTreeSet<String> {
-        self.taking(&incident.labels, incident.severity)
+        self.receivers(&incident.routing_labels())
     }
 
     fn taking(&self, labels: &Labels, severity: Severity) -> BTreeSet<String> {
         let mut labels = labels.clone();
         labels.set("severity", severity.as_str());
-        let routes = self.settings.route.matching(&labels);
+        self.receivers(&labels)
+    }
+
+    fn receivers(&self, labels: &Labels) -> BTreeSet<String> {
+        let routes = self.settings.route.matching(labels);
         routes.into_iter().map(|route| route.receiver.clone()).collect()
     }
 }
@@ -390,7 +394,7 @@ impl Counting<'_> {
         }
         let concerned = self.pipeline.concerned(incident);
         if opened {
-            let job = incident.subject.job().map(|key| key.0.clone());
+            let job = incident.job().map(|key| key.0.clone());
             self.each("opened", incident.id, concerned.clone(), |tally| {
                 tally.opened.add(incident.severity, 1);
                 if let Some(job) = &job {

@@ -88,6 +88,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        named_job: None,
     }
 }
 

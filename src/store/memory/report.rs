@@ -88,7 +88,7 @@ impl MemoryStore {
 }
 
 fn job_of(incident: &Incident) -> Option<&str> {
-    incident.subject.job().map(|key| key.0.as_str())
+    incident.job().map(|key| key.0.as_str())
 }
 
 fn held(notices: &[&Notice]) -> Vec<Held> {

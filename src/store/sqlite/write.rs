@@ -127,7 +127,7 @@ async fn rows(conn: &mut SqliteConnection, rows: Rows<'_>) -> Result<(), sqlx::E
     upsert(conn, columns, UPSERT_INCIDENT, incidents, |mut row, (incident, body)| {
         row.push_bind(incident.id as i64)
             .push_bind(words::incident_state(incident.state))
-            .push_bind(incident.subject.job().map(|job| job.0.clone()))
+            .push_bind(incident.job().map(|job| job.0.clone()))
             .push_bind(incident.opened_at.0)
             .push_bind(incident.resolved_at.map(|at| at.0))
             .push_bind(incident.resolved_steady.map(|at| at.0))

@@ -112,13 +112,20 @@ pub(super) async fn give(
         return Err(caller.may_only_read());
     }
     let Order { id, comment, by } = order.tidy()?;
+    let actor = if caller.is_local() && !by.is_empty() { by } else { caller.name.clone() };
+    let id = id.unwrap_or_else(any_id);
+    let reply = pass(shared, Command { id: id.clone(), actor, what: what(comment) }).await?;
+    let Reply { said, changed, incident, job, repeated, silence, hits, no_room: _ } = reply;
+    Ok(Done { id, said, changed, repeated, incident, job, silence, hits })
+}
+
+/// Hands a command of somebody who may give it to the engine, and waits for its reply.
+pub(in crate::web) async fn pass(shared: &Shared, command: Command) -> Result<Reply, ApiError> {
     if let Some(error) = &shared.health().store_error {
         let text = format!("the store cannot be written, and nothing changes until then: {error}");
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text));
     }
-    let actor = if caller.is_local() && !by.is_empty() { by } else { caller.name.clone() };
-    let id = id.unwrap_or_else(any_id);
-    let command = Command { id: id.clone(), actor, what: what(comment) };
+    let id = command.id.clone();
     let given = shared.web.commander.give(command);
     let Ok(replied) = tokio::time::timeout(WAIT, given).await else {
         let why = shared.health().store_error.clone();
@@ -129,8 +136,7 @@ pub(super) async fn give(
         );
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text));
     };
-    let Reply { said, changed, incident, job, repeated, silence, hits } = replied?;
-    Ok(Done { id, said, changed, repeated, incident, job, silence, hits })
+    Ok(replied?)
 }
 
 /// An id nobody else has; only for those who do not choose one.

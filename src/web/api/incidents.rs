@@ -93,13 +93,13 @@ impl From<&Incident> for Item {
         Item {
             id: incident.id,
             subject: incident.subject.to_string(),
-            job: incident.subject.job().map(|key| key.0.clone()),
+            job: incident.job().map(|key| key.0.clone()),
             cluster: cluster(incident),
             aspect: incident.aspect.0.clone(),
             severity: incident.severity.as_str(),
             state: words::incident_state(incident.state),
             end_reason: incident.end_reason.map(crate::model::EndReason::as_str),
-            title: format!("{name}: {}", incident.rule),
+            title: title(incident, &name),
             rule: incident.rule.clone(),
             alerts: incident.members.iter().map(AlertItem::from).collect(),
             opened_at: time(incident.opened_at),
@@ -143,6 +143,13 @@ impl From<&Member> for AlertItem {
     }
 }
 
+/// What is wrong, in one line.
+fn title(incident: &Incident, name: &str) -> String {
+    // An alert from outside is named by its rule already.
+    let what = if incident.is_external() { summary(incident) } else { incident.rule.clone() };
+    if what.is_empty() { name.to_owned() } else { format!("{name}: {what}") }
+}
+
 /// What people call the subject.
 fn name(incident: &Incident) -> String {
     match &incident.subject {
@@ -152,6 +159,7 @@ fn name(incident: &Incident) -> String {
         },
         Subject::Cluster(_, name) | Subject::Source(name) => name.clone(),
         Subject::Channel(id) => id.to_string(),
+        Subject::External(_) => incident.external_name(),
     }
 }
 

@@ -89,7 +89,7 @@ impl Item {
             done_at: done_at.and_then(time),
             attempts,
             error,
-            subject: of(&|i| i.subject.to_string()),
+            subject: of(&subject),
             rule: of(&|i| i.rule.clone()),
             severity: of(&|i| i.severity.as_str().to_owned()),
             path: path
@@ -98,6 +98,14 @@ impl Item {
                 .collect(),
         }
     }
+}
+
+/// An alert from outside by its name: its fingerprint says nothing to anybody.
+fn subject(incident: &Incident) -> String {
+    if incident.is_external() {
+        return format!("external:{}", incident.external_name());
+    }
+    incident.subject.to_string()
 }
 
 pub(super) async fn list(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::model::{Frozen, MessageKind, NoticeReason, Severity};
 use crate::notify::render::escape::{short, url};
-use crate::notify::render::words::pick;
+use crate::notify::render::words::{self, pick};
 use crate::notify::render::{Detail, ItemData, MessageData, message_data, rfc3339};
 use crate::notify::{Compose, Composed, ItemView, Known, Language, MessageView};
 
@@ -218,7 +218,8 @@ fn trigger(
         links.push(Link { href, text: pick(view.language, "Weir", "Weir 详情") });
     }
     if let Some(href) = item.and_then(|item| item.ui_url.clone()) {
-        links.push(Link { href, text: pick(view.language, "Flink UI", "Flink 界面") });
+        let outside = item.is_some_and(|item| item.outside);
+        links.push(Link { href, text: words::ui(view.language, outside) });
     }
     Event {
         action: Action::Trigger,

@@ -10,7 +10,7 @@ use super::MAX_AT;
 use crate::model::{Frozen, IncidentState, MessageKind, NoticeReason, Severity};
 use crate::notify::channels::people::People;
 use crate::notify::render::escape::{cut, mrkdwn, short};
-use crate::notify::render::words::pick;
+use crate::notify::render::words::{self, pick};
 use crate::notify::render::{Detail, MessageData, Templates, message_data};
 use crate::notify::{Compose, Composed, ItemView, MessageView};
 
@@ -201,7 +201,7 @@ fn buttons(view: &MessageView, data: &MessageData) -> Vec<Value> {
         buttons.push(button("acknowledge", Some("danger"), text, url));
     }
     if let Some(url) = item.and_then(|item| item.ui_url.as_ref()) {
-        let text = pick(language, "Flink UI", "Flink 界面");
+        let text = words::ui(language, item.is_some_and(|item| item.outside));
         buttons.push(button("flink", Some("primary"), text, url));
     }
     if let Some(url) = page {

@@ -183,9 +183,8 @@ fn fingerprint(incident: &Incident) -> String {
 
 fn alert(item: &ItemView, view: &MessageView) -> Alert {
     let incident = &item.incident;
-    let mut all = incident.labels.clone();
+    let mut all = incident.routing_labels();
     all.set("alertname", incident.rule.clone());
-    all.set("severity", incident.severity.as_str());
     let worst = incident
         .members
         .iter()
@@ -208,7 +207,7 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
         weir: Some(AlertOurs {
             incident: incident.id,
             subject: text(&incident.subject.to_string()),
-            job: incident.subject.job().map(|key| text(&key.0)),
+            job: incident.job().map(|key| text(&key.0)),
             aspect: text(incident.aspect.as_str()),
             state: incident.state,
             end_reason: incident.end_reason.map(crate::model::EndReason::as_str),
