@@ -61,6 +61,11 @@ impl Aspect {
     /// What jobs stand on: clusters, sources, Weir itself.
     pub const PLATFORM: &'static str = "platform";
 
+    /// The job does not run though its schedule says it should.
+    pub const SCHEDULE: &'static str = "schedule";
+    /// The job runs though its schedule says it should not.
+    pub const HOURS: &'static str = "hours";
+
     /// The label value.
     pub fn as_str(&self) -> &str {
         &self.0

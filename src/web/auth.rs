@@ -18,13 +18,15 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::config::{Scope, WebConfig};
+use super::confined;
 use super::error::{ApiError, WebError};
+use crate::model::Matcher;
 
 /// Shorter tokens can be guessed.
 const SHORTEST: usize = 16;
 
 /// Who asked; in the request's extensions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// The token's name, or `local` where none is needed.
     pub name: String,
@@ -32,6 +34,8 @@ pub struct Caller {
     pub scope: Scope,
     /// No token was needed: somebody on this machine.
     pub local: bool,
+    /// Only what belongs to jobs with these labels; none: everything.
+    pub only: Arc<[Matcher]>,
 }
 
 /// The name of whoever asks where no token is needed.
@@ -85,7 +89,9 @@ impl Auth {
                     entry.name
                 )));
             }
-            let caller = Caller { name: entry.name.clone(), scope: entry.scope, local: false };
+            let only = entry.matchers.clone().into();
+            let caller =
+                Caller { name: entry.name.clone(), scope: entry.scope, local: false, only };
             let hash = Mutex::new(hash(secret.expose_secret()));
             tokens.push(Token { caller, hash, file });
         }
@@ -140,7 +146,7 @@ pub(super) async fn check(
         matches!(path, "/-/healthy" | "/-/ready") || (auth.metrics_open && path == "/metrics");
     let caller = if !auth.required || open {
         let scope = if open { Scope::Read } else { Scope::Operate };
-        Caller { name: LOCAL.to_owned(), scope, local: true }
+        Caller { name: LOCAL.to_owned(), scope, local: true, only: Arc::new([]) }
     } else if let Some(caller) = auth.caller(request.method(), request.headers()) {
         caller
     } else {
@@ -162,6 +168,9 @@ pub(super) async fn check(
     }
     if !is_reading(request.method()) && caller.scope < Scope::Operate {
         return caller.may_only_read().into_response();
+    }
+    if caller.is_confined() && !confined::may_pass(request.method(), request.uri().path()) {
+        return caller.sees_too_little().into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await

@@ -21,6 +21,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/command.rs", &["model", "incidents", "engine"]),
     ("engine/taken.rs", &["model"]),
     ("engine/silence.rs", &["model", "incidents", "engine"]),
+    ("engine/schedule.rs", &["model", "engine"]),
     ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
@@ -102,6 +103,7 @@ const DECISIONS: &[&str] = &[
     "engine/routes.rs",
     "engine/why.rs",
     "engine/silence.rs",
+    "engine/schedule.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -8,6 +8,8 @@ use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True for a job last seen alive and now absent from complete listings of a healthy source. When
 /// all jobs of a Flink cluster are gone at once (two or more), it is true for the cluster instead.
+/// A job with a schedule may be absent outside of its hours: false then, and not counted among
+/// those that are gone.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobMissing {}
@@ -48,6 +50,12 @@ impl Kind for JobMissing {
                 None => "the job is not in the listing".to_owned(),
             });
         };
+        if let Some(schedule) = job.job.schedule.as_ref().filter(|_| job.is_excused()) {
+            return facts.no(|| {
+                let hours = schedule.words();
+                format!("gone, and need not be there now: it runs {hours}")
+            });
+        }
         let missing = job.time.steady.since(since).as_secs();
         let with_cluster = job.cluster_emptied();
         facts.verdict(!with_cluster, || {
