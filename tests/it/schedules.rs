@@ -86,6 +86,7 @@ async fn hours_decide_what_is_missed_and_what_is_in_the_way() -> Result<()> {
     };
     // What the first look shows is one report; job-1, job-4 and job-5 are in it.
     story::until(&weir, "three incidents", "incidents", |all| all.len() == 3).await?;
+    heard("first_look", "job-4").await?;
     fleet.cancel_job(0, 2);
     heard("opened", "job-2").await?;
     fleet.cancel_job(0, 4);
