@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Health;
-use crate::model::{Alert, Aspect, Incident, JobState, Subject, Time, Ts};
+use crate::model::{Alert, Aspect, Incident, JobState, Subject, Time};
 use crate::tracker::{JobTrack, MAX_FAILURES, Tracker};
 
 /// Whether quiet may begin for this subject in this aspect.
@@ -12,25 +12,25 @@ pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &T
         Subject::Job(key) => match tracker.job_facts(key, time) {
             None => Health::Gone,
             Some(facts) if !facts.is_fresh() => Health::NotYet,
-            Some(facts) => job_health(facts.job, aspect, time.wall),
+            Some(facts) => job_health(facts.job, aspect, time),
         },
         Subject::Source(name) | Subject::Cluster(name, _) => match tracker.source(name) {
             None => Health::Gone,
             Some(source) if !source.is_up() => Health::NotYet,
             // Its jobs did not come back: their hours are over.
-            Some(_) if tracker.are_excused(subject, time.wall) => Health::Ended,
+            Some(_) if tracker.are_excused(subject, time) => Health::Ended,
             Some(_) => Health::Well,
         },
         Subject::Channel(_) => Health::Well,
     }
 }
 
-fn job_health(job: &JobTrack, aspect: &Aspect, wall: Ts) -> Health {
+fn job_health(job: &JobTrack, aspect: &Aspect, time: Time) -> Health {
     let missing = job.missing_since.is_some();
     // What its schedule has against it is over once it is something else that is the matter.
     let of_schedule = matches!(aspect.as_str(), Aspect::SCHEDULE | Aspect::HOURS);
     let lives = job.state().is_live() && !missing;
-    if job.ended_on_purpose() || (missing && job.may_be_absent(wall)) || (of_schedule && !lives) {
+    if job.ended_on_purpose() || (missing && !job.is_missed(time)) || (of_schedule && !lives) {
         return Health::Ended;
     }
     if missing {

@@ -1,14 +1,17 @@
 //! When jobs are meant to run: `schedules` of the configuration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::week_hours::Span;
 use super::{Labels, Matcher, Ts, WeekHours, matches_all};
 
-/// Days looked ahead for the next change: a week, and what a zone may leave out.
-const AHEAD: i32 = 9;
+/// Days looked back and ahead for a change: a week, and what a zone may leave out.
+const WEEK: i32 = 9;
+/// A stretch that has no end within a week has none.
+const LONGEST: Duration = Duration::from_hours(8 * 24);
 
 /// When some jobs are meant to run.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,26 +40,25 @@ pub enum Standing {
 impl Schedule {
     /// How the wall time `at` stands to its hours.
     pub fn standing(&self, at: Ts) -> Standing {
-        Self::among(&self.spans(at, 1), at)
+        Self::among(&self.spans(at, 2, 1), at)
     }
 
-    /// Since when the job should have been running at the wall time `at`, at the earliest; `None`
-    /// while it need not.
+    /// Since when the job should have been running at the wall time `at`, at the earliest; the
+    /// beginning of time for one that always should, `None` while it need not.
     pub fn inside_since(&self, at: Ts) -> Option<Ts> {
-        let spans = self.spans(at, 1);
+        let spans = self.spans(at, WEEK, 1);
         let begun = spans.iter().filter(|s| (s.begins.1..s.ends.0).contains(&at));
         let mut since = begun.map(|s| s.begins.0).min()?;
-        // Hours that follow on one another are one stretch; two days back are enough to tell a
-        // start of today from one of yesterday.
+        // Hours that follow on one another are one stretch.
         while let Some(before) = spans.iter().find(|s| s.begins.0 < since && s.ends.1 >= since) {
             since = before.begins.0;
         }
-        Some(since)
+        Some(if at.since(since) > LONGEST { Ts(i64::MIN) } else { since })
     }
 
     /// When its standing next is another than at the wall time `at`; `None` when it never is.
     pub fn next_change(&self, at: Ts) -> Option<Ts> {
-        let spans = self.spans(at, AHEAD);
+        let spans = self.spans(at, 2, WEEK);
         let now = Self::among(&spans, at);
         let ends = spans.iter().flat_map(|s| [s.begins.0, s.begins.1, s.ends.0, s.ends.1]);
         let mut edges: Vec<Ts> = ends.filter(|edge| *edge > at).collect();
@@ -80,8 +82,10 @@ impl Schedule {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
-    fn spans(&self, at: Ts, ahead: i32) -> Vec<Span> {
-        self.hours.iter().flat_map(|hours| hours.spans(at, ahead, &self.zone)).collect()
+    fn spans(&self, at: Ts, back: i32, ahead: i32) -> Vec<Span> {
+        // The day before yesterday's hours may reach into today where a zone left out a day.
+        let days = -back..=ahead;
+        self.hours.iter().flat_map(|hours| hours.spans(at, days.clone(), &self.zone)).collect()
     }
 
     fn among(spans: &[Span], at: Ts) -> Standing {

@@ -87,6 +87,11 @@ fn the_table_of_hours() {
     let ever = schedule(&["00:00-24:00"], "UTC");
     assert_eq!(ever.standing(at("2026-11-23T00:00:00Z")), Inside);
     assert_eq!(ever.next_change(at("2026-11-23T00:00:00Z")), None);
+    assert_eq!(ever.inside_since(at("2026-11-23T00:00:00Z")), Some(Ts(i64::MIN)));
+    let week = schedule(&["Mon-Fri 00:00-24:00"], "UTC");
+    let monday = Some(at("2026-11-23T00:00:00Z"));
+    assert_eq!(week.inside_since(at("2026-11-27T23:59:59Z")), monday);
+    assert_eq!(week.next_change(at("2026-11-23T00:00:00Z")), Some(at("2026-11-28T00:00:00Z")));
     assert_eq!(ever.standing(Ts(i64::MAX)), Outside, "no calendar knows it");
     assert_eq!(office.words(), "Mon-Fri 08:00-24:00 Asia/Shanghai");
     assert_eq!(office.on_clock(at("2026-11-23T00:00:00Z")), "2026-11-23 08:00");

@@ -1,5 +1,7 @@
 //! Hours of some days of the week, such as `Mon-Fri 08:00-24:00`, on the clock of a place.
 
+use std::ops::RangeInclusive;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
@@ -58,19 +60,17 @@ impl WeekHours {
         hours.split(',').map(|range| of_day(days, range)).collect()
     }
 
-    /// Those occurrences that may hold an instant of the days around `at`: from yesterday's to those
-    /// of `ahead` days later, in order.
+    /// Those occurrences that begin on these days, counted from the one of `at`, in order.
     pub(super) fn spans(
         &self,
         at: Ts,
-        ahead: i32,
+        days: RangeInclusive<i32>,
         zone: &TimeZone,
     ) -> impl Iterator<Item = Span> + '_ {
         let today =
             Timestamp::from_millisecond(at.0).ok().map(|at| at.to_zoned(zone.clone()).date());
         let zone = zone.clone();
-        // The day before yesterday's hours may reach into today where a zone left out a day.
-        (-2..=ahead).filter_map(move |day| {
+        days.filter_map(move |day| {
             let day = today?.checked_add(day.days()).ok()?;
             let weekday = usize::try_from(day.weekday().to_sunday_zero_offset()).ok()?;
             if !self.days.get(weekday).copied().unwrap_or(false) {

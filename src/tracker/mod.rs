@@ -232,7 +232,7 @@ impl Tracker {
             let (missing, present) = live.entry(job.flink_cluster.as_str()).or_default();
             if job.missing_since.is_some() {
                 // Nobody misses what need not run now.
-                *missing += usize::from(!job.may_be_absent(time.wall));
+                *missing += usize::from(job.is_missed(time));
             } else if job.state().is_live() {
                 *present += 1;
             }

@@ -1,29 +1,21 @@
 //! Jobs that are meant to run at some hours only.
 //!
 //! Which schedule is a job's follows from its labels, which the engine puts together; it says so
-//! here after each look. Decides nothing but whether a job may be absent, or may run, at a time.
+//! here after each look. Decides nothing but whether a job that is gone is missed.
 
 use std::sync::Arc;
 
-use super::{JobFacts, JobTrack, Tracker};
-use crate::model::{JobKey, Schedule, Standing, Subject, Ts};
+use super::{JobTrack, Tracker};
+use crate::model::{JobKey, Schedule, Subject, Time};
 
 impl JobTrack {
-    /// How the wall time `at` stands to its hours; `None` where no schedule is about it.
-    pub fn standing(&self, at: Ts) -> Option<Standing> {
-        self.schedule.as_ref().map(|schedule| schedule.standing(at))
-    }
-
-    /// It need not run at the wall time `at`.
-    pub fn may_be_absent(&self, at: Ts) -> bool {
-        matches!(self.standing(at), Some(Standing::Outside | Standing::Either))
-    }
-}
-
-impl JobFacts<'_> {
-    /// It is not alive, and need not be now.
-    pub fn is_excused(&self) -> bool {
-        self.job.may_be_absent(self.time.wall)
+    /// It vanished alive while it was to run, and still is to: in the same hours. One that vanished
+    /// outside of them was ended, and when they begin it is absent like any other that was.
+    pub fn is_missed(&self, time: Time) -> bool {
+        let Some(since) = self.missing_since else { return false };
+        let Some(schedule) = &self.schedule else { return true };
+        let since = time.wall.shifted(since.0.saturating_sub(time.steady.0));
+        schedule.inside_since(time.wall).is_some_and(|from| since >= from)
     }
 }
 
@@ -48,15 +40,14 @@ impl Tracker {
         }
     }
 
-    /// The subject is a Flink cluster with jobs that are gone, none of which needs to be there at the
-    /// wall time `at`.
-    pub fn are_excused(&self, subject: &Subject, at: Ts) -> bool {
+    /// The subject is a Flink cluster with jobs that are gone, none of which is missed.
+    pub fn are_excused(&self, subject: &Subject, time: Time) -> bool {
         let Subject::Cluster(source, flink_cluster) = subject else { return false };
         let keys = self.by_source.get(source).into_iter().flatten();
         let gone = keys
             .filter_map(|key| self.jobs.get(key))
             .filter(|job| job.flink_cluster == *flink_cluster && job.missing_since.is_some());
-        let mut excused = gone.map(|job| job.may_be_absent(at)).peekable();
-        excused.peek().is_some() && excused.all(|excused| excused)
+        let mut missed = gone.map(|job| job.is_missed(time)).peekable();
+        missed.peek().is_some() && !missed.any(|missed| missed)
     }
 }

@@ -15,20 +15,31 @@ pub(super) const SCANNED: usize = 20_000;
 /// Rows of the store at once.
 pub(super) const AT_ONCE: u32 = 1_000;
 
-/// Resources that are cut down to what the caller sees.
-const READ: [&str; 9] = [
+/// What may be read, cut down to what the caller sees; `*` is any one segment.
+const READ: [&str; 13] = [
     "incidents",
+    "incidents/*",
+    "incidents/*/events",
+    "incidents/*/record",
     "jobs",
     "silences",
     "explain",
     "routes",
     "notices",
+    "notices/why",
     "messages",
     "sources",
     "status",
 ];
-/// Resources with commands that are held to what the caller sees.
-const CHANGED: [&str; 3] = ["incidents", "jobs", "silences"];
+/// What may be commanded, about what the caller sees.
+const CHANGED: [&str; 6] = [
+    "incidents/*/ack",
+    "incidents/*/unack",
+    "incidents/*/close",
+    "jobs/*/retire",
+    "silences",
+    "silences/*",
+];
 
 impl Caller {
     /// It sees some jobs only.
@@ -129,10 +140,15 @@ pub(super) fn may_pass(method: &Method, path: &str) -> bool {
     if matches!(path, "/" | "/-/healthy" | "/-/ready") {
         return reads;
     }
-    let Some(resource) = path.strip_prefix("/api/v1/") else { return false };
-    let resource = resource.split('/').next().unwrap_or_default();
+    let Some(asked) = path.strip_prefix("/api/v1/") else { return false };
     let open: &[&str] = if reads { &READ } else { &CHANGED };
-    open.contains(&resource)
+    open.iter().any(|known| is_like(asked, known))
+}
+
+fn is_like(path: &str, known: &str) -> bool {
+    let mut asked = path.split('/');
+    let fits = known.split('/').all(|k| asked.next().is_some_and(|a| a == k || k == "*"));
+    fits && asked.next().is_none()
 }
 
 /// An incident the caller sees; of another it is not even said that it is there.
@@ -176,6 +192,8 @@ mod tests {
             (Method::POST, "/api/v1/messages", false),
             (Method::GET, "/api/v1/whatever", false),
             (Method::POST, "/api/v2/alerts", false),
+            (Method::POST, "/api/v1/incidents/7/whatever", false),
+            (Method::GET, "/api/v1/incidents/7/whatever", false),
             (Method::GET, "/api/v1/jobsx", false),
             (Method::GET, "/api/v1//metrics", false),
         ] {

@@ -7,13 +7,16 @@ use super::{Facts, JobType, Kind, evidence, fresh_job, hours, job_type};
 use crate::model::{Aspect, Demand, JobState, Standing, Verdict, Why};
 use crate::tracker::Fact;
 
+/// What its state is called where it is not listed any more.
+const GONE: &str = "MISSING";
+
 /// True within the hours of a job's schedule while the job is CANCELED or FINISHED, whoever ended it
-/// and when: also where it ended before the hours began and nobody has started it. Give the rule a
+/// and when, or MISSING: gone since before the hours began. Nobody has started it. Give the rule a
 /// `for` of what a start and a redeployment may take. A batch job that FINISHED within the hours has
 /// done its work: false.
 ///
-/// A job that FAILED is `job_state`'s, and one that vanished alive is `job_missing`'s, which is false
-/// outside of the hours. Not applicable to a job without a schedule. Demands the job's type.
+/// A job that FAILED is `job_state`'s, and one that vanished alive within the hours is
+/// `job_missing`'s, until they end. Not applicable to a job without a schedule. Demands the job's type.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobAbsent {}
@@ -41,13 +44,14 @@ impl Kind for JobAbsent {
         if schedule.standing(now) != Standing::Inside {
             return facts.no(|| format!("{}: it need not run", stands()));
         }
-        let Some(state) = job.state() else {
+        let state = job.state();
+        if job.job.is_missed(job.time) {
             return facts.no(|| format!("{}; gone while it was alive: see job_missing", stands()));
-        };
-        if !state.is_deliberate_end() {
+        }
+        if let Some(state) = state.filter(|state| !state.is_deliberate_end()) {
             return facts.no(|| format!("{}, and it is {state}", stands()));
         }
-        if state == JobState::Finished {
+        if state == Some(JobState::Finished) {
             match job_type::of(facts, &job, JobType::Streaming) {
                 Fact::Known(JobType::Batch) => {
                     let ended = job.run().and_then(|run| run.end_time);
@@ -61,7 +65,8 @@ impl Kind for JobAbsent {
             }
         }
         facts.verdict(true, || {
-            Why::from(evidence! { "state": state.as_str(), "hours": schedule.words() })
+            let state = state.map_or(GONE, JobState::as_str);
+            Why::from(evidence! { "state": state, "hours": schedule.words() })
                 .words(format!("{}, and it is {state}; true until it runs", stands()))
         })
     }
