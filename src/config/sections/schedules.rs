@@ -198,7 +198,7 @@ mod tests {
         let places: Vec<&str> = said.iter().filter_map(|s| s.split(": ").next()).collect();
         assert_eq!(
             places[4..],
-            ["t.yaml:5:16", "t.yaml:5:35", "t.yaml:7:3", "t.yaml:8:3", "t.yaml:8:29", "t.yaml:9:3"],
+            ["t.yaml:5:16", "t.yaml:5:34", "t.yaml:7:3", "t.yaml:8:3", "t.yaml:8:29", "t.yaml:9:3"],
             "{said:#?}"
         );
     }
