@@ -110,10 +110,10 @@ async fn hours_decide_what_is_missed_and_what_is_in_the_way() -> Result<()> {
     let idle = status["idle_schedules"][0].as_str().unwrap_or_default();
     ensure!(idle == "3: job_name=\"nobody\", Mon 08:00-09:00 UTC", "{status:#}");
     let (code, out, err) = ask(dir.path(), &["explain", "job-3"]).await?;
-    let head = format!("schedule {} {ZONE}: outside now, until ", hours(6, 12));
+    let line = format!("schedule {} {ZONE}: outside now, until ", hours(6, 12));
     // The minute may have changed since the configuration was written.
     let same = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
-    ensure!(code == 0 && same(&out).starts_with(&same(&head)), "{out} {err}");
+    ensure!(code == 0 && same(&out).starts_with(&same(&line)), "{out} {err}");
     ensure!(out.contains("JobAbsent") && out.contains("it need not run"), "{out}");
 
     // Other hours, by a reload: who was missed is not, and the other way round.
