@@ -218,6 +218,7 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         incidents: config.incidents.clone(),
         notify: config.notify.clone(),
         labels,
+        schedules: config.schedules.clone(),
         failing_after: config.self_monitoring.failing_after,
     }
 }

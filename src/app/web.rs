@@ -102,6 +102,7 @@ fn web_config(config: &Config) -> WebConfig {
                 Access::Read => Scope::Read,
                 Access::Operate => Scope::Operate,
             },
+            matchers: token.matchers.clone(),
         });
     }
     WebConfig {

@@ -76,6 +76,12 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Its schedule says that it need not run now.
+fn outside(job: &Job) -> bool {
+    let now = job.rest.get("schedule").and_then(|schedule| schedule.get("now"));
+    now.and_then(serde_json::Value::as_str) == Some("outside")
+}
+
 fn table(jobs: &[Job], unowned: bool) -> String {
     if jobs.is_empty() {
         return if unowned { "every job has somebody" } else { "no jobs" }.to_owned();
@@ -86,6 +92,7 @@ fn table(jobs: &[Job], unowned: bool) -> String {
             let state = match (job.missing, job.stale) {
                 (true, _) => format!("{} (missing)", job.state),
                 (false, true) => format!("{} (not seen now)", job.state),
+                (false, false) if outside(job) => format!("{} (outside of its hours)", job.state),
                 (false, false) => job.state.clone(),
             };
             let own = ["owner", "team"].map(|name| job.labels.get(name));
@@ -118,15 +125,19 @@ mod tests {
 
     #[test]
     fn jobs_are_a_table() {
+        let mut scheduled = job("prod/c", false, false, Labels::default());
+        scheduled.rest.insert("schedule".to_owned(), serde_json::json!({ "now": "outside" }));
         let jobs = [
             job("prod/a", false, false, Labels::from([("team", "ads"), ("owner", "duyao")])),
             job("prod/long", true, true, Labels::default()),
             job("prod/b", false, true, Labels::from([("team", "ro")])),
+            scheduled,
         ];
         let expected = "\
-prod/a     RUNNING                 duyao, ads
+prod/a     RUNNING                         duyao, ads
 prod/long  RUNNING (missing)
-prod/b     RUNNING (not seen now)  ro";
+prod/b     RUNNING (not seen now)          ro
+prod/c     RUNNING (outside of its hours)";
         assert_eq!(table(&jobs, false), expected);
         assert_eq!(table(&[], true), "every job has somebody");
         assert_eq!(table(&[], false), "no jobs");

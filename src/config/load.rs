@@ -13,7 +13,9 @@ use super::raw::RawConfig;
 use super::sections::general::zone;
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::receivers::Defaults;
-use super::sections::{inhibit, job_labels, later, receivers, route, rule_files, sources};
+use super::sections::{
+    inhibit, job_labels, later, receivers, route, rule_files, schedules, sources,
+};
 use super::{Config, checks};
 use crate::model::Problem;
 use crate::notify::{ReceiverPlan, Route, Settings};
@@ -117,6 +119,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         );
     }
     let zone = raw.time_zone.as_ref().map_or(TimeZone::UTC, |name| zone(name, findings));
+    let schedules = schedules::build(raw.schedules, &zone, findings);
     let defaults = Defaults { language: raw.language, zone, delivery: raw.delivery };
     let built = receivers::build(raw.receivers, &defaults, findings);
     // As written, so that a receiver with a mistake is not unknown as well.
@@ -164,6 +167,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
     Config {
         overrides: build_overrides(raw.overrides, tree, file, &time_intervals, findings),
         time_intervals,
+        schedules,
         store: raw.store.build(findings),
         history: raw.history.build(findings),
         poll: raw.poll,

@@ -40,7 +40,7 @@ pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;
 
-use crate::model::Problem;
+use crate::model::{Problem, Schedules};
 use crate::notify::channels::{Handles, People};
 use crate::rules::{IntervalBook, Override};
 
@@ -69,6 +69,8 @@ pub struct Config {
     pub overrides: Vec<Override>,
     /// Hours by name.
     pub time_intervals: IntervalBook,
+    /// When jobs are meant to run.
+    pub schedules: Schedules,
     /// Folder of templates; none: the shipped templates.
     pub templates: Option<PathBuf>,
     /// Lifecycle of incidents.

@@ -17,6 +17,7 @@ use super::sections::later::NotBuiltYet;
 use super::sections::receivers::ReceiverConfig;
 use super::sections::route::RouteConfig;
 use super::sections::rule_files::RuleFileConfig;
+use super::sections::schedules::ScheduleConfig;
 use super::sections::store::StoreConfig;
 use super::sections::web::WebConfig;
 use crate::notify::Language;
@@ -70,12 +71,14 @@ pub struct RawConfig {
     pub self_monitoring: SelfMonitoring,
     /// Alertmanager's: hours by name, for routes and rules.
     pub time_intervals: Vec<RawTimeIntervals>,
+    /// When jobs are meant to run, where that is not always: absent outside of the hours is fine,
+    /// absent within them and running outside of them is told. A job's schedule is the first that
+    /// matches.
+    pub schedules: Vec<At<ScheduleConfig>>,
     /// Alertmanager's: what mutes what, beside Flink's own causality, which is built in.
     pub inhibit_rules: Vec<At<InhibitRuleConfig>>,
     /// Not built yet.
     pub restarts: NotBuiltYet,
     /// Not built yet.
     pub maintenance: NotBuiltYet,
-    /// Not built yet.
-    pub schedules: NotBuiltYet,
 }

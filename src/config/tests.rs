@@ -226,9 +226,9 @@ fn a_long_file_with_many_mistakes_is_bounded() {
 
 #[test]
 fn a_token_is_never_wider_than_it_says() {
-    let web = "web: { tokens: [{ name: a, token_file: t, matchers: ['env=\"prod\"'] }] }\n";
+    let web = "web: { tokens: [{ name: a, token_file: t, matchers: ['env=\"prod\"', 'severity=\"info\"'] }] }\n";
     let problems = said(&(web.to_owned() + MINIMAL + "route: { receiver: me }\n"), &none);
-    assert!(problems.iter().any(|p| p.contains("are not built yet")), "{problems:?}");
+    assert!(problems.iter().any(|p| p.contains("jobs have no label `severity`")), "{problems:?}");
 }
 
 #[test]

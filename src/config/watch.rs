@@ -53,6 +53,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         rule_files: Vec::new(),
         overrides: Vec::new(),
         time_intervals: crate::rules::IntervalBook::new(),
+        schedules: crate::model::Schedules::default(),
         templates: None,
         incidents: incidents::IncidentsConfig::default().build(route.group_interval),
         notify: Settings {

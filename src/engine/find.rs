@@ -94,6 +94,14 @@ pub(super) fn key<'a>(
     Err(NotFound::Nothing { what: what.0, typed: typed.to_owned(), nearest })
 }
 
+/// The one of these job keys that is meant by a part of it.
+///
+/// # Errors
+/// When none is, or several are.
+pub fn key_among(keys: &[&str], typed: &str) -> Result<String, NotFound> {
+    key(("job", "jobs"), keys, typed).map(str::to_owned)
+}
+
 /// Whether `typed` is a rule's alert name, or its group/alert or group/alert/severity.
 pub(super) fn names_rule(typed: &str, id: &RuleId) -> bool {
     let RuleId { group, alert, severity } = id;

@@ -13,6 +13,7 @@ mod record;
 mod reload;
 mod routes;
 mod run;
+mod schedule;
 mod silence;
 mod step;
 mod taken;
@@ -24,7 +25,7 @@ pub use commander::{CommandError, Commander};
 pub use explain::{
     Answer, Counts, Explanation, MAX_EXPLANATIONS, OfIncident, Question, RuleReport,
 };
-pub use find::NotFound;
+pub use find::{NotFound, key_among};
 pub use record::{base, outgoing};
 pub use reload::Reload;
 pub use routes::{RouteAnswer, RouteQuestion};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
 use crate::incidents::Incidents;
-use crate::model::{AlertState, Change, JobKey, RuleId, Silence, Time};
+use crate::model::{AlertState, Change, JobKey, RuleId, Schedules, Silence, Time};
 use crate::notify::Pipeline;
 use crate::rules::Rules;
 use crate::tracker::{JobFacts, Tracker};
@@ -57,6 +57,11 @@ impl Picture {
                 }
             }
         }
+    }
+
+    /// Other schedules are in force.
+    pub(super) fn set_schedules(&mut self, schedules: &Schedules) {
+        Arc::make_mut(&mut self.view).schedules = schedules.clone();
     }
 
     /// A job is not watched any more.
@@ -248,6 +253,7 @@ fn is_same(known: &JobView, facts: &JobFacts<'_>) -> bool {
         && known.lag_records == facts.lag().known()
         && known.ui_url == run.ui_url
         && known.flink_cluster == job.flink_cluster
+        && known.schedule.as_ref().map(Arc::as_ptr) == job.schedule.as_ref().map(Arc::as_ptr)
         && job.labels.0.iter().all(|(name, value)| known.labels.get(name) == value)
 }
 
@@ -287,6 +293,7 @@ fn job_view(
         checkpoint_from: facts.checkpoint_from().known(),
         lag_records: facts.lag().known(),
         labels,
+        schedule: job.schedule.clone(),
         ui_url: run.and_then(|r| r.ui_url.clone()),
     }
 }

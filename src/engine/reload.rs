@@ -49,6 +49,7 @@ impl Engine {
         self.incidents.reload(settings.incidents.clone());
         self.pipeline.reload(time, settings.notify.clone(), composers);
         self.settings = settings;
+        self.schedule_all();
         if !left.is_empty() || self.has_lost_a_channel() {
             self.unwatch(time, changes);
         }

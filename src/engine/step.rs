@@ -11,7 +11,7 @@ use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{
     Alert, AlertState, Change, Command, Demand, FailedRun, JobKey, JobState, Loaded, Message,
-    Replied, SendOutcome, Snapshot, Subject, Time, Ts,
+    Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
@@ -68,6 +68,8 @@ pub struct EngineSettings {
     pub notify: notify::Settings,
     /// Labels.
     pub labels: LabelBook,
+    /// When jobs are meant to run.
+    pub schedules: Schedules,
     /// A source or channel of our own failing for so long is told.
     pub failing_after: Duration,
 }
@@ -105,7 +107,7 @@ impl Engine {
         let mut leftover = tracker.retain_sources(&names);
         let (rules, changes) = Rules::restore(rules, settings.labels.clone(), loaded);
         leftover.extend(changes);
-        Engine {
+        let mut engine = Engine {
             incidents: Incidents::restore(settings.incidents.clone(), loaded),
             pipeline: Pipeline::restore(settings.notify.clone(), composers, loaded),
             own: OwnTrouble::default(),
@@ -118,7 +120,9 @@ impl Engine {
             started: None,
             gone: BTreeMap::new(),
             leftover,
-        }
+        };
+        engine.schedule_all();
+        engine
     }
 
     /// For replay: decides as ever, but makes no picture, which takes a good part of a step.
@@ -214,6 +218,7 @@ impl Engine {
             return;
         }
         let mut folded = self.tracker.step(time, snapshot);
+        self.schedule(&folded.jobs);
         self.picture.note_failures(folded.failures);
         changes.append(&mut folded.changes);
         let mut judged = self.rules.step(time, &self.tracker, &snapshot.source, &folded);

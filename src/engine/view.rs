@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    ChannelId, CheckpointRef, Incident, JobKey, JobState, Labels, NoticeReason, Outcome, Silence,
-    Time, Ts,
+    ChannelId, CheckpointRef, Incident, JobKey, JobState, Labels, NoticeReason, Outcome, Schedule,
+    Schedules, Silence, Time, Ts,
 };
 
 /// The picture after a step.
@@ -39,6 +39,8 @@ pub struct View {
     pub rules: Vec<RuleView>,
     /// Jobs whose labels should change a rule and cannot: what, and the way out.
     pub label_problems: Arc<[String]>,
+    /// When jobs are meant to run.
+    pub schedules: Schedules,
     /// Times the wire guard behind the exact budget tripped: a bug if not 0.
     pub guard_trips: u64,
 }
@@ -51,6 +53,21 @@ impl View {
             return None;
         }
         Silence::hiding(self.silences.iter(), incident, now)
+    }
+}
+
+impl View {
+    /// Schedules that are about no job, once every source was seen: their number from 1, and them.
+    pub fn idle_schedules(&self) -> Vec<(usize, &Schedule)> {
+        if self.sources.values().any(|source| source.last_success.is_none()) {
+            return Vec::new();
+        }
+        let used = |schedule: &Arc<Schedule>| {
+            let same = |of: &Arc<Schedule>| Arc::ptr_eq(of, schedule);
+            self.jobs.values().any(|job| job.schedule.as_ref().is_some_and(same))
+        };
+        let all = self.schedules.0.iter().enumerate();
+        all.filter(|(_, s)| !used(s)).map(|(at, s)| (at + 1, &**s)).collect()
     }
 }
 
@@ -148,6 +165,8 @@ pub struct JobView {
     pub lag_records: Option<f64>,
     /// All labels.
     pub labels: Labels,
+    /// When it is meant to run; `None`: always.
+    pub schedule: Option<Arc<Schedule>>,
     /// Flink's page of the run.
     pub ui_url: Option<String>,
 }

@@ -4,6 +4,7 @@
 //! stops are meant to be short, and those are remembered: one with a savepoint, which is taken to
 //! start from it, and one in the middle of trouble, which somebody wanted to mend. The reminder is
 //! an incident of its own with severity info: told once, never repeated, over when the job runs.
+//! A job with a schedule is not spoken of: that says when it is to be back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl Incidents {
             let subject = Subject::Job(key.clone());
             let reminded = self.newest(&subject, &Aspect::from(ASPECT));
             let open = reminded.is_some_and(Incident::is_open);
-            if !open && !job.ended_on_purpose() {
+            if !open && (!job.ended_on_purpose() || job.schedule.is_some()) {
                 continue;
             }
             let Some(facts) = tracker.job_facts(key, time).filter(JobFacts::is_fresh) else {

@@ -12,23 +12,29 @@ pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &T
         Subject::Job(key) => match tracker.job_facts(key, time) {
             None => Health::Gone,
             Some(facts) if !facts.is_fresh() => Health::NotYet,
-            Some(facts) => job_health(facts.job, aspect),
+            Some(facts) => job_health(facts.job, aspect, time),
         },
         Subject::Source(name) | Subject::Cluster(name, _) => match tracker.source(name) {
             None => Health::Gone,
-            Some(source) if source.is_up() => Health::Well,
-            Some(_) => Health::NotYet,
+            Some(source) if !source.is_up() => Health::NotYet,
+            // Its jobs did not come back: their hours are over.
+            Some(_) if tracker.are_excused(subject, time) => Health::Ended,
+            Some(_) => Health::Well,
         },
         Subject::Channel(_) | Subject::External(_) => Health::Well,
     }
 }
 
-fn job_health(job: &JobTrack, aspect: &Aspect) -> Health {
-    if job.missing_since.is_some() {
-        return Health::NotYet;
-    }
-    if job.ended_on_purpose() {
+fn job_health(job: &JobTrack, aspect: &Aspect, time: Time) -> Health {
+    let missing = job.missing_since.is_some();
+    // What its schedule has against it is over once it is something else that is the matter.
+    let of_schedule = matches!(aspect.as_str(), Aspect::SCHEDULE | Aspect::HOURS);
+    let lives = job.state().is_live() && !missing;
+    if job.ended_on_purpose() || (missing && !job.is_missed(time)) || (of_schedule && !lives) {
         return Health::Ended;
+    }
+    if missing {
+        return Health::NotYet;
     }
     let healthy = job.current().is_some_and(crate::tracker::Run::is_healthy);
     let live = job.state().is_live();

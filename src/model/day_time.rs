@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Ts;
 
-const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+pub(super) const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /// A time of day on some days of the week, wherever the clock hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl fmt::Display for DayTime {
     }
 }
 
-fn read_days(text: &str) -> Result<[bool; 7], DayTimeError> {
+pub(super) fn read_days(text: &str) -> Result<[bool; 7], DayTimeError> {
     let day = |name: &str| {
         let name = name.trim();
         DAYS.iter().position(|d| d.eq_ignore_ascii_case(name)).ok_or(DayTimeError)

@@ -18,11 +18,13 @@ mod observation;
 mod posted;
 mod problem;
 mod report;
+mod schedule;
 mod severity;
 mod silence;
 mod subject;
 mod time;
 mod time_interval;
+mod week_hours;
 mod words;
 
 pub use alert::{Alert, AlertState, Evidence, RuleId, Truth, Verdict, Why};
@@ -50,8 +52,10 @@ pub use observation::{
 pub use posted::Posted;
 pub use problem::Problem;
 pub use report::{BySeverity, Held, Noisy, ReceiverReport, Report};
+pub use schedule::{Schedule, Schedules, Standing};
 pub use severity::Severity;
 pub use silence::{Silence, SilenceState, SilenceWish, Until};
 pub use subject::{Aspect, Subject};
 pub use time::{Time, Ts};
 pub use time_interval::{Range, TimeInterval, TimeIntervals};
+pub use week_hours::{WeekHours, WeekHoursError};

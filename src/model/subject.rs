@@ -66,6 +66,11 @@ impl Aspect {
     /// What an alert from outside speaks of: nobody here knows.
     pub const EXTERNAL: &'static str = "external";
 
+    /// The job does not run though its schedule says it should.
+    pub const SCHEDULE: &'static str = "schedule";
+    /// The job runs though its schedule says it should not.
+    pub const HOURS: &'static str = "hours";
+
     /// The label value.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -8,6 +8,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("rules/lag.yaml", include_str!("../../rules/lag.yaml")),
     ("rules/platform.yaml", include_str!("../../rules/platform.yaml")),
     ("rules/resources.yaml", include_str!("../../rules/resources.yaml")),
+    ("rules/schedules.yaml", include_str!("../../rules/schedules.yaml")),
 ];
 
 /// (file name, text) of every file in `rules/optional/`; `rule_files: ["shipped:slots"]` names one.

@@ -13,7 +13,7 @@ use super::raw::{RawCluster, RawExpect, RawSource, RawTest, RawTests};
 use super::timeline::{Line, Timeline};
 use super::times::Moment;
 use super::world::{SimCluster, SimSource, World};
-use crate::config::sections::{inhibit, route};
+use crate::config::sections::{inhibit, route, schedules};
 use crate::engine::EngineSettings;
 use crate::model::{ChannelId, Demand, Labels};
 use crate::notify::{self, ChannelPlan, Language, ReceiverPlan, Route};
@@ -319,6 +319,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
             route,
         },
         labels,
+        schedules: schedules::build(raw.schedules.clone(), &TimeZone::UTC, findings),
         failing_after: crate::config::SelfMonitoring::default().failing_after,
     }
 }

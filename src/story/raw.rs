@@ -11,6 +11,7 @@ use crate::config::sections::general::StormConfig;
 use crate::config::sections::incidents::IncidentsConfig;
 use crate::config::sections::inhibit::InhibitRuleConfig;
 use crate::config::sections::route::RouteConfig;
+use crate::config::sections::schedules::ScheduleConfig;
 use crate::notify::Language;
 use crate::rules::RawTimeIntervals;
 use crate::rules::kinds::Span;
@@ -80,6 +81,9 @@ pub struct RawTest {
     /// Hours that the route refers to, as in weir.yaml.
     #[serde(default)]
     pub time_intervals: Vec<RawTimeIntervals>,
+    /// When jobs are meant to run, as in weir.yaml; the zone is UTC where none is named.
+    #[serde(default)]
+    pub schedules: Vec<At<ScheduleConfig>>,
     /// What mutes what, as in weir.yaml.
     #[serde(default)]
     pub inhibit_rules: Vec<At<InhibitRuleConfig>>,

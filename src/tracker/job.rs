@@ -1,6 +1,7 @@
 //! A job under its stable identity: its runs, its failures across runs, its last checkpoint.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Causes, Flaps, Numbers, Run, Series, SourceTrack, Spans};
 use crate::model::{
     Change, CheckpointRef, Completeness, JobKey, JobState, Labels, RootCause, RunId,
-    RunObservation, Seen, Snapshot, Time, Ts,
+    RunObservation, Schedule, Seen, Snapshot, Time, Ts,
 };
 
 /// Runs remembered per job.
@@ -88,6 +89,9 @@ pub struct JobTrack {
     /// Numbers rules asked for by name; long series are kept in a row of their own.
     #[serde(skip)]
     pub numbers: Numbers,
+    /// When it is meant to run, as the configuration says.
+    #[serde(skip)]
+    pub schedule: Option<Arc<Schedule>>,
     #[serde(skip)]
     dirty: bool,
     #[serde(skip)]
@@ -131,6 +135,7 @@ impl JobTrack {
             lag_heard: None,
             failed_over: false,
             numbers: Numbers::default(),
+            schedule: None,
             dirty: true,
             checkpoint_dirty: false,
             written: None,

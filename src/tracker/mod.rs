@@ -15,6 +15,7 @@ mod numbers;
 mod packed;
 mod retired;
 mod run;
+mod scheduled;
 mod series;
 mod source;
 mod waiting;
@@ -213,7 +214,9 @@ impl Tracker {
             let Some(job) = self.jobs.get_mut(key) else { continue };
             job.note_absent(time);
             let gone_for = time.steady.since(job.last_seen).as_millis() as i64;
-            if job.ended_on_purpose() && gone_for > FORGET_ENDED_AFTER_MS {
+            // One with a schedule is missed when its hours begin, however long that takes.
+            let over = job.ended_on_purpose() && job.schedule.is_none();
+            if over && gone_for > FORGET_ENDED_AFTER_MS {
                 forget.push(key.clone());
             }
         }
@@ -228,7 +231,8 @@ impl Tracker {
         for job in keys.iter().filter_map(|key| self.jobs.get(key)) {
             let (missing, present) = live.entry(job.flink_cluster.as_str()).or_default();
             if job.missing_since.is_some() {
-                *missing += 1;
+                // Nobody misses what need not run now.
+                *missing += usize::from(job.is_missed(time));
             } else if job.state().is_live() {
                 *present += 1;
             }

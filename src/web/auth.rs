@@ -19,14 +19,16 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::config::{Scope, WebConfig};
+use super::confined;
 use super::error::{ApiError, WebError};
 use super::v2::PATH as ALERTS;
+use crate::model::Matcher;
 
 /// Shorter tokens can be guessed.
 const SHORTEST: usize = 16;
 
 /// Who asked; in the request's extensions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// The token's name, or `local` where none is needed.
     pub name: String,
@@ -34,6 +36,8 @@ pub struct Caller {
     pub scope: Scope,
     /// No token was needed: somebody on this machine.
     pub local: bool,
+    /// Only what belongs to jobs with these labels; none: everything.
+    pub only: Arc<[Matcher]>,
 }
 
 /// The name of whoever asks where no token is needed.
@@ -105,7 +109,9 @@ impl Auth {
                     entry.name
                 )));
             }
-            let caller = Caller { name: entry.name.clone(), scope: entry.scope, local: false };
+            let only = entry.matchers.clone().into();
+            let caller =
+                Caller { name: entry.name.clone(), scope: entry.scope, local: false, only };
             let hash = Mutex::new(hash(secret.expose_secret()));
             tokens.push(Token { caller, hash, file });
         }
@@ -161,7 +167,7 @@ pub(super) async fn check(
     let posts_alerts = path == ALERTS && *request.method() == Method::POST;
     let caller = if !auth.required || open {
         let scope = if open { Scope::Read } else { Scope::Operate };
-        Caller { name: LOCAL.to_owned(), scope, local: true }
+        Caller { name: LOCAL.to_owned(), scope, local: true, only: Arc::new([]) }
     } else if let Some(caller) = auth.caller(request.headers(), reads, posts_alerts) {
         caller
     } else {
@@ -183,6 +189,9 @@ pub(super) async fn check(
     }
     if let Err(refusal) = caller.may(posts_alerts, reads) {
         return refusal.into_response();
+    }
+    if caller.is_confined() && !confined::may_pass(request.method(), request.uri().path()) {
+        return caller.sees_too_little().into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await

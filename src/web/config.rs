@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::model::Matcher;
+
 /// Where the status page, the API and the metrics are served, and who may read them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -48,6 +50,9 @@ pub struct TokenConfig {
     /// What it allows.
     #[serde(default)]
     pub scope: Scope,
+    /// Only what belongs to jobs with these labels; none: everything.
+    #[serde(skip)]
+    pub matchers: Vec<Matcher>,
 }
 
 /// What a token allows.
@@ -125,6 +130,7 @@ mod tests {
             token: None,
             token_file: None,
             scope: Scope::Read,
+            matchers: Vec::new(),
         }];
         assert!(config.problems().join("\n").contains("neither token nor token_file"));
     }

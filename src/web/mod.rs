@@ -6,6 +6,7 @@
 mod api;
 mod auth;
 mod config;
+mod confined;
 mod error;
 mod guard;
 mod health;
@@ -32,7 +33,7 @@ use crate::engine::{Asker, Commander, View};
 use crate::metrics::{Exporter, Health};
 use crate::store::Store;
 
-pub use api::{command, explain, notices, report, routes, silences};
+pub use api::{command, explain, notices, report, routes, schedule, silences};
 pub use auth::Caller;
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;

@@ -22,6 +22,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/taken.rs", &["model"]),
     ("engine/silence.rs", &["model", "incidents", "engine"]),
     ("engine/inbound.rs", &["model", "incidents", "engine"]),
+    ("engine/schedule.rs", &["model", "engine"]),
     ("engine/own.rs", &["model", "tracker", "incidents", "notify"]),
     ("engine/picture.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/view.rs", &["model"]),
@@ -104,6 +105,7 @@ const DECISIONS: &[&str] = &[
     "engine/why.rs",
     "engine/silence.rs",
     "engine/inbound.rs",
+    "engine/schedule.rs",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

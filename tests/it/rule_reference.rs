@@ -14,6 +14,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("job_state", "{ any_of: [RESTARTING, FAILING] }"),
     ("job_missing", "{}"),
     ("job_finished", "{ unknown_is: batch }"),
+    ("job_absent", "{}"),
+    ("job_outside_hours", "{}"),
     ("start_failed", "{}"),
     ("start_stuck", "{ after: 15m }"),
     ("crash_loop", "{ window: 30m }"),

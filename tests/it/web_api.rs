@@ -133,6 +133,7 @@ fn job(name: &str, state: JobState) -> Arc<JobView> {
             ("job_name", name),
             ("team", if name == "a" { "ro" } else { "ads" }),
         ]),
+        schedule: None,
         ui_url: None,
     })
 }
@@ -441,6 +442,7 @@ async fn off_loopback_a_token_is_needed() {
         token: Some(value.to_owned().into()),
         token_file: None,
         scope: weir::web::Scope::Read,
+        matchers: Vec::new(),
     };
     let from_file = TokenConfig { token: None, token_file: Some(file), ..token("file", "unused") };
     let config = WebConfig {
@@ -528,6 +530,7 @@ async fn commands_are_for_those_who_may_operate_and_for_no_other_site() {
         token: Some(format!("{name}-token-0123456789").into()),
         token_file: None,
         scope,
+        matchers: Vec::new(),
     };
     let tokens =
         vec![token("look", weir::web::Scope::Read), token("act", weir::web::Scope::Operate)];
@@ -549,6 +552,7 @@ async fn a_token_for_alerts_opens_nothing_else() {
         token: Some(format!("{name}-token-0123456789").into()),
         token_file: None,
         scope,
+        matchers: Vec::new(),
     };
     let tokens = vec![
         token("look", weir::web::Scope::Read),

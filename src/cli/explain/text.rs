@@ -6,13 +6,14 @@ use jiff::Timestamp;
 
 use crate::notify::render::escape::line;
 use crate::web::explain::{Explained, Item};
+use crate::web::schedule;
 
 /// Longer words are cut in the table.
 const WORDS: usize = 160;
 
 /// All rules of one job or source: firing and pending, the nearest, unknown, and n/a in one line.
 pub(super) fn one(answer: &Explained, with_values: bool) -> String {
-    let mut text = String::new();
+    let mut text = answer.schedule.as_ref().map(hours).unwrap_or_default();
     let mut subject = "";
     let mut items: Vec<&Item> = answer.explanations.iter().collect();
     items.sort_by(|a, b| a.subject.cmp(&b.subject));
@@ -54,6 +55,17 @@ pub(super) fn one(answer: &Explained, with_values: bool) -> String {
     more(answer, &mut text);
     text.truncate(text.trim_end().len());
     text
+}
+
+/// `schedule Mon-Fri 08:00-24:00 Asia/Shanghai: outside now, until 2026-11-23T00:00:00Z`.
+fn hours(schedule: &schedule::Item) -> String {
+    let now = match schedule.now.as_str() {
+        "either" => "the clock jumps at an end of it now",
+        "inside" => "inside now",
+        _ => "outside now",
+    };
+    let until = schedule.until.as_ref().map(|at| format!(", until {at}")).unwrap_or_default();
+    format!("schedule {}: {now}{until}\n", line(&schedule.hours))
 }
 
 /// What is firing, pending, and nearest to it, over everything.

@@ -10,11 +10,8 @@ use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
 /// Sections of the whole file that are not built yet, and what that means.
-const SECTIONS: [(&str, &str); 3] = [
-    ("restarts", "Weir restarts nothing"),
-    ("maintenance", "nothing is silenced"),
-    ("schedules", "nothing is on a schedule"),
-];
+const SECTIONS: [(&str, &str); 2] =
+    [("restarts", "Weir restarts nothing"), ("maintenance", "nothing is silenced")];
 
 /// Kinds of sources that are not built yet.
 const SOURCES: [&str; 4] = ["yarn", "kubernetes", "streampark", "dinky"];

@@ -13,6 +13,7 @@ pub mod receivers;
 pub mod route;
 mod route_hours;
 pub mod rule_files;
+pub mod schedules;
 pub mod sources;
 pub mod store;
 pub mod summary;

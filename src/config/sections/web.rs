@@ -8,7 +8,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::de::{At, Secret};
+use crate::model::Matcher;
 use crate::yaml::findings::Findings;
+
+/// Labels alerts have and jobs do not.
+const OF_ALERTS: [&str; 4] = ["alertname", "severity", "receiver", "channel"];
 
 /// As written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -49,7 +53,8 @@ pub struct TokenConfig {
     /// What it opens.
     #[serde(default)]
     pub access: Access,
-    /// Only jobs with these labels; refused until it is built.
+    /// It sees jobs with these labels only, with their incidents, notices, messages and silences,
+    /// and changes nothing else; none: everything.
     #[serde(default)]
     pub matchers: Vec<At<String>>,
 }
@@ -89,6 +94,8 @@ pub struct Token {
     pub secret: Secret,
     /// What it opens.
     pub access: Access,
+    /// Only for jobs with these labels; none: for everything.
+    pub matchers: Vec<Matcher>,
 }
 
 impl WebConfig {
@@ -129,14 +136,23 @@ impl WebConfig {
 
 fn token(written: At<TokenConfig>, findings: &mut Findings) -> Option<Token> {
     let At { value: raw, place } = written;
-    super::matchers(&raw.matchers, findings);
-    if let Some(first) = raw.matchers.first() {
-        // Taken and not kept to, they would open every job to somebody meant to see a few.
+    let matchers = super::matchers(&raw.matchers, findings);
+    if let Some(first) = raw.matchers.first().filter(|_| raw.access == Access::Alert) {
         findings.error(
             first.place,
-            format!("`matchers` of token `{}` are not built yet", raw.name),
-            Some("remove them; until then a token opens all jobs".to_owned()),
+            "a token that posts alerts is not for some jobs only".to_owned(),
+            Some("leave `matchers` out, or take `access: read` or `operate`".to_owned()),
         );
+    }
+    for text in &raw.matchers {
+        let of_alerts = |m: &Matcher| OF_ALERTS.contains(&m.name.as_str());
+        if let Some(matcher) = Matcher::parse(&text.value).ok().filter(of_alerts) {
+            findings.error(
+                text.place,
+                format!("a token is for jobs, and jobs have no label `{}`", matcher.name),
+                Some("match a label of jobs: `matchers: ['team=\"ads\"']`".to_owned()),
+            );
+        }
     }
     let Some(secret) = Secret::from_twins(raw.token, raw.token_file) else {
         findings.error(
@@ -146,7 +162,7 @@ fn token(written: At<TokenConfig>, findings: &mut Findings) -> Option<Token> {
         );
         return None;
     };
-    Some(Token { name: raw.name, secret, access: raw.access })
+    Some(Token { name: raw.name, secret, access: raw.access, matchers })
 }
 
 fn address(text: &str) -> Option<SocketAddr> {

@@ -12,7 +12,8 @@ use crate::tracker::Fact;
 /// True for `within` after a streaming job was seen to be FINISHED: its source ran dry, which no
 /// stream should. A batch job
 /// is meant to end so, and a job stopped with a savepoint was stopped by a person or a tool: false.
-/// A job that was FINISHED before Weir first looked at its cluster is not news: false.
+/// A job that was FINISHED before Weir first looked at its cluster is not news: false. Of a job with
+/// a schedule it is `job_absent` that speaks, where it should run: false.
 ///
 /// Whether it is a batch job is told by its label `batch` (`"true"` or `"false"`), else by Flink's
 /// job type; `unknown_is` decides where neither tells. Unknown for up to a minute after the end,
@@ -54,6 +55,12 @@ impl Kind for JobFinished {
         };
         if state != JobState::Finished {
             return facts.no(|| format!("the job is {state}; true once a stream is FINISHED"));
+        }
+        if let Some(schedule) = &job.job.schedule {
+            return facts.no(|| {
+                let hours = schedule.words();
+                format!("its schedule says when it runs, not its end: {hours}; see job_absent")
+            });
         }
         if !run.is_fresh_end() {
             return facts.no(|| "it was FINISHED before the first look at its cluster".to_owned());

@@ -3,11 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{About, Facts, Kind, Scope, evidence, fresh_job, words};
+use super::{About, Facts, Kind, Scope, evidence, fresh_job, hours, words};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
 /// True for a job last seen alive and now absent from complete listings of a healthy source. When
 /// all jobs of a Flink cluster are gone at once (two or more), it is true for the cluster instead.
+/// A job with a schedule is missed only in the hours in which it vanished: outside of them it may be
+/// absent, and when the next ones begin it is `job_absent` that speaks. Until then it is not counted
+/// among those that are gone, either.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobMissing {}
@@ -48,6 +51,12 @@ impl Kind for JobMissing {
                 None => "the job is not in the listing".to_owned(),
             });
         };
+        if let Some(schedule) = job.job.schedule.as_ref().filter(|_| !job.job.is_missed(job.time)) {
+            return facts.no(|| {
+                let stands = hours::words(schedule, job.time.wall);
+                format!("gone, but not in these hours: {stands}; see job_absent")
+            });
+        }
         let missing = job.time.steady.since(since).as_secs();
         let with_cluster = job.cluster_emptied();
         facts.verdict(!with_cluster, || {

@@ -13,6 +13,7 @@ mod cause;
 mod compare;
 #[cfg(test)]
 mod evidence_tests;
+mod hours;
 mod job_type;
 mod named;
 mod print;
@@ -213,6 +214,8 @@ rule_kinds! {
     job_state: JobState,
     job_missing: JobMissing,
     job_finished: JobFinished,
+    job_absent: JobAbsent,
+    job_outside_hours: JobOutsideHours,
     start_failed: StartFailed,
     start_stuck: StartStuck,
     crash_loop: CrashLoop,

@@ -1,17 +1,18 @@
 //! `GET /api/v1/incidents/{id}/events`: everything that happened to an incident, oldest first: what
 //! it did, what people did about it, and who was told what.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::incidents::number;
 use super::time;
 use crate::model::{Notice, Outcome, Ts};
 use crate::store::Page;
-use crate::web::Shared;
+use crate::web::confined;
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
+use crate::web::{Caller, Shared};
 
 /// One line of a timeline.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -24,17 +25,13 @@ pub(super) struct Line {
 
 pub(super) async fn list(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Line>>, ApiError> {
     let query = ListQuery::read(raw, &["limit"], &[])?;
     let number = number(&id)?;
-    let page = Page { limit: 1, incident: Some(number), ..Page::default() };
-    if shared.web.store.incidents(&page).await?.is_empty() {
-        return Err(ApiError::not_found(format!(
-            "no incident #{number}; it may be older than store.retention"
-        )));
-    }
+    confined::incident(&shared, &caller, number).await?;
     let events = shared.web.store.events(number, query.limit).await?;
     let page = Page { limit: query.limit, incident: Some(number), ..Page::default() };
     let notices = shared.web.store.notices(&page).await?;

@@ -1,16 +1,16 @@
 //! `GET /api/v1/explain`: why rules are or are not firing now, asked of the running engine.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::time;
+use super::{schedule, time};
 use crate::engine::{Answer, AskError, Counts, Explanation, Question};
 use crate::model::{Evidence, IncidentState, Time, Ts};
 use crate::rules::Standing;
-use crate::web::Shared;
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
+use crate::web::{Caller, Shared};
 
 /// The answer as the API shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Explained {
     pub at: String,
     /// Of all (subject, rule) pairs in question, those left out included.
     pub counts: Counted,
+    /// When the job that was asked about is meant to run; null: always.
+    #[serde(default)]
+    pub schedule: Option<schedule::Item>,
     /// Firing and pending first, then by nearness, then unknown, then what does not apply.
     pub explanations: Vec<Item>,
 }
@@ -158,6 +161,7 @@ impl From<&Answer> for Explained {
         Explained {
             at: time(answer.at.wall).unwrap_or_default(),
             counts: answer.counts.into(),
+            schedule: None,
             explanations: answer.explanations.iter().map(|e| Item::at(answer.at, e)).collect(),
         }
     }
@@ -165,16 +169,24 @@ impl From<&Answer> for Explained {
 
 pub(super) async fn explain(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Explained>, ApiError> {
     let query = ListQuery::read(raw, &["job", "source", "rule", "limit"], &[])?;
-    let question = Question {
-        job: query.job,
-        source: query.source,
-        rule: query.rule,
-        limit: query.limit as usize,
-    };
-    Ok(Json(Explained::from(&shared.web.asker.explain(question).await?)))
+    let job = caller.named_job(&shared.view(), query.job)?;
+    let question =
+        Question { job, source: query.source, rule: query.rule, limit: query.limit as usize };
+    let about_a_job = question.job.is_some();
+    let answer = shared.web.asker.explain(question).await?;
+    let mut explained = Explained::from(&answer);
+    if about_a_job {
+        let view = shared.view();
+        let key = answer.explanations.first().and_then(|of| of.subject.job());
+        let job = key.and_then(|key| view.jobs.get(key));
+        let schedule = job.and_then(|job| job.schedule.as_ref());
+        explained.schedule = schedule.map(|schedule| schedule::Item::at(answer.at.wall, schedule));
+    }
+    Ok(Json(explained))
 }
 
 impl From<AskError> for ApiError {

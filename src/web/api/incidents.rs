@@ -1,23 +1,21 @@
 //! `GET /api/v1/incidents` and `/api/v1/incidents/{id}` (with its timeline), newest first.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::jobs::Checkpoint;
 use super::time;
 use crate::engine::View;
 use crate::model::{Acknowledgement, Incident, Labels, Member, Subject};
-use crate::store::{Page, words};
-use crate::web::Shared;
+use crate::store::words;
+use crate::web::confined::{self, AT_ONCE, SCANNED};
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
+use crate::web::{Caller, Shared};
 
 /// Lines of a timeline at most.
 const TIMELINE: u32 = 1000;
-
-/// Incidents looked at for one page with matchers; then the page ends early.
-const SCANNED: usize = 20_000;
 
 /// An incident as the API shows it.
 #[derive(Debug, Serialize)]
@@ -179,6 +177,7 @@ fn summary(incident: &Incident) -> String {
 
 pub(super) async fn list(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Item>>, ApiError> {
     let known = ["limit", "after", "state", "matchers", "job", "receiver"];
@@ -186,23 +185,24 @@ pub(super) async fn list(
     let mut page = query.page()?;
     let view = shared.view();
     let item = |incident: &Incident| Item::of(incident, &view);
-    if query.matchers.is_empty() {
+    if query.matchers.is_empty() && !caller.is_confined() {
         let incidents = shared.web.store.incidents(&page).await?;
         return Ok(Json(incidents.iter().map(item).collect()));
     }
     let mut found = Vec::new();
     let mut scanned = 0;
-    page.limit = 1000;
+    page.limit = AT_ONCE;
     while scanned < SCANNED {
         let incidents = shared.web.store.incidents(&page).await?;
         let Some(last) = incidents.last() else { break };
         page.after = Some(last.id);
         scanned += incidents.len();
         // Whoever asks for one of its alerts finds it, be it the worst or not.
-        let matches = |i: &&Incident| {
+        let matches = |i: &Incident| {
             query.matches(&i.labels) || i.members.iter().any(|m| query.matches(&m.labels))
         };
-        found.extend(incidents.iter().filter(matches).map(item));
+        let wanted = |i: &&Incident| caller.sees(&i.labels) && matches(i);
+        found.extend(incidents.iter().filter(wanted).map(item));
         if found.len() >= query.limit as usize || incidents.len() < page.limit as usize {
             break;
         }
@@ -222,9 +222,10 @@ pub(super) fn number(id: &str) -> Result<u64, ApiError> {
 
 pub(super) async fn one(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, ApiError> {
-    let incident = find(&shared, &id).await?;
+    let incident = confined::incident(&shared, &caller, number(&id)?).await?;
     let lines = shared.web.store.events(incident.id, TIMELINE).await?;
     let timeline = lines.into_iter().map(|(at, what)| Line { at: time(at), what }).collect();
     Ok(Json(Detail { item: Item::of(&incident, &shared.view()), timeline }))
@@ -233,16 +234,8 @@ pub(super) async fn one(
 /// The whole incident as the store keeps it: what a message about it is written from.
 pub(super) async fn record(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Incident>, ApiError> {
-    find(&shared, &id).await.map(Json)
-}
-
-async fn find(shared: &Shared, id: &str) -> Result<Incident, ApiError> {
-    let number = number(id)?;
-    let page = Page { limit: 1, incident: Some(number), ..Page::default() };
-    let incidents = shared.web.store.incidents(&page).await?;
-    incidents.into_iter().next().ok_or_else(|| {
-        ApiError::not_found(format!("no incident #{number}; it may be older than store.retention"))
-    })
+    confined::incident(&shared, &caller, number(&id)?).await.map(Json)
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
 
-use super::time;
+use super::{schedule, time};
 use crate::engine::JobView;
 use crate::model::{CheckpointRef, JobKey, JobState, Labels, Ts};
-use crate::web::Shared;
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
+use crate::web::{Caller, Shared};
 
 /// A job as the API shows it.
 #[derive(Debug, Serialize)]
@@ -35,6 +35,7 @@ pub(super) struct Job {
     checkpoint_age_seconds: Option<f64>,
     lag_records: Option<f64>,
     labels: Labels,
+    schedule: Option<schedule::Item>,
     source: String,
     ui_url: Option<String>,
 }
@@ -80,6 +81,7 @@ impl Job {
             checkpoint_age_seconds: job.checkpoint_age_seconds(now),
             lag_records: job.lag_records,
             labels: job.labels.clone(),
+            schedule: job.schedule.as_ref().map(|schedule| schedule::Item::at(now, schedule)),
             source: job.source.clone(),
             ui_url: job.ui_url.clone(),
         }
@@ -88,6 +90,7 @@ impl Job {
 
 pub(super) async fn list(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Job>>, ApiError> {
     let states = JobState::ALL.map(JobState::as_str);
@@ -105,7 +108,7 @@ pub(super) async fn list(
         .jobs
         .after(after.as_ref())
         .filter(|job| query.state.as_deref().is_none_or(|state| job.state.as_str() == state))
-        .filter(|job| query.matches(&job.labels))
+        .filter(|job| caller.sees(&job.labels) && query.matches(&job.labels))
         .filter(|job| unowned.as_ref().is_none_or(|keys| keys.contains(&job.key)))
         .take(query.limit as usize)
         .map(|job| Job::at(now, job));

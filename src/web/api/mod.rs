@@ -12,6 +12,7 @@ mod operate;
 pub mod report;
 pub mod routes;
 mod rules;
+pub mod schedule;
 pub mod silences;
 mod sources;
 mod status;

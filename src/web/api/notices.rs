@@ -1,8 +1,8 @@
 //! `GET /api/v1/notices`: every piece of news with its path and reason, newest first; and
 //! `GET /api/v1/notices/why`: the nearest reason where there is none.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::time;
@@ -10,10 +10,11 @@ use crate::engine::{WhyAnswer, WhyQuestion};
 use crate::model::{Incident, Notice};
 use crate::notify::Language;
 use crate::notify::render::path;
-use crate::store::{Traced, words};
-use crate::web::Shared;
+use crate::store::{Page, Traced, words};
+use crate::web::confined::{AT_ONCE, SCANNED};
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
+use crate::web::{Caller, Shared};
 
 const OUTCOMES: [&str; 7] = ["pending", "sent", "folded", "muted", "brief", "shadow", "failed"];
 
@@ -108,14 +109,35 @@ fn subject(incident: &Incident) -> String {
     incident.subject.to_string()
 }
 
+/// A page of notices the caller sees.
+async fn seen(shared: &Shared, caller: &Caller, page: &mut Page) -> Result<Vec<Traced>, ApiError> {
+    if !caller.is_confined() {
+        return Ok(shared.web.store.traced(page).await?);
+    }
+    let wanted = page.limit as usize;
+    let (mut found, mut scanned) = (Vec::new(), 0);
+    page.limit = AT_ONCE;
+    while scanned < SCANNED && found.len() < wanted {
+        let traced = shared.web.store.traced(page).await?;
+        let Some(last) = traced.last() else { break };
+        page.after = Some(last.notice.id);
+        scanned += traced.len();
+        found.extend(traced.into_iter().filter(|traced| caller.sees_traced(traced)));
+    }
+    found.truncate(wanted);
+    Ok(found)
+}
+
 pub(super) async fn list(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Item>>, ApiError> {
     let known =
         ["limit", "after", "state", "job", "incident", "receiver", "rule", "since", "language"];
     let query = ListQuery::read(raw, &known, &OUTCOMES)?;
-    let traced = shared.web.store.traced(&query.page()?).await?;
+    let mut page = query.page()?;
+    let traced = seen(&shared, &caller, &mut page).await?;
     Ok(Json(traced.into_iter().map(|t| Item::new(query.language, t)).collect()))
 }
 
@@ -139,10 +161,12 @@ impl From<WhyAnswer> for Why {
 
 pub(super) async fn why(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Why>, ApiError> {
     let query = ListQuery::read(raw, &["job", "receiver", "rule", "language"], &[])?;
     let ListQuery { job, receiver, rule, language, .. } = query;
+    let job = caller.named_job(&shared.view(), job)?;
     let question = WhyQuestion { job, receiver, rule, language };
     Ok(Json(Why::from(shared.web.asker.why(question).await?)))
 }

@@ -8,8 +8,18 @@ use axum::{Extension, Json};
 use super::command::{Done, body, give};
 use super::incidents::number;
 use crate::model::Action;
+use crate::web::confined;
 use crate::web::error::ApiError;
 use crate::web::{Caller, Shared};
+
+/// The number of an incident the caller may change something about.
+async fn own(shared: &Shared, caller: &Caller, id: &str) -> Result<u64, ApiError> {
+    let number = number(id)?;
+    if caller.is_confined() {
+        confined::incident(shared, caller, number).await?;
+    }
+    Ok(number)
+}
 
 type Answer = Result<Json<Done>, ApiError>;
 
@@ -20,7 +30,7 @@ pub(super) async fn ack(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answer {
-    let (incident, order) = (number(&id)?, body(&headers, &bytes)?);
+    let (incident, order) = (own(&shared, &caller, &id).await?, body(&headers, &bytes)?);
     give(&shared, &caller, order, |comment| Action::Ack { incident, comment }).await.map(Json)
 }
 
@@ -31,7 +41,7 @@ pub(super) async fn unack(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answer {
-    let (incident, order) = (number(&id)?, body(&headers, &bytes)?);
+    let (incident, order) = (own(&shared, &caller, &id).await?, body(&headers, &bytes)?);
     give(&shared, &caller, order, |comment| Action::Unack { incident, comment }).await.map(Json)
 }
 
@@ -42,7 +52,7 @@ pub(super) async fn close(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answer {
-    let (incident, order) = (number(&id)?, body(&headers, &bytes)?);
+    let (incident, order) = (own(&shared, &caller, &id).await?, body(&headers, &bytes)?);
     give(&shared, &caller, order, |comment| Action::Close { incident, comment }).await.map(Json)
 }
 
@@ -55,5 +65,6 @@ pub(super) async fn retire(
     bytes: Bytes,
 ) -> Answer {
     let order = body(&headers, &bytes)?;
+    let job = caller.job(&shared.view(), job)?;
     give(&shared, &caller, order, |comment| Action::Retire { job, comment }).await.map(Json)
 }

@@ -1,16 +1,16 @@
 //! `GET /api/v1/routes`: who would hear of an alert, asked of the running engine.
 
-use axum::Json;
 use axum::extract::{Query, State};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::time;
 use crate::engine::{RouteAnswer, RouteQuestion};
 use crate::model::{Labels, Severity, Ts};
 use crate::notify;
-use crate::web::Shared;
 use crate::web::error::ApiError;
 use crate::web::query::RawQuery;
+use crate::web::{Caller, Shared};
 
 /// The answer as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,9 +133,11 @@ impl From<RouteAnswer> for Routed {
 
 pub(super) async fn routes(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Routed>, ApiError> {
-    let question = question(raw)?;
+    let mut question = question(raw)?;
+    question.job = caller.named_job(&shared.view(), question.job)?;
     Ok(Json(Routed::from(shared.web.asker.routes(question).await?)))
 }
 

@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +136,7 @@ fn moment(name: &str, text: &str) -> Result<Ts, ApiError> {
 
 pub(super) async fn list(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Item>>, ApiError> {
     let known = ["limit", "after", "state"];
@@ -146,6 +147,7 @@ pub(super) async fn list(
     let newest_first = view.silences.iter().rev();
     let items = newest_first
         .filter(|silence| after.is_none_or(|after| silence.id < after))
+        .filter(|silence| caller.sees_silence(silence, &view))
         .map(|silence| Item::at(now, silence))
         .filter(|item| query.state.as_ref().is_none_or(|state| *state == item.state));
     Ok(Json(items.take(query.limit as usize).collect()))
@@ -162,11 +164,20 @@ pub(super) async fn add(
     let Query(Preview { preview }) =
         query.map_err(|_| ApiError::bad_request("the only parameter here is preview=true"))?;
     let wanted: Wanted = body(&headers, &bytes)?;
-    let wish = wanted.wish(preview)?;
+    let mut wish = wanted.wish(preview)?;
+    // What cannot hit others needs nobody's leave.
+    let added = caller.missing(&wish.matchers);
+    wish.matchers.extend(added.iter().cloned());
+    wish.job = wish.job.map(|typed| caller.job(&shared.view(), typed)).transpose()?;
     let Wanted { id, comment, by, .. } = wanted;
     let order = Order { id, comment, by };
     let what = |comment| Action::Silence(Box::new(SilenceWish { comment, ..wish }));
-    give(&shared, &caller, order, what).await.map(Json)
+    let mut done = give(&shared, &caller, order, what).await?;
+    if !added.is_empty() {
+        let (all, name) = (added.join(" "), &caller.name);
+        done.said = format!("{}; only for {all}, as token `{name}` is", done.said);
+    }
+    Ok(Json(done))
 }
 
 /// Parameters of a new silence.
@@ -187,6 +198,27 @@ pub(super) async fn end(
         ApiError::bad_request(format!("{id:?} is not a silence's id; ids are numbers such as 7"))
     })?;
     let order = body(&headers, &bytes)?;
+    if caller.is_confined() {
+        own(&shared, &caller, silence)?;
+    }
     let what = |comment| Action::EndSilence { silence, comment };
     give(&shared, &caller, order, what).await.map(Json)
+}
+
+/// Nothing, if the caller may end it.
+fn own(shared: &Shared, caller: &Caller, number: u64) -> Result<(), ApiError> {
+    let view = shared.view();
+    let known = view.silences.iter().find(|silence| silence.id == number);
+    match known.filter(|silence| caller.sees_silence(silence, &view)) {
+        Some(silence) if caller.may_end(silence) => Ok(()),
+        Some(_) => Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "silence #{number} may hide more than {}, which is all token `{}` is for",
+                caller.confines(),
+                caller.name
+            ),
+        )),
+        None => Err(ApiError::not_found(format!("no silence #{number}"))),
+    }
 }

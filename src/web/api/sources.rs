@@ -1,14 +1,14 @@
 //! `GET /api/v1/sources`: what Weir looks at and how well it sees, by name.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::time;
-use crate::engine::SourceView;
-use crate::web::Shared;
+use crate::engine::{SourceView, View};
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
+use crate::web::{Caller, Shared};
 
 /// A source as the API shows it.
 #[derive(Debug, Serialize)]
@@ -58,8 +58,20 @@ impl Item {
     }
 }
 
+/// A cluster without a job the caller sees is none of its business.
+fn item(caller: &Caller, view: &View, name: &str, source: &SourceView) -> Option<Item> {
+    let item = Item::new(name, source);
+    if !caller.is_confined() {
+        return Some(item);
+    }
+    let own = view.jobs.values().filter(|job| job.source == name && caller.sees(&job.labels));
+    let jobs = own.count();
+    (jobs > 0).then_some(Item { jobs, ..item })
+}
+
 pub(super) async fn list(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Item>>, ApiError> {
     let query = ListQuery::read(raw, &["limit", "after", "state"], &["up", "down"])?;
@@ -69,7 +81,7 @@ pub(super) async fn list(
         .sources
         .iter()
         .filter(|(name, _)| after.is_none_or(|after| name.as_str() > after))
-        .map(|(name, source)| Item::new(name, source))
+        .filter_map(|(name, source)| item(&caller, &view, name, source))
         .filter(|item| query.state.as_deref().is_none_or(|state| item.state == state))
         .take(query.limit as usize);
     Ok(Json(sources.collect()))

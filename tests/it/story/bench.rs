@@ -229,6 +229,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
             external_url: None,
         },
         labels: LabelBook::default(),
+        schedules: weir::model::Schedules::default(),
         failing_after: Duration::from_mins(5),
     };
     let files: Vec<_> = SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
