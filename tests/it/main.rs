@@ -27,6 +27,7 @@ mod grafana;
 mod inplace;
 mod job_lives;
 mod killed_fifty_times;
+mod mail_recipients;
 mod mail_threads;
 mod main_road;
 mod mutations;
