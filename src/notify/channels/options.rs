@@ -27,6 +27,9 @@ impl BudgetConfig {
     }
 
     /// Whoever keeps the vendor's `most` can never make use of more: that is a mistake.
+    ///
+    /// # Errors
+    /// Names the limit it is above.
     pub(super) fn check(self, vendor: &str, most: Budget) -> Result<(), BuildError> {
         let own = self.budget();
         if own.per <= most.per && own.messages > most.messages {
@@ -38,6 +41,15 @@ impl BudgetConfig {
         }
         Ok(())
     }
+}
+
+/// Like [`BudgetConfig::check`], for a vendor with several limits.
+pub(super) fn check_budget(
+    own: Option<BudgetConfig>,
+    vendor: &str,
+    most: &[Budget],
+) -> Result<(), BuildError> {
+    own.map_or(Ok(()), |own| most.iter().try_for_each(|most| own.check(vendor, *most)))
 }
 
 /// The limits of a bot: `safe` if none is configured, else the configured one beside the vendor's
