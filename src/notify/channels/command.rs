@@ -131,6 +131,7 @@ impl Settings for Config {
             argv: self.argv.clone(),
             env: self.env.clone(),
             limit: limit.clamp(Duration::from_millis(100), Duration::from_mins(2)),
+            place: tokio::sync::Semaphore::new(1),
         };
         Ok(Box::new(Command { composer: self.composer(parts), program }))
     }
