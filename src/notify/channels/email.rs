@@ -64,7 +64,7 @@ pub struct Config {
     pub send_resolved: Option<bool>,
     /// Certificates to trust besides the system's, PEM.
     pub ca_file: Option<PathBuf>,
-    /// Time limit of one mail; 30s if it is left out.
+    /// Time limit of one mail, at most 2m; 30s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; 60 per hour if it is left out.
     pub budget: Option<BudgetConfig>,

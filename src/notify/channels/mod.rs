@@ -35,7 +35,7 @@ mod webhook;
 mod wecom;
 mod wire;
 
-pub use options::BudgetConfig;
+pub use options::{BOUNDS, Bounds, BudgetConfig};
 pub use people::{Handles, People};
 
 /// One configured integration of a receiver.

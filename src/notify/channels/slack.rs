@@ -80,7 +80,7 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit of messages; 40 per minute if it is left out. Slack's one per second holds
     /// beside it. Edits are counted apart.
