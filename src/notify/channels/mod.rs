@@ -16,6 +16,7 @@ use crate::notify::render::{Detail, Templates};
 use crate::notify::{Budget, Compose, Edits, MessageView};
 
 mod alertmanager;
+mod annotations;
 mod austin;
 mod command;
 mod console;
