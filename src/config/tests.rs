@@ -105,7 +105,7 @@ fn durations_of_channels_have_bounds() {
     for (channel, says) in [
         (
             "webhook: { url: \"http://h\", timeout: 10m }",
-            "weir.yaml:6:44: `timeout: 10m` is too long (write at least `100ms` and at most `2m`)",
+            "weir.yaml:6:46: `timeout: 10m` is too long (write at least `100ms` and at most `2m`)",
         ),
         ("command: { argv: [a], timeout: 121s }", "`timeout: 2m1s` is too long"),
         (&format!("email: {{ {email}, timeout: 50ms }}"), "`timeout: 50ms` is too short"),
