@@ -29,8 +29,8 @@ pub(super) struct Args {
     /// An incident of a running weir.
     #[arg(long, value_name = "N", conflicts_with = "sample")]
     incident: Option<u64>,
-    /// A sample: opened, worse, resolved, repeat, group, digest, storm, external,
-    /// `first_look`, summary, quiet, test.
+    /// A sample: opened, worse, resolved, reopened, flapping, repeat, reply, edit, group, digest,
+    /// storm, external, `first_look`, summary, quiet, test.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "opened")]
     sample: Option<String>,
     /// Why the incident is news: opened, worse, reopened, flapping, repeat. What is over is told as
@@ -179,9 +179,16 @@ fn channels(args: &Args, config: Option<&Config>) -> Result<Vec<Shown>, Failure>
 
 /// A channel of a kind without what only sending needs.
 fn unconfigured(kind: &str) -> Option<ChannelConfig> {
-    let addresses = json!({"from": "weir@example.com", "to": ["you@example.com"]});
-    let tries = [json!({}), addresses];
-    tries.into_iter().find_map(|settings| serde_json::from_value(json!({ kind: settings })).ok())
+    let settings = match kind {
+        "alertmanager" => json!({"urls": ["http://alertmanager.example.com:9093"]}),
+        "austin" => json!({"template": 1, "receivers": ["you"]}),
+        "command" => json!({"argv": ["notify"]}),
+        "email" => json!({"from": "weir@example.com", "to": ["you@example.com"]}),
+        "feishu_app" => json!({"app_id": "cli_sample", "chat_id": "oc_sample"}),
+        "slack" => json!({"channel": "#alerts"}),
+        _ => json!({}),
+    };
+    serde_json::from_value(json!({ kind: settings })).ok()
 }
 
 fn view(
@@ -279,6 +286,7 @@ fn write(path: &Path, forms: &[(&str, String)]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::render::words;
 
     #[test]
     fn every_kind_can_be_looked_at_without_a_configuration() {
@@ -287,14 +295,25 @@ mod tests {
             sink: Arc::new(|_: &str| {}),
             people: crate::notify::channels::People::default(),
         };
-        for kind in ["console", "email", "feishu_bot", "webhook"] {
-            let composer = unconfigured(kind).unwrap().composer(&parts).unwrap();
-            for name in SAMPLES {
-                let view = sample(name, Language::Zh).unwrap();
+        for kind in ChannelConfig::KINDS {
+            let config = unconfigured(kind).unwrap_or_else(|| panic!("{kind} wants more"));
+            assert_eq!(config.kind(), *kind);
+            let composer = config.composer(&parts).unwrap();
+            for (name, language) in SAMPLES
+                .into_iter()
+                .flat_map(|name| [Language::En, Language::Zh].map(|language| (name, language)))
+            {
+                let view = sample(name, language).unwrap();
                 let forms = composer.preview(&view);
                 assert_eq!(forms[0].1, composer.compose(&view).frozen.body, "{kind} {name}");
                 let text = to_look_at(&forms);
-                assert!(text.contains("告警"), "{kind} {name}: {text}");
+                // What people read has the word chat bots may demand; the rest machines read.
+                if !["alertmanager", "pagerduty"].contains(kind) {
+                    let word = words::keyword(language);
+                    assert!(text.contains(word), "{kind} {name}: {text}");
+                }
+                let number = view.items.len() == 1;
+                assert!(!text.is_empty() && (!number || text.contains("128")), "{kind} {name}");
             }
         }
         assert!(unconfigured("carrier_pigeon").is_none());

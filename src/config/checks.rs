@@ -2,15 +2,25 @@
 //! repeat them: twins of secrets, files, addresses, time limits. They know every value's place.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::de::duration;
+use crate::notify::channels::BOUNDS;
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::{Entry, Kind, Node, Place, Style, excerpt};
 
 /// Mappings whose keys are the user's own words.
 const FREE: [&str; 4] = ["labels", "people", "headers", "env"];
-/// Time limits and the like of channels.
-const SPANS: [&str; 4] = ["timeout", "per", "resend_interval", "confirm_within"];
+/// Time limits and the like of sources and channels.
+const SPANS: [&str; 5] = ["timeout", "per", "resend_interval", "confirm_within", "edit_every"];
+
+/// What a mapping is part of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Section,
+    Source,
+    Channel,
+}
 
 /// Makes paths absolute to the configuration's folder and hides what must not be shown.
 pub(super) fn prepare(node: &mut Node, base: &Path, home: Option<&str>) {
@@ -75,16 +85,17 @@ fn is_secret(key: &str) -> bool {
 pub(super) fn check(root: &Node, findings: &mut Findings) {
     for key in ["web", "heartbeat"] {
         if let Some(section) = root.get(key) {
-            mapping(section, false, findings);
+            mapping(section, Within::Section, findings);
         }
     }
     let sources = root.get("sources").map_or(&[][..], Node::items);
     let receivers = root.get("receivers").map_or(&[][..], Node::items);
     let channels = receivers.iter().flat_map(|r| r.get("channels").map_or(&[][..], Node::items));
-    for item in sources.iter().chain(channels) {
+    let sources = sources.iter().map(|source| (Within::Source, source));
+    for (within, item) in sources.chain(channels.map(|channel| (Within::Channel, channel))) {
         let before = findings.count();
         for entry in item.entries() {
-            mapping(&entry.value, true, findings);
+            mapping(&entry.value, within, findings);
         }
         if findings.count() > before || holds_dropped(item, findings) {
             findings.mark(item.place);
@@ -99,9 +110,10 @@ fn holds_dropped(node: &Node, findings: &Findings) -> bool {
         || node.entries().iter().any(|e| holds_dropped(&e.value, findings))
 }
 
-fn mapping(node: &Node, limits: bool, findings: &mut Findings) {
+fn mapping(node: &Node, within: Within, findings: &mut Findings) {
+    let limits = within != Within::Section;
     for item in node.items() {
-        mapping(item, limits, findings);
+        mapping(item, within, findings);
     }
     for Entry { key, value, place } in node.entries() {
         if findings.dropped().contains(&value.id) {
@@ -126,9 +138,13 @@ fn mapping(node: &Node, limits: bool, findings: &mut Findings) {
         } else if is_secret(key) {
             clear(key, value, *place, findings);
         } else if limits && SPANS.contains(&key.as_str()) {
-            if let Some(Err(what)) = value.text().map(duration::parse) {
-                findings.error(value.place, what, None);
-                findings.drop_node(value.id);
+            match value.text().map(duration::parse) {
+                Some(Err(what)) => {
+                    findings.error(value.place, what, None);
+                    findings.drop_node(value.id);
+                }
+                Some(Ok(span)) if within == Within::Channel => bounds(key, span, value, findings),
+                _ => {}
             }
         } else if limits && key == "messages" && value.text() == Some("0") {
             findings.error(
@@ -137,8 +153,22 @@ fn mapping(node: &Node, limits: bool, findings: &mut Findings) {
                 Some("use `delivery: shadow` to send nothing".to_owned()),
             );
         } else if !FREE.contains(&key.as_str()) {
-            mapping(value, limits, findings);
+            mapping(value, within, findings);
         }
+    }
+}
+
+/// What a channel would cut down in silence is an error.
+fn bounds(key: &str, span: Duration, value: &Node, findings: &mut Findings) {
+    let Some((_, least, most)) = BOUNDS.into_iter().find(|(bounded, ..)| *bounded == key) else {
+        return;
+    };
+    if span < least || span > most {
+        let what = if span > most { "too long" } else { "too short" };
+        let shown = duration::format(span);
+        let (least, most) = (duration::format(least), duration::format(most));
+        let hint = format!("write at least `{least}` and at most `{most}`");
+        findings.error(value.place, format!("`{key}: {shown}` is {what}"), Some(hint));
     }
 }
 

@@ -95,6 +95,44 @@ fn a_history_fits_into_its_store_and_is_not_tiny() {
 }
 
 #[test]
+fn durations_of_channels_have_bounds() {
+    let channels = |channel: &str| {
+        let receivers = format!("receivers:\n  - name: me\n    channels:\n      - {channel}\n");
+        let sources = "sources:\n  - flink: { name: a, urls: [\"http://a:1\"], timeout: 10m }\n";
+        said(&format!("{sources}{receivers}"), &none)
+    };
+    let email = "from: a@b.c, to: [a@b.c], smtp_url: \"smtps://m:465\"";
+    for (channel, says) in [
+        (
+            "webhook: { url: \"http://h\", timeout: 10m }",
+            "weir.yaml:6:46: `timeout: 10m` is too long (write at least `100ms` and at most `2m`)",
+        ),
+        ("command: { argv: [a], timeout: 121s }", "`timeout: 2m1s` is too long"),
+        (&format!("email: {{ {email}, timeout: 50ms }}"), "`timeout: 50ms` is too short"),
+        ("feishu_bot: { url: \"http://h\", timeout: 1h }", "`timeout: 1h` is too long"),
+        (
+            "austin: { url: \"http://h\", template: 1, receivers: [a], confirm_within: 5m }",
+            "`confirm_within: 5m` is too long (write at least `1s` and at most `2m`)",
+        ),
+        (
+            "alertmanager: { urls: [\"http://h\"], resend_interval: 1h }",
+            "`resend_interval: 1h` is too long (write at least `1s` and at most `10m`)",
+        ),
+        ("slack: { channel: C1, token_file: weir.db, edit_every: 2h }", "`edit_every: 2h` is too"),
+    ] {
+        let said = channels(channel);
+        assert!(said.iter().any(|said| said.contains(says)), "{channel}: {said:#?}");
+    }
+    for fine in [
+        "webhook: { url: \"http://h\", timeout: 2m }",
+        "alertmanager: { urls: [\"http://h\"], resend_interval: 10m }",
+        "command: { argv: [a], timeout: 100ms }",
+    ] {
+        assert_eq!(channels(fine), [] as [&str; 0], "{fine}");
+    }
+}
+
+#[test]
 fn the_least_that_is_needed_is_a_source_and_a_receiver() {
     let config = valid(MINIMAL);
     assert_eq!(config.poll, Poll { interval: Duration::from_secs(10), ..Poll::default() });

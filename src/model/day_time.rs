@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Ts;
@@ -46,23 +47,31 @@ impl DayTime {
     /// clocks leaves the time out, as much later as it leaves out; where it comes twice, the first.
     pub fn next_after(&self, at: Ts, zone: &TimeZone) -> Option<Ts> {
         let start = Timestamp::from_millisecond(at.0).ok()?.to_zoned(zone.clone());
-        let hour = i8::try_from(self.minute / 60).ok()?;
-        let minute = i8::try_from(self.minute % 60).ok()?;
         let mut day = start.date();
         // A week and a day: today's may be over, and a zone may leave a day out.
         for _ in 0..=9 {
-            let weekday = usize::try_from(day.weekday().to_sunday_zero_offset()).ok()?;
-            if self.days.get(weekday).copied().unwrap_or(false) {
-                let wanted = day.at(hour, minute, 0, 0);
-                let found = zone.to_ambiguous_timestamp(wanted).compatible().ok()?;
-                let found = Ts(found.as_millisecond());
-                if found > at {
-                    return Some(found);
-                }
+            if let Some(found) = self.on(day, zone).filter(|found| *found > at) {
+                return Some(found);
             }
             day = day.tomorrow().ok()?;
         }
         None
+    }
+
+    /// The instant of this day on clocks of this zone, as in [`DayTime::next_after`]; `None` on days
+    /// it is not of.
+    pub fn on(&self, day: Date, zone: &TimeZone) -> Option<Ts> {
+        let weekday = usize::try_from(day.weekday().to_sunday_zero_offset()).ok()?;
+        self.days.get(weekday).filter(|is_one| **is_one)?;
+        let hour = i8::try_from(self.minute / 60).ok()?;
+        let minute = i8::try_from(self.minute % 60).ok()?;
+        let found = zone.to_ambiguous_timestamp(day.at(hour, minute, 0, 0)).compatible().ok()?;
+        Some(Ts(found.as_millisecond()))
+    }
+
+    /// It is on one day of the week only.
+    pub fn is_weekly(&self) -> bool {
+        self.days.iter().filter(|is_one| **is_one).count() == 1
     }
 }
 

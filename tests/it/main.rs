@@ -29,6 +29,7 @@ mod inbound;
 mod inplace;
 mod job_lives;
 mod killed_fifty_times;
+mod mail_recipients;
 mod mail_threads;
 mod main_road;
 mod mutations;

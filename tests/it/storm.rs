@@ -61,7 +61,7 @@ incidents: {{ resolve_after: 2s }}
 receivers:
   - name: team
     channels:
-      - webhook: {{ url: "{}", timeout: 5m }}
+      - webhook: {{ url: "{}", timeout: 2m }}
       - feishu_bot: {{ url: "{}" }}
 {}"#,
             hanging.url(),

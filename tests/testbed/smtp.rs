@@ -206,9 +206,20 @@ impl Smtp {
         let plan = serde_json::json!({
             "id": id, "count": n, "every": nth, "stage": stage, "code": code,
         });
-        let path = self.folder.path().join("control.json");
+        self.put("control.json", &plan);
+    }
+
+    /// These recipients are answered with these codes at RCPT until the next call; everybody else is
+    /// taken.
+    pub fn refuse(&self, recipients: &[(&str, u16)]) {
+        let codes: HashMap<&str, u16> = recipients.iter().copied().collect();
+        self.put("recipients.json", &serde_json::json!(codes));
+    }
+
+    fn put(&self, name: &str, content: &serde_json::Value) {
+        let path = self.folder.path().join(name);
         let aside = path.with_extension("tmp");
-        std::fs::write(&aside, plan.to_string()).expect("the mail server's folder is writable");
+        std::fs::write(&aside, content.to_string()).expect("the mail server's folder is writable");
         std::fs::rename(&aside, &path).expect("the mail server's folder is writable");
     }
 

@@ -72,6 +72,14 @@ class Faults:
         self.seen = 0
         self.plan = {}
 
+    def recipient(self, address):
+        """The code of recipients.json for this one: {"address": code}."""
+        try:
+            with open(os.path.join(os.path.dirname(self.path), "recipients.json")) as file:
+                return json.load(file).get(address)
+        except FileNotFoundError:
+            return None
+
     def take(self, *stages):
         try:
             with open(self.path) as file:
@@ -96,6 +104,10 @@ class Sink:
         self.count = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        code = self.faults.recipient(address)
+        if code:
+            emit({"event": "refused", "stage": "rcpt", "code": code})
+            return answer(code)
         # One fault per mail, not per recipient.
         plan = None if envelope.rcpt_tos else self.faults.take("rcpt")
         if plan:

@@ -11,7 +11,7 @@ use crate::yaml::findings::Findings;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SummaryConfig {
-    /// `"09:30"` daily, or `"Mon 09:30"` weekly; in the zone of the receiver.
+    /// `"09:30"` daily, `"Mon-Fri 09:30"` on some days, or `"Mon 09:30"` weekly; in the zone of the receiver.
     pub at: At<String>,
 }
 
@@ -20,8 +20,8 @@ impl SummaryConfig {
         match self.at.value.parse() {
             Ok(at) => Some(at),
             Err(error) => {
-                let hint =
-                    "write \"09:30\" for every day, or \"Mon 09:30\" for one day of the week";
+                let hint = "write \"09:30\" for every day, \"Mon-Fri 09:30\" for some, or \"Mon 09:30\" for \
+                     one day of the week";
                 findings.error(self.at.place, error.to_string(), Some(hint.to_owned()));
                 None
             }
@@ -46,6 +46,8 @@ mod tests {
     fn a_time_is_read_and_what_is_none_is_named_with_its_place() {
         assert_eq!(parse("at: \"Mon 09:30\""), Ok(Some("Mon 09:30".to_owned())));
         assert_eq!(parse("at: \"09:30\""), Ok(Some("09:30".to_owned())));
+        let some = parse("at: \"Mon-Fri 09:30\"");
+        assert_eq!(some, Ok(Some("Mon,Tue,Wed,Thu,Fri 09:30".to_owned())));
         let error = parse("at: \"Montag 09:30\"").unwrap_err();
         assert!(error.starts_with("weir.yaml:5:20: `Montag 09:30` is no time"), "{error}");
         assert!(error.contains("write \"09:30\" for every day"), "{error}");

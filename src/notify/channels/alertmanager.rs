@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::options::{endpoint_hash, span, timeout};
+use super::options::{RESEND_BOUNDS, bounded, endpoint_hash, timeout};
 use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::http::{AuthConfig, HttpClient, HttpConfig, TlsConfig};
 use crate::model::{Message, SendOutcome, Time};
@@ -38,8 +38,8 @@ pub struct Config {
     /// since members do not tell each other of alerts.
     #[schemars(with = "Vec<String>")]
     pub urls: Vec<SecretString>,
-    /// How often an open alert is sent again; 1m if it is left out. One that is not sent for four
-    /// times as long ends by itself.
+    /// How often an open alert is sent again, at most 10m; 1m if it is left out. One that is not
+    /// sent for four times as long ends by itself.
     pub resend_interval: Option<SignedDuration>,
     /// Extra request headers.
     #[serde(default)]
@@ -52,14 +52,13 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
 }
 
 impl Config {
     fn interval(&self) -> Duration {
-        let interval = self.resend_interval.map_or(RESEND, span);
-        interval.clamp(Duration::from_secs(1), Duration::from_mins(10))
+        bounded(self.resend_interval, RESEND, RESEND_BOUNDS)
     }
 
     /// Addresses of the API.

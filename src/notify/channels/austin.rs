@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::options::{BudgetConfig, endpoint_hash, span, timeout};
+use super::options::{BudgetConfig, CONFIRM_BOUNDS, bounded, endpoint_hash, timeout};
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::http::{AuthConfig, HttpClient, HttpConfig, TlsConfig};
@@ -69,7 +69,7 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; none if it is left out.
     pub budget: Option<BudgetConfig>,
@@ -111,8 +111,7 @@ impl Config {
 
     /// How long it is asked; none: not at all.
     fn confirms(&self) -> Option<Duration> {
-        let within = self.confirm_within.map_or(CONFIRM, span);
-        let within = within.clamp(Duration::from_secs(1), Duration::from_mins(2));
+        let within = bounded(self.confirm_within, CONFIRM, CONFIRM_BOUNDS);
         self.confirm.unwrap_or(true).then_some(within)
     }
 }

@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::options::{BudgetConfig, endpoint_hash, span};
+use super::options::{BudgetConfig, TIMEOUT_BOUNDS, bounded, endpoint_hash};
 use super::webhook::body;
 use super::{BuildError, Channel, Parts, Settings};
 use crate::model::{Message, SendOutcome, Time};
@@ -47,7 +47,7 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub env: BTreeMap<String, SecretString>,
-    /// Time limit; then it and all it started is killed. 30s if it is left out.
+    /// Time limit, at most 2m; then it and all it started is killed. 30s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Also tell when it is over; yes if it is left out.
     pub send_resolved: Option<bool>,
@@ -126,11 +126,11 @@ impl Settings for Config {
 
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
         check_exists(self.program()?, std::env::var_os("PATH").as_deref())?;
-        let limit = self.timeout.map_or(TIMEOUT, span);
         let program = run::Program {
             argv: self.argv.clone(),
             env: self.env.clone(),
-            limit: limit.clamp(Duration::from_millis(100), Duration::from_mins(2)),
+            limit: bounded(self.timeout, TIMEOUT, TIMEOUT_BOUNDS),
+            place: tokio::sync::Semaphore::new(1),
         };
         Ok(Box::new(Command { composer: self.composer(parts), program }))
     }

@@ -2,9 +2,11 @@
 //! The frozen body is the complete mail; a retry sends the same bytes under the same Message-ID.
 
 mod mail;
+mod recipients;
 mod server;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,9 +14,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
-use lettre::address::Envelope;
+use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::{AsyncTransport as _, transport::smtp};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -25,7 +26,7 @@ use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
 
-use server::TlsMode;
+use server::{Failure, TlsMode, classify};
 
 /// More than this in a mailbox is what people complain about.
 const PER_HOUR: Budget = Budget { messages: 60, per: Duration::from_hours(1) };
@@ -55,7 +56,7 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// Sender, such as `Weir <weir@example.com>`.
     pub from: String,
-    /// Who gets the mails.
+    /// Who gets the mails. One of them the server refuses does not keep them from the others.
     pub to: Vec<String>,
     /// Where answers go.
     pub reply_to: Option<String>,
@@ -63,7 +64,7 @@ pub struct Config {
     pub send_resolved: Option<bool>,
     /// Certificates to trust besides the system's, PEM.
     pub ca_file: Option<PathBuf>,
-    /// Time limit of one mail; 30s if it is left out.
+    /// Time limit of one mail, at most 2m; 30s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; 60 per hour if it is left out.
     pub budget: Option<BudgetConfig>,
@@ -122,9 +123,16 @@ impl Settings for Config {
 
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
         let composer = self.composer(parts)?;
-        let recipients = composer.to.iter().map(|to| to.email.clone()).collect();
-        let envelope = Envelope::new(Some(composer.from.email.clone()), recipients)
-            .map_err(|_| BuildError("`to` is empty (name at least one mail address)".to_owned()))?;
+        let mut to: Vec<Address> = Vec::new();
+        for mailbox in &composer.to {
+            if !to.contains(&mailbox.email) {
+                to.push(mailbox.email.clone());
+            }
+        }
+        if to.is_empty() {
+            let error = "`to` is empty (name at least one mail address)";
+            return Err(BuildError(error.to_owned()));
+        }
         let url = self.url()?;
         let password = Secret::of("password", self.password.as_ref(), self.password_file.as_ref())?;
         let server = server::Server {
@@ -137,52 +145,49 @@ impl Settings for Config {
         };
         // Built anew for every mail, so that a rotated password is taken up; tried once now.
         server.check()?;
-        Ok(Box::new(Email { composer, server, envelope }))
+        Ok(Box::new(Email { composer, server, to, recipients: recipients::Recipients::default() }))
     }
 }
 
 struct Email {
     composer: mail::Composer,
     server: server::Server,
-    envelope: Envelope,
+    to: Vec<Address>,
+    recipients: recipients::Recipients,
 }
 
 impl Email {
     async fn try_send(&self, message: &Message) -> Result<SendOutcome, BuildError> {
-        let transport = self.server.transport()?;
-        let sent = tokio::time::timeout(
-            self.server.timeout,
-            transport.send_raw(&self.envelope, message.frozen.body.as_bytes()),
-        )
-        .await;
-        // Says goodbye to the server; a server that hangs now has the mail already.
-        let goodbye = transport.shutdown();
-        drop(tokio::time::timeout(Duration::from_secs(1), goodbye).await);
-        Ok(match sent {
-            Err(_) => SendOutcome::Retry {
-                after_ms: None,
-                error: format!("no answer within {} s", self.server.timeout.as_secs()),
-            },
-            Ok(Ok(_)) => SendOutcome::Delivered,
-            Ok(Err(error)) => {
-                server::classify(failure(&error), message.attempts, &wire::chain(&error))
+        let way = self.server.way()?;
+        let to = self.recipients.due(message, &self.to);
+        let work = async {
+            let mut server = way.connect().await?;
+            let mail = message.frozen.body.as_bytes();
+            let said = transaction::run(&mut server, &self.composer.from.email, to, mail).await;
+            Ok((server, said))
+        };
+        let said = match tokio::time::timeout(self.server.timeout, work).await {
+            Err(_) => {
+                return Ok(SendOutcome::Retry {
+                    after_ms: None,
+                    error: format!("no answer within {} s", self.server.timeout.as_secs()),
+                });
+            }
+            Ok(Err(error)) => Err(error),
+            Ok(Ok((mut server, said))) => {
+                // A server that hangs now has the mail already.
+                drop(tokio::time::timeout(Duration::from_secs(1), server.abort()).await);
+                said
+            }
+        };
+        Ok(match said {
+            Ok(said) => self.recipients.settle(message, said),
+            Err(error) => {
+                let failure = Failure::of(&error);
+                let outcome = classify(failure, message.attempts, &wire::chain(&error));
+                self.recipients.failed(message, &self.to, outcome)
             }
         })
-    }
-}
-
-fn failure(error: &smtp::Error) -> server::Failure {
-    let code = error.status().and_then(|code| code.to_string().parse().ok()).unwrap_or(0);
-    if error.is_permanent() {
-        server::Failure::Permanent(code)
-    } else if error.is_transient() {
-        server::Failure::Transient(code)
-    } else if error.is_tls() {
-        server::Failure::Tls
-    } else if error.is_client() {
-        server::Failure::Client
-    } else {
-        server::Failure::Network
     }
 }
 

@@ -20,16 +20,22 @@ use serde::{Deserialize, Serialize};
 
 use super::feishu_bot::check_at;
 use super::feishu_card;
-use super::options::{BudgetConfig, edit_every, endpoint_hash, timeout};
+use super::options::{BudgetConfig, check_budget, edit_every, endpoint_hash, limits, timeout};
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::http::{HttpConfig, TlsConfig};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose, Edits};
 
-/// The vendor takes 1,000 a minute of one app, in all its chats …
+/// The vendor takes 5 a second of all bots of one chat. Of one app it takes 1,000 a minute and 50 a
+/// second in all its chats, which are not counted together here: ten busy chats stay below it.
+const MOST: [Budget; 2] = [
+    Budget { messages: 300, per: Duration::from_mins(1) },
+    Budget { messages: 5, per: Duration::from_secs(1) },
+];
+/// What leaves room for other bots and chats …
 const PER_MINUTE: Budget = Budget { messages: 100, per: Duration::from_mins(1) };
-/// … and 5 a second of all bots of one chat.
+/// … and this beside whatever is configured.
 const PER_SECOND: Budget = Budget { messages: 4, per: Duration::from_secs(1) };
 /// Edits are counted apart: 1,000 a minute and 50 a second of one app, 5 a second of one message.
 const EDITS: [Budget; 2] = [
@@ -117,9 +123,10 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
-    /// Hard limit of messages; 100 per minute if it is left out. Edits are counted apart.
+    /// Hard limit of messages; 100 per minute if it is left out. The vendor's 5 per second of a
+    /// chat hold beside it. Edits are counted apart.
     pub budget: Option<BudgetConfig>,
 }
 
@@ -162,7 +169,14 @@ impl Settings for Config {
     }
 
     fn budgets(&self) -> Vec<Budget> {
-        vec![self.budget.map_or(PER_MINUTE, BudgetConfig::budget), PER_SECOND]
+        let mut all = limits(self.budget, PER_MINUTE, MOST[0]);
+        all.push(PER_SECOND);
+        all
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        check_at(&self.at)?;
+        check_budget(self.budget, "a chat of Feishu's", &MOST)
     }
 
     fn send_resolved(&self) -> bool {
@@ -189,12 +203,12 @@ impl Settings for Config {
     }
 
     fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
-        check_at(&self.at)?;
+        self.check()?;
         Ok(Box::new(self.writer(parts)))
     }
 
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
-        check_at(&self.at)?;
+        self.check()?;
         wire::check_url(self.base_url())?;
         let (receive_id, kind) = self.target()?;
         let secret = Secret::required(

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::feishu_card::{self, MAX_AT};
-use super::options::{BudgetConfig, endpoint_hash, timeout};
+use super::options::{BudgetConfig, check_budget, endpoint_hash, limits, timeout};
 use super::people::{People, is_id};
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
@@ -28,9 +28,14 @@ use crate::http::{HttpClient, HttpConfig, TlsConfig};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
 
-/// The vendor takes 100 a minute …
+/// The vendor takes 100 a minute and 5 a second.
+const MOST: [Budget; 2] = [
+    Budget { messages: 100, per: Duration::from_mins(1) },
+    Budget { messages: 5, per: Duration::from_secs(1) },
+];
+/// What is safe, whatever the way there does to the times …
 const PER_MINUTE: Budget = Budget { messages: 80, per: Duration::from_mins(1) };
-/// … and 5 a second.
+/// … and this beside whatever is configured.
 const PER_SECOND: Budget = Budget { messages: 4, per: Duration::from_secs(1) };
 /// The vendor's limit is 20 KB with time and signature, which take about 100 bytes.
 const LIMIT: usize = 20 * 1024 - 256;
@@ -61,9 +66,10 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
-    /// Hard limit; 80 per minute if it is left out. The vendor's limit per second holds beside it.
+    /// Hard limit; 80 per minute if it is left out. The vendor's 100 per minute and 4 per
+    /// second hold beside it.
     pub budget: Option<BudgetConfig>,
 }
 
@@ -103,7 +109,14 @@ impl Settings for Config {
     }
 
     fn budgets(&self) -> Vec<Budget> {
-        vec![self.budget.map_or(PER_MINUTE, BudgetConfig::budget), PER_SECOND]
+        let mut all = limits(self.budget, PER_MINUTE, MOST[0]);
+        all.push(PER_SECOND);
+        all
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        check_at(&self.at)?;
+        check_budget(self.budget, "a bot of Feishu's", &MOST)
     }
 
     fn send_resolved(&self) -> bool {
@@ -115,12 +128,12 @@ impl Settings for Config {
     }
 
     fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
-        check_at(&self.at)?;
+        self.check()?;
         Ok(Box::new(self.composer(parts)))
     }
 
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
-        check_at(&self.at)?;
+        self.check()?;
         let url = self.url()?;
         wire::check_url(url.read()?.expose_secret())?;
         let secret = Secret::of("secret", self.secret.as_ref(), self.secret_file.as_ref())?;

@@ -16,6 +16,7 @@ use crate::notify::render::{Detail, Templates};
 use crate::notify::{Budget, Compose, Edits, MessageView};
 
 mod alertmanager;
+mod annotations;
 mod austin;
 mod command;
 mod console;
@@ -35,7 +36,7 @@ mod webhook;
 mod wecom;
 mod wire;
 
-pub use options::BudgetConfig;
+pub use options::{BOUNDS, Bounds, BudgetConfig};
 pub use people::{Handles, People};
 
 /// One configured integration of a receiver.

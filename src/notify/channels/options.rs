@@ -27,6 +27,9 @@ impl BudgetConfig {
     }
 
     /// Whoever keeps the vendor's `most` can never make use of more: that is a mistake.
+    ///
+    /// # Errors
+    /// Names the limit it is above.
     pub(super) fn check(self, vendor: &str, most: Budget) -> Result<(), BuildError> {
         let own = self.budget();
         if own.per <= most.per && own.messages > most.messages {
@@ -38,6 +41,15 @@ impl BudgetConfig {
         }
         Ok(())
     }
+}
+
+/// Like [`BudgetConfig::check`], for a vendor with several limits.
+pub(super) fn check_budget(
+    own: Option<BudgetConfig>,
+    vendor: &str,
+    most: &[Budget],
+) -> Result<(), BuildError> {
+    own.map_or(Ok(()), |own| most.iter().try_for_each(|most| own.check(vendor, *most)))
 }
 
 /// The limits of a bot: `safe` if none is configured, else the configured one beside the vendor's
@@ -54,22 +66,48 @@ pub(super) fn span(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
 }
 
+/// The durations of channels that have bounds, whatever channel they are of: key, least and most.
+pub const BOUNDS: [Bounds; 4] = [TIMEOUT_BOUNDS, CONFIRM_BOUNDS, RESEND_BOUNDS, EDIT_BOUNDS];
+/// A try longer than that holds up what waits behind it.
+pub(super) const TIMEOUT_BOUNDS: Bounds =
+    ("timeout", Duration::from_millis(100), Duration::from_mins(2));
+/// As for a try.
+pub(super) const CONFIRM_BOUNDS: Bounds =
+    ("confirm_within", Duration::from_secs(1), Duration::from_mins(2));
+/// Later, Alertmanager would take alerts for over.
+pub(super) const RESEND_BOUNDS: Bounds =
+    ("resend_interval", Duration::from_secs(1), Duration::from_mins(10));
+/// Later, what a message shows would be of the past.
+pub(super) const EDIT_BOUNDS: Bounds =
+    ("edit_every", Duration::from_secs(1), Duration::from_hours(1));
+
+/// Key, least and most.
+pub type Bounds = (&'static str, Duration, Duration);
+
+/// A configured duration, or what it is when none is, within its bounds. The configuration is
+/// checked against them; this holds for whoever comes past that.
+pub(super) fn bounded(
+    configured: Option<SignedDuration>,
+    usual: Duration,
+    (_, least, most): Bounds,
+) -> Duration {
+    configured.map_or(usual, span).clamp(least, most)
+}
+
 /// Changes that are no news are shown this long after the last edit of a message.
 const EDIT_EVERY: Duration = Duration::from_secs(30);
 
-/// The configured time between edits, kept between one second and an hour.
+/// The configured time between edits.
 pub(super) fn edit_every(configured: Option<SignedDuration>) -> Duration {
-    let every = configured.map_or(EDIT_EVERY, span);
-    every.clamp(Duration::from_secs(1), Duration::from_hours(1))
+    bounded(configured, EDIT_EVERY, EDIT_BOUNDS)
 }
 
 /// How long a send may take when nothing is configured.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The configured time limit, kept between 100 ms and 2 minutes.
+/// The configured time limit.
 pub(super) fn timeout(configured: Option<SignedDuration>) -> Duration {
-    let span = configured.map_or(TIMEOUT, span);
-    span.clamp(Duration::from_millis(100), Duration::from_mins(2))
+    bounded(configured, TIMEOUT, TIMEOUT_BOUNDS)
 }
 
 /// Names an endpoint without telling what it is: 16 hex digits.

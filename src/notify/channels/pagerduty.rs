@@ -55,7 +55,7 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; 60 messages per minute if it is left out. The vendor's 120 per minute hold
     /// beside it.

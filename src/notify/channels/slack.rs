@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::options::{BudgetConfig, edit_every, endpoint_hash, hex, timeout};
+use super::options::{BudgetConfig, check_budget, edit_every, endpoint_hash, hex, limits, timeout};
 use super::people::is_id;
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
@@ -34,6 +34,8 @@ use reply::{Call, classify};
 
 /// Slack takes about one message a second in a channel …
 const PER_SECOND: Budget = Budget { messages: 1, per: Duration::from_secs(1) };
+/// … which is as many as this a minute …
+const MOST: Budget = Budget { messages: 60, per: Duration::from_mins(1) };
 /// … and some hundred a minute in all of them.
 const PER_MINUTE: Budget = Budget { messages: 40, per: Duration::from_mins(1) };
 /// `chat.update` is of tier 3: about fifty a minute.
@@ -78,9 +80,10 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
-    /// Hard limit of messages; 40 per minute if it is left out. Edits are counted apart.
+    /// Hard limit of messages; 40 per minute if it is left out. Slack's one per second holds
+    /// beside it. Edits are counted apart.
     pub budget: Option<BudgetConfig>,
 }
 
@@ -117,7 +120,13 @@ impl Settings for Config {
     }
 
     fn budgets(&self) -> Vec<Budget> {
-        vec![self.budget.map_or(PER_MINUTE, BudgetConfig::budget), PER_SECOND]
+        let mut all = limits(self.budget, PER_MINUTE, MOST);
+        all.push(PER_SECOND);
+        all
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        check_budget(self.budget, "a channel of Slack's", &[MOST, PER_SECOND])
     }
 
     fn send_resolved(&self) -> bool {
@@ -144,10 +153,12 @@ impl Settings for Config {
     }
 
     fn composer(&self, parts: &Parts) -> Result<Box<dyn Compose>, BuildError> {
+        self.check()?;
         Ok(Box::new(self.writer(parts)?))
     }
 
     fn build(&self, parts: &Parts) -> Result<Box<dyn Channel>, BuildError> {
+        self.check()?;
         wire::check_url(self.base_url())?;
         let token = self.token()?;
         token.read()?;

@@ -209,6 +209,23 @@ pub(crate) fn message(frozen: Frozen) -> Message {
     }
 }
 
+/// What `check` says of a channel with this `budget` besides its other settings.
+pub(crate) fn budget_said(
+    kind: &str,
+    settings: &serde_json::Value,
+    messages: u32,
+    per: &str,
+) -> String {
+    let mut settings = settings.clone();
+    settings["budget"] = serde_json::json!({"messages": messages, "per": per});
+    let config = serde_json::from_value::<ChannelConfig>(serde_json::json!({ kind: settings }));
+    let config = config.unwrap();
+    let said = config.check().err().map(|e| e.0).unwrap_or_default();
+    // Whoever sends by it is told the same.
+    assert_eq!(said.is_empty(), config.composer(&parts().0).is_ok(), "{said}");
+    said
+}
+
 /// Any few items of strangers' jobs, repeated up to five hundred times: as many different ones are
 /// slow to make and find no more.
 pub(crate) fn any_items() -> impl Strategy<Value = Vec<ItemView>> {

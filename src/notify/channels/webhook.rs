@@ -56,7 +56,7 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; none if it is left out.
     pub budget: Option<BudgetConfig>,

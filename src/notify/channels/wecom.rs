@@ -49,7 +49,7 @@ pub struct Config {
     /// Proxy to go through.
     #[schemars(with = "Option<String>")]
     pub proxy_url: Option<SecretString>,
-    /// Time limit of one request; 10s if it is left out.
+    /// Time limit of one request, at most 2m; 10s if it is left out.
     pub timeout: Option<SignedDuration>,
     /// Hard limit; 18 per minute if it is left out. The vendor's 20 per minute hold beside it.
     pub budget: Option<BudgetConfig>,

@@ -1,15 +1,19 @@
 //! Messages by name, to look at templates with.
 
 use super::probe;
-use crate::model::{MessageKind, NoticeReason};
-use crate::notify::{ItemView, Language, MessageView};
+use crate::model::{Acknowledgement, IncidentState, MessageKind, NoticeReason};
+use crate::notify::{ItemView, Known, Language, MessageView};
 
 /// Names of the samples; the first is what people see most.
-pub const SAMPLES: [&str; 12] = [
+pub const SAMPLES: [&str; 16] = [
     "opened",
     "worse",
     "resolved",
+    "reopened",
+    "flapping",
     "repeat",
+    "reply",
+    "edit",
     "group",
     "digest",
     "storm",
@@ -38,7 +42,36 @@ pub fn sample(name: &str, language: Language) -> Option<MessageView> {
             one(item)
         }
         "resolved" => one(probe::recovered(128, job)),
+        "reopened" => {
+            let mut item = because(NoticeReason::Reopened);
+            (item.sequence, item.incident.reopened) = (3, 1);
+            one(item)
+        }
+        "flapping" => {
+            let mut item = because(NoticeReason::Flapping);
+            (item.sequence, item.incident.reopened) = (7, 3);
+            item.incident.flapping = true;
+            one(item)
+        }
         "repeat" => one(because(NoticeReason::Repeat)),
+        // What stands below the card of an incident that got worse.
+        "reply" => {
+            let mut item = because(NoticeReason::Worse);
+            (item.sequence, item.known) = (2, Known::Alone);
+            MessageView { is_reply: true, ..one(item) }
+        }
+        // What a card becomes once somebody has it, and failures go on.
+        "edit" => {
+            let mut item = ItemView { known: Known::Alone, ..probe::failing(128, job) };
+            item.incident.state = IncidentState::Acknowledged;
+            item.incident.occurrences = 7;
+            item.incident.acknowledged = Some(Acknowledgement {
+                by: "ann".to_owned(),
+                at: probe::NOW,
+                comment: String::new(),
+            });
+            one(item)
+        }
         "group" => probe::view(MessageKind::Group, language, three()),
         "digest" => probe::view(MessageKind::Digest, language, three()),
         "storm" => probe::view(MessageKind::Storm, language, many()),

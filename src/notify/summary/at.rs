@@ -4,32 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::model::Ts;
+use crate::model::{DayTime, Ts};
 
 /// A summary missed by no more than this, since nobody was there to write it, is told late.
 pub const LATE: Duration = Duration::from_hours(6);
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("Mon", Weekday::Monday),
-    ("Tue", Weekday::Tuesday),
-    ("Wed", Weekday::Wednesday),
-    ("Thu", Weekday::Thursday),
-    ("Fri", Weekday::Friday),
-    ("Sat", Weekday::Saturday),
-    ("Sun", Weekday::Sunday),
-];
-
-/// A time of day, or of a day of the week, as the clock of a zone shows it.
+/// A time of day, or of some days of the week, as the clock of a zone shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SummaryAt {
-    weekday: Option<Weekday>,
-    hour: i8,
-    minute: i8,
-}
+pub struct SummaryAt(DayTime);
 
 /// What is no such time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,39 +25,21 @@ impl FromStr for SummaryAt {
     type Err = NoSuchTime;
 
     fn from_str(text: &str) -> Result<SummaryAt, NoSuchTime> {
-        let wrong = || NoSuchTime(text.chars().take(40).collect());
-        let (day, clock) = match text.trim().split_once(char::is_whitespace) {
-            Some((day, clock)) => (Some(day), clock.trim_start()),
-            None => (None, text.trim()),
-        };
-        let named = |name: &str| DAYS.iter().find(|(short, _)| short.eq_ignore_ascii_case(name));
-        let weekday = match day {
-            None => None,
-            Some(day) => Some(named(day).ok_or_else(wrong)?.1),
-        };
-        let (hour, minute) = clock.split_once(':').ok_or_else(wrong)?;
-        let number = |text: &str, below: i8| {
-            let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
-            text.parse::<i8>().ok().filter(|n| digits && *n < below).ok_or_else(wrong)
-        };
-        Ok(SummaryAt { weekday, hour: number(hour, 24)?, minute: number(minute, 60)? })
+        let wrong = |_| NoSuchTime(text.chars().take(40).collect());
+        DayTime::parse(text).map(SummaryAt).map_err(wrong)
     }
 }
 
 impl fmt::Display for SummaryAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day = DAYS.iter().find(|(_, day)| Some(*day) == self.weekday);
-        if let Some((name, _)) = day {
-            write!(f, "{name} ")?;
-        }
-        write!(f, "{:02}:{:02}", self.hour, self.minute)
+        self.0.fmt(f)
     }
 }
 
 impl SummaryAt {
-    /// Once a week and not daily.
+    /// Once a week and not on several days.
     pub fn is_weekly(self) -> bool {
-        self.weekday.is_some()
+        self.0.is_weekly()
     }
 
     /// The newest of its times that is not after `now`. A time the clock jumps over is the one it
@@ -91,12 +58,8 @@ impl SummaryAt {
         let today = Timestamp::from_millisecond(now.0).ok();
         let today = today.map(|now| now.to_zoned(zone.clone()).date());
         let days = (-8..=8).filter_map(move |days| today?.checked_add(days.days()).ok());
-        let days = days.filter(move |day| self.weekday.is_none_or(|of| of == day.weekday()));
         let zone = zone.clone();
-        days.filter_map(move |day| {
-            let at = day.at(self.hour, self.minute, 0, 0).to_zoned(zone.clone()).ok()?;
-            Some(Ts(at.timestamp().as_millisecond()))
-        })
+        days.filter_map(move |day| self.0.on(day, &zone))
     }
 }
 

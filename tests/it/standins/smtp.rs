@@ -134,6 +134,10 @@ async fn faults_happen_as_planned() {
     assert!(taken.is_some(), "kept although the sender saw an error");
     send(&client, "well").await.unwrap();
     assert_eq!(sink.refusals().len(), 3);
+    sink.refuse(&[("oncall@example.com", 550)]);
+    assert_eq!(code(send(&client, "gone").await), 550);
+    sink.refuse(&[]);
+    send(&client, "back").await.unwrap();
 }
 
 #[tokio::test]

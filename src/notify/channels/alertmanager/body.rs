@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::model::{Frozen, Incident, Labels, MessageKind, Ts};
+use crate::notify::channels::annotations::spoken;
 use crate::notify::render::escape::{cut, plain, url};
 use crate::notify::render::{Detail, ItemData, message_data, rfc3339};
 use crate::notify::{Compose, Composed, ItemView, Language, MessageView};
@@ -50,20 +51,9 @@ fn labels(labels: &Labels) -> BTreeMap<String, String> {
 
 /// The worst member's annotations in the receiver's language, and what Weir knows besides.
 fn annotations(item: &ItemView, data: &ItemData, language: Language) -> BTreeMap<String, String> {
-    let incident = &item.incident;
-    let worst = incident
-        .members
-        .iter()
-        .max_by_key(|m| (m.rule.alert == incident.rule, m.firing, m.rule.severity));
-    let mut texts = BTreeMap::new();
-    for (key, text) in worst.iter().flat_map(|m| &m.annotations) {
-        if key.ends_with("_zh") {
-            continue;
-        }
-        let own = worst.and_then(|m| m.annotations.get(&format!("{key}_zh")));
-        let text = if language == Language::Zh { own.unwrap_or(text) } else { text };
-        texts.insert(name(key), text.clone());
-    }
+    let spoken = spoken(&item.incident, language);
+    let mut texts: BTreeMap<String, String> =
+        spoken.into_iter().map(|(key, text)| (name(&key), text)).collect();
     let ours = [
         ("title", Some(&data.title)),
         ("root_cause", data.root_cause.as_ref()),

@@ -14,8 +14,6 @@ use tokio::sync::Semaphore;
 use crate::model::SendOutcome;
 use crate::notify::channels::wire::excerpt;
 
-/// Programs of all such channels at once.
-static PLACES: Semaphore = Semaphore::const_new(4);
 /// `EX_TEMPFAIL` of sysexits: not now.
 const NOT_NOW: i32 = 75;
 /// What of its standard error is read; the rest is thrown away.
@@ -28,6 +26,8 @@ pub(super) struct Program {
     pub(super) argv: Vec<String>,
     pub(super) env: BTreeMap<String, SecretString>,
     pub(super) limit: Duration,
+    /// One at a time of one channel: those of others do not wait for it.
+    pub(super) place: Semaphore,
 }
 
 /// Kills the program and all it started, however the run ends.
@@ -53,7 +53,7 @@ impl Program {
     /// Runs it with this on its standard input.
     pub(super) async fn run(&self, input: &str, facts: &[(&'static str, String)]) -> SendOutcome {
         let retry = |error: String| SendOutcome::Retry { after_ms: None, error };
-        let Ok(_place) = PLACES.acquire().await else {
+        let Ok(_place) = self.place.acquire().await else {
             return retry("no place to run it in".to_owned());
         };
         let mut child = match self.start(facts) {

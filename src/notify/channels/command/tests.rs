@@ -104,6 +104,32 @@ async fn a_program_that_hangs_is_killed_with_all_it_started() {
 }
 
 #[tokio::test]
+async fn programs_that_hang_stall_no_other_channel() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hanging = tokio::task::JoinSet::new();
+    let began = |n: i32| dir.path().join(n.to_string());
+    for n in 0..6 {
+        let script = format!("echo > {}; sleep 60", began(n).display());
+        hanging.spawn(async move { run(&script, json!({})).await });
+    }
+    // As many as once were all that ran at a time.
+    until(|| (0..4).all(|n| began(n).exists())).await;
+    let works = tokio::time::timeout(Duration::from_secs(20), run("exit 0", json!({}))).await;
+    assert_eq!(works.unwrap(), SendOutcome::Delivered);
+    assert!(hanging.try_join_next().is_none(), "they still hang");
+}
+
+async fn until(mut done: impl FnMut() -> bool) {
+    for _ in 0..400 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("it did not happen");
+}
+
+#[tokio::test]
 async fn what_it_leaves_running_is_killed_too_and_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("child");

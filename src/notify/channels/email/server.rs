@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::{self, extension::ClientId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -126,8 +126,8 @@ impl Server {
         builder.build().map_err(|error| BuildError(format!("TLS cannot be set up: {error}")))
     }
 
-    /// A transport with the secrets as they are now.
-    pub(super) fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, BuildError> {
+    /// The way there, with the secrets as they are now.
+    pub(super) fn way(&self) -> Result<Way, BuildError> {
         crate::http::install_tls();
         let target = parse(&self.url.read_plain()?, self.tls)?;
         let tls = match (target.implicit, target.mode) {
@@ -138,17 +138,51 @@ impl Server {
             }
             (false, TlsMode::None) => Tls::None,
         };
-        let mut builder =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(target.host.as_str())
-                .port(target.port)
-                .timeout(Some(self.timeout))
-                .tls(tls);
         let password = self.password.as_ref().map(Secret::read_plain).transpose()?;
         let username = self.username.clone().or(target.username);
-        if let (Some(username), Some(password)) = (username, password.or(target.password)) {
-            builder = builder.credentials(Credentials::new(username, password));
+        let login = username.zip(password.or(target.password));
+        Ok(Way {
+            host: target.host,
+            port: target.port,
+            tls,
+            login: login.map(|(username, password)| Credentials::new(username, password)),
+            timeout: self.timeout,
+        })
+    }
+}
+
+/// The way to the server.
+pub(super) struct Way {
+    host: String,
+    port: u16,
+    tls: Tls,
+    login: Option<Credentials>,
+    timeout: Duration,
+}
+
+impl Way {
+    /// A connection that is encrypted and logged in as it has to be.
+    pub(super) async fn connect(&self) -> Result<AsyncSmtpConnection, smtp::Error> {
+        let own = ClientId::default();
+        let wrapper = match &self.tls {
+            Tls::Wrapper(parameters) => Some(parameters.clone()),
+            _ => None,
+        };
+        let server = (self.host.as_str(), self.port);
+        let timeout = Some(self.timeout);
+        let mut server =
+            AsyncSmtpConnection::connect_tokio1(server, timeout, &own, wrapper, None).await?;
+        match &self.tls {
+            Tls::Required(parameters) => server.starttls(parameters.clone(), &own).await?,
+            Tls::Opportunistic(parameters) if server.can_starttls() => {
+                server.starttls(parameters.clone(), &own).await?;
+            }
+            _ => {}
         }
-        Ok(builder.build())
+        if let Some(login) = &self.login {
+            server.auth(DEFAULT_MECHANISMS, login).await?;
+        }
+        Ok(server)
     }
 }
 
@@ -163,6 +197,24 @@ pub(super) enum Failure {
     /// The server does not offer what we need.
     Client,
     Network,
+}
+
+impl Failure {
+    /// From the library's error.
+    pub(super) fn of(error: &smtp::Error) -> Failure {
+        let code = error.status().map_or(0, u16::from);
+        if error.is_permanent() {
+            Failure::Permanent(code)
+        } else if error.is_transient() {
+            Failure::Transient(code)
+        } else if error.is_tls() {
+            Failure::Tls
+        } else if error.is_client() {
+            Failure::Client
+        } else {
+            Failure::Network
+        }
+    }
 }
 
 /// What a failure means; `attempts` counts this one, `text` is what was said.

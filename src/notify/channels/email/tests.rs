@@ -274,6 +274,23 @@ async fn the_frozen_bytes_go_to_the_envelope() {
 }
 
 #[tokio::test]
+async fn one_refused_recipient_keeps_the_mail_from_nobody_else() {
+    let (port, task) = server(Some(("RCPT TO:<oncall@", "550 no such user"))).await;
+    let (channel, _) = build(config(port));
+    let message = opening(&*channel);
+    assert_eq!(channel.send(&message, "k", now()).await, SendOutcome::Delivered);
+    let told = task.await.unwrap();
+    assert!(told.contains("RCPT TO:<ops@example.com>"), "{told}");
+    assert!(told.contains(message.frozen.body.trim_end()), "{told}");
+
+    // One that goes away has refused nobody.
+    let (port, _task) = server(Some(("RCPT TO:<ops@", "421 going away"))).await;
+    let (channel, _) = build(config(port));
+    let outcome = channel.send(&opening(&*channel), "k", now()).await;
+    assert!(matches!(outcome, SendOutcome::Retry { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn refusals_are_permanent_or_not() {
     let (port, _task) = server(Some(("RCPT", "451 later"))).await;
     let (channel, _) = build(config(port));
@@ -284,7 +301,8 @@ async fn refusals_are_permanent_or_not() {
     let (channel, _) = build(config(port));
     let outcome = channel.send(&opening(&*channel), "k", now()).await;
     assert!(
-        matches!(&outcome, SendOutcome::Rejected { error } if error.contains("check `from`")),
+        matches!(&outcome, SendOutcome::Rejected { error }
+            if error.contains("check `from`") && error.contains("oncall@example.com")),
         "{outcome:?}"
     );
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::model::{IncidentState, Manner, Message, SendOutcome, Severity, Time, Ts};
 use crate::notify::channels::testing::{
-    assert_title, build, good, hostile_views, message, now, parts,
+    assert_title, budget_said, build, good, hostile_views, message, now, parts,
 };
 use crate::notify::channels::{Channel, ChannelConfig};
 use crate::notify::render::{probe, words};
@@ -99,6 +99,14 @@ fn options_are_checked() {
     assert_eq!((edits.debounce.as_secs(), edits.within.as_secs() / 3_600), (30, 335));
     let limits: Vec<_> = plain.budgets().iter().map(|b| (b.messages, b.per.as_secs())).collect();
     assert_eq!(limits, [(100, 60), (4, 1)]);
+    let chat = json!({"app_id": "cli_1", "app_secret": "hush", "chat_id": "oc_1"});
+    let said = |messages, per| budget_said("feishu_app", &chat, messages, per);
+    assert_eq!(said(300, "1m"), "");
+    assert!(said(1_000, "1m").contains("a chat of Feishu's takes (300 in 60 s"));
+    assert!(said(50, "1s").contains("(5 in 1 s"));
+    let much = config(json!({"chat_id": "oc_1", "budget": {"messages": 5_000, "per": "1h"}}));
+    let limits: Vec<_> = much.budgets().iter().map(|b| (b.messages, b.per.as_secs())).collect();
+    assert_eq!(limits, [(5_000, 3_600), (300, 60), (4, 1)]);
     assert!(!format!("{plain:?}").contains("hush"));
     let by_id = config(json!({"receive_id": "oc_1"}));
     assert_eq!(plain.endpoint().unwrap(), by_id.endpoint().unwrap(), "the same chat");

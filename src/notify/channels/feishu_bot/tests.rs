@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::{sign, signed};
 use crate::model::{MessageKind, NoticeReason, SendOutcome};
 use crate::notify::channels::testing::{
-    HOSTILE, assert_title, build, good, hostile_views, message, now, serve,
+    HOSTILE, assert_title, budget_said, build, good, hostile_views, message, now, serve,
 };
 use crate::notify::channels::{Channel, ChannelConfig};
 use crate::notify::render::{probe, words};
@@ -137,7 +137,13 @@ fn options_are_checked() {
     let limits: Vec<_> = plain.budgets().iter().map(|b| (b.messages, b.per.as_secs())).collect();
     assert_eq!(limits, [(80, 60), (4, 1)]);
     let own = config(json!({"url": "https://x/", "budget": {"messages": 20, "per": "1m"}}));
-    assert_eq!(own.budgets()[0].messages, 20);
+    let limits: Vec<_> = own.budgets().iter().map(|b| (b.messages, b.per.as_secs())).collect();
+    assert_eq!(limits, [(20, 60), (100, 60), (4, 1)]);
+    let said =
+        |messages, per| budget_said("feishu_bot", &json!({"url": "https://x/"}), messages, per);
+    assert_eq!((said(100, "1m"), said(1_000, "1h")), (String::new(), String::new()));
+    assert!(said(1_000, "1m").contains("a bot of Feishu's takes (100 in 60 s"));
+    assert!(said(6, "1s").contains("(5 in 1 s"));
     assert_ne!(plain.endpoint().unwrap(), own.endpoint().unwrap());
     assert!(!format!("{plain:?}").contains("hush"));
     let bad = config(json!({"url": "https://x/", "at": ["ou_1></at><at id=all"]}));

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::model::{IncidentState, Manner, Message, MessageKind, SendOutcome};
 use crate::notify::channels::testing::{
-    assert_title, build, good, hostile_views, message, now, parts, serve,
+    assert_title, budget_said, build, good, hostile_views, message, now, parts, serve,
 };
 use crate::notify::channels::{Channel, ChannelConfig};
 use crate::notify::render::{probe, words};
@@ -99,6 +99,14 @@ fn options_are_checked() {
     let plain = config(json!({"channel": "C1"}));
     assert_eq!((plain.kind(), plain.name(), plain.per_incident()), ("slack", "slack", true));
     assert!(plain.edits().is_some() && !format!("{plain:?}").contains("hush"));
+    let limits: Vec<_> = plain.budgets().iter().map(|b| (b.messages, b.per.as_secs())).collect();
+    assert_eq!(limits, [(40, 60), (1, 1)]);
+    let said = |messages, per| {
+        budget_said("slack", &json!({"token": "xoxb-hush", "channel": "C1"}), messages, per)
+    };
+    assert_eq!((said(60, "1m"), said(1_000, "1h")), (String::new(), String::new()));
+    assert!(said(1_000, "1m").contains("a channel of Slack's takes (60 in 60 s"));
+    assert!(said(2, "1s").contains("(1 in 1 s"));
     for bad in [
         json!({"channel": ""}),
         json!({"channel": "a b"}),

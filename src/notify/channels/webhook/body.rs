@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::model::{BySeverity, Incident, Labels, MessageKind, Noisy, NoticeReason, RootCause};
+use crate::notify::channels::annotations::spoken;
 use crate::notify::channels::options::hex;
 use crate::notify::render::escape::{cut, url};
 use crate::notify::render::{Detail, Templates, rfc3339};
@@ -185,10 +186,6 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
     let incident = &item.incident;
     let mut all = incident.routing_labels();
     all.set("alertname", incident.rule.clone());
-    let worst = incident
-        .members
-        .iter()
-        .max_by_key(|m| (m.rule.alert == incident.rule, m.firing, m.rule.severity));
     let page = view.external_url.as_deref().and_then(|base| {
         url(&format!("{}/#/incidents/{}", base.trim_end_matches('/'), incident.id))
     });
@@ -196,7 +193,7 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
     Alert {
         status: if incident.is_open() { "firing" } else { "resolved" },
         labels: labels(&all),
-        annotations: worst.map(|m| texts(&m.annotations)).unwrap_or_default(),
+        annotations: texts(&spoken(incident, view.language)),
         starts_at: rfc3339(incident.opened_at),
         ends_at: match incident.resolved_at {
             Some(at) if !incident.is_open() => rfc3339(at),

@@ -23,6 +23,18 @@ fn body_is_alertmanagers_with_our_fields() {
 }
 
 #[test]
+fn annotations_are_in_the_receivers_language() {
+    let (channel, _) = build(json!({"webhook": {"url": "http://hook.example.com/x"}}));
+    let (_, view) = good(Language::Zh).swap_remove(0);
+    let body: Value = serde_json::from_str(&channel.composer().compose(&view).frozen.body).unwrap();
+    let texts = &body["alerts"][0]["annotations"];
+    assert_eq!(texts["headline"], "反复失败 · 30 分钟 4 次");
+    assert_eq!(texts["summary"], "keeps failing", "no Chinese one was written");
+    assert_eq!(texts.get("headline_zh"), None);
+    assert_eq!(body["commonAnnotations"], *texts);
+}
+
+#[test]
 fn hostile_bodies_are_bounded_json() {
     let (channel, _) = build(json!({"webhook": {"url": "http://x/", "max_alerts": 50}}));
     for view in hostile_views() {
