@@ -27,3 +27,7 @@ impl Engine {
         self.picture.set_schedules(schedules);
     }
 }
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;
