@@ -68,11 +68,11 @@ impl Engine {
     }
 
     fn wanted(&self, time: Time, wish: &SilenceWish, by: &str) -> Result<Silence, Refusal> {
-        let parse = |text: &String| {
-            Matcher::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))
-        };
-        let mut matchers: Vec<Matcher> =
-            wish.matchers.iter().map(parse).collect::<Result<_, _>>()?;
+        let mut matchers: Vec<Matcher> = Vec::new();
+        for text in &wish.matchers {
+            let read = Matcher::parse_all(text);
+            matchers.extend(read.map_err(|error| Refusal::Invalid(error.to_string()))?);
+        }
         if let Some(typed) = &wish.job {
             matchers.extend(self.matchers_of(typed)?);
         }

@@ -56,7 +56,7 @@ impl ListQuery {
                 "limit" => query.limit = limit(&value)?,
                 "after" => query.after = Some(value),
                 "state" => query.state = Some(state(&value, states)?),
-                "matchers" => query.matchers.push(matcher(&value)?),
+                "matchers" => query.matchers.extend(matchers(&value)?),
                 "job" => query.job = Some(value),
                 "receiver" => query.receiver = Some(value),
                 "source" => query.source = Some(value),
@@ -136,6 +136,6 @@ fn state(value: &str, states: &[&str]) -> Result<String, ApiError> {
     })
 }
 
-fn matcher(value: &str) -> Result<Matcher, ApiError> {
-    Matcher::parse(value).map_err(|e| ApiError::bad_request(e.to_string()))
+fn matchers(value: &str) -> Result<Vec<Matcher>, ApiError> {
+    Matcher::parse_all(value).map_err(|e| ApiError::bad_request(e.to_string()))
 }
