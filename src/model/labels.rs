@@ -73,7 +73,7 @@ pub enum MatcherError {
     )]
     Reserved(String),
     /// A quote that does not end, or bytes in it that are no text.
-    #[error("matcher `{0}` lacks a closing quote, or is not UTF-8 inside of them")]
+    #[error("matcher `{0}` has no closing quote, or bytes in quotes that are not UTF-8")]
     Open(String),
     /// One brace without the other.
     #[error("matcher `{0}`: braces go around all matchers, both or none")]

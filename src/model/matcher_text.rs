@@ -97,7 +97,9 @@ fn quote(value: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if is_unseen(c) => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            c if is_unseen(c) => {
+                write!(out, "\\u{:04x}", u32::from(c)).ok();
+            }
             c => out.push(c),
         }
     }
@@ -152,9 +154,10 @@ impl<'a> Reader<'a> {
                 let value = self.bare();
                 if value.is_empty() {
                     let reserved = self.rest().chars().next().is_some_and(|c| !",}".contains(c));
-                    return Err(match reserved {
-                        true => MatcherError::Reserved(whole()),
-                        false => MatcherError::Empty(whole(), name),
+                    return Err(if reserved {
+                        MatcherError::Reserved(whole())
+                    } else {
+                        MatcherError::Empty(whole(), name)
                     });
                 }
                 value.to_owned()
