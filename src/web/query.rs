@@ -2,6 +2,7 @@
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use jiff::tz::TimeZone;
 
 use super::error::ApiError;
 use crate::model::{Labels, Matcher, Ts, matches_all};
@@ -32,6 +33,7 @@ pub(super) struct ListQuery {
     pub(super) unowned: bool,
     pub(super) since: Option<Ts>,
     pub(super) language: Language,
+    pub(super) zone: Option<TimeZone>,
 }
 
 impl ListQuery {
@@ -64,6 +66,7 @@ impl ListQuery {
                 "unowned" => query.unowned = flag(&name, &value)?,
                 "since" => query.since = Some(since(&value)?),
                 "language" => query.language = language(&value)?,
+                "zone" => query.zone = Some(zone(&value)?),
                 _ => query.incident = Some(number(&name, &value)?),
             }
         }
@@ -106,6 +109,12 @@ fn language(value: &str) -> Result<Language, ApiError> {
         "zh" => Ok(Language::Zh),
         _ => Err(ApiError::bad_request(format!("unknown language {value:?}; it is en or zh"))),
     }
+}
+
+fn zone(value: &str) -> Result<TimeZone, ApiError> {
+    TimeZone::get(value).map_err(|_| {
+        ApiError::bad_request(format!("unknown zone {value:?}; write it like Asia/Shanghai"))
+    })
 }
 
 fn limit(value: &str) -> Result<u32, ApiError> {

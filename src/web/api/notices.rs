@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::time;
@@ -69,9 +70,9 @@ pub struct Station {
 }
 
 impl Item {
-    fn new(language: Language, traced: Traced) -> Item {
+    fn new(language: Language, zone: &TimeZone, traced: Traced) -> Item {
         let Traced { notice, incident, message } = traced;
-        let path = path(language, &notice, incident.as_ref(), message.as_ref());
+        let path = path(language, zone, &notice, incident.as_ref(), message.as_ref());
         let of = |f: &dyn Fn(&Incident) -> String| incident.as_ref().map(f);
         let Notice { id, to, reason, outcome, held_by, at, done_at, attempts, error, .. } = notice;
         Item {
@@ -104,11 +105,14 @@ pub(super) async fn list(
     State(shared): State<Shared>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Item>>, ApiError> {
-    let known =
-        ["limit", "after", "state", "job", "incident", "receiver", "rule", "since", "language"];
+    let known = [
+        "limit", "after", "state", "job", "incident", "receiver", "rule", "since", "language",
+        "zone",
+    ];
     let query = ListQuery::read(raw, &known, &OUTCOMES)?;
     let traced = shared.web.store.traced(&query.page()?).await?;
-    Ok(Json(traced.into_iter().map(|t| Item::new(query.language, t)).collect()))
+    let zone = query.zone.unwrap_or(TimeZone::UTC);
+    Ok(Json(traced.into_iter().map(|t| Item::new(query.language, &zone, t)).collect()))
 }
 
 /// Why there is no notice, as the API shows it.
@@ -133,8 +137,8 @@ pub(super) async fn why(
     State(shared): State<Shared>,
     raw: RawQuery,
 ) -> Result<Json<Why>, ApiError> {
-    let query = ListQuery::read(raw, &["job", "receiver", "rule", "language"], &[])?;
-    let ListQuery { job, receiver, rule, language, .. } = query;
-    let question = WhyQuestion { job, receiver, rule, language };
+    let query = ListQuery::read(raw, &["job", "receiver", "rule", "language", "zone"], &[])?;
+    let ListQuery { job, receiver, rule, language, zone, .. } = query;
+    let question = WhyQuestion { job, receiver, rule, language, zone };
     Ok(Json(Why::from(shared.web.asker.why(question).await?)))
 }
