@@ -159,6 +159,7 @@ impl Engine {
             self.unwatch(time, &mut changes);
             self.own = OwnTrouble::restore(&self.incidents);
         }
+        self.note_silences(time, &mut changes);
         let mut replied = None;
         match input {
             Input::Command(command) => {

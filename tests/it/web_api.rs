@@ -207,6 +207,7 @@ fn incident(id: u64, team: &str) -> Change {
         }),
         checkpoint: Some(checkpoint()),
         restored_from: None,
+        run: None,
         subject_state: "FAILED".into(),
         ui_url: None,
         inhibited_by: None,

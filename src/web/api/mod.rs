@@ -15,6 +15,7 @@ mod rules;
 pub mod silences;
 mod sources;
 mod status;
+mod timeline;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
