@@ -122,6 +122,7 @@ fn incident(error: &str, now: Ts) -> Incident {
         root_cause: None,
         checkpoint: None,
         restored_from: None,
+        run: None,
         subject_state: String::new(),
         ui_url: None,
         inhibited_by: None,

@@ -58,7 +58,9 @@ struct Found<'a> {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let remote = Remote::find(&args.target)?;
     let language = args.language.code();
+    let zone = jiff::tz::TimeZone::system();
     let mut about = vec![("language", language)];
+    about.extend(zone.iana_name().map(|name| ("zone", name)));
     let given = [("job", &args.job), ("receiver", &args.receiver), ("rule", &args.rule)];
     about.extend(given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
     // Says which job is meant, too; one that is gone may still have notices.
@@ -69,6 +71,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let since = args.since.map(|since| since.from(now));
     let since = since.map(|at| output::rfc3339(at, "--since")).transpose()?;
     let mut query = vec![("language", language)];
+    query.extend(zone.iana_name().map(|name| ("zone", name)));
     let given = [
         ("job", &job),
         ("receiver", &args.receiver),
@@ -91,7 +94,6 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         output::say(&serde_json::to_string_pretty(&found)?);
         return Ok(());
     }
-    let zone = jiff::tz::TimeZone::system();
     output::say(&text::all(&notices, args.language, &zone));
     if let Some(why) = why {
         output::say(&text::why(&why, args.language));

@@ -263,6 +263,29 @@ fn a_long_file_with_many_mistakes_is_bounded() {
 }
 
 #[test]
+fn maintenance_is_a_command_and_no_section() {
+    let text = MINIMAL.to_owned() + "route: { receiver: me }\nmaintenance: { job: orders }\n";
+    let problems = said(&text, &none);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("`weir maintenance JOB --for 6h`"), "{problems:?}");
+    assert!(!problems[0].contains("not built"), "{problems:?}");
+}
+
+#[test]
+fn several_matchers_in_one_text_are_several() {
+    let routes = |matcher: &str| {
+        let text = format!(
+            "{MINIMAL}route: {{ receiver: me, routes: [{{ receiver: me, matchers: [{matcher}] }}] }}\n"
+        );
+        let route = valid(&text).notify.route.routes[0].clone();
+        route.matchers.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for written in ["'team=ads,env=prod'", "'{team=ads, env=prod}'", "team=ads, env=prod"] {
+        assert_eq!(routes(written), ["team=ads", "env=prod"], "{written}");
+    }
+}
+
+#[test]
 fn a_token_is_never_wider_than_it_says() {
     let web = "web: { tokens: [{ name: a, token_file: t, matchers: ['env=\"prod\"', 'severity=\"info\"'] }] }\n";
     let problems = said(&(web.to_owned() + MINIMAL + "route: { receiver: me }\n"), &none);

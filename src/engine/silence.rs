@@ -68,11 +68,11 @@ impl Engine {
     }
 
     fn wanted(&self, time: Time, wish: &SilenceWish, by: &str) -> Result<Silence, Refusal> {
-        let parse = |text: &String| {
-            Matcher::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))
-        };
-        let mut matchers: Vec<Matcher> =
-            wish.matchers.iter().map(parse).collect::<Result<_, _>>()?;
+        let mut matchers: Vec<Matcher> = Vec::new();
+        for text in &wish.matchers {
+            let read = Matcher::parse_all(text);
+            matchers.extend(read.map_err(|error| Refusal::Invalid(error.to_string()))?);
+        }
         if let Some(typed) = &wish.job {
             matchers.extend(self.matchers_of(typed)?);
         }
@@ -127,6 +127,24 @@ impl Engine {
         hits
     }
 
+    /// Lines about the silences that began or expired by themselves. Before anything else of a turn:
+    /// what is ordered in it is said by the order.
+    pub(super) fn note_silences(&mut self, time: Time, changes: &mut Vec<Change>) {
+        for silence in self.incidents.silences_mut().changed(time.wall) {
+            let what = match silence.state(time.wall) {
+                SilenceState::Expired => format!("{} expired", silence.name()),
+                _ => format!(
+                    "{} by {} begins, until {}{}",
+                    silence.name(),
+                    silence.created_by,
+                    rfc3339(silence.ends_at),
+                    because(&silence.comment)
+                ),
+            };
+            self.note_on_hidden(time, &silence, &what, changes);
+        }
+    }
+
     /// A line in the timeline of every open incident it hides.
     fn note_on_hidden(&self, time: Time, silence: &Silence, what: &str, changes: &mut Vec<Change>) {
         let hidden = self.incidents.iter().filter(|i| i.is_open() && silence.hides(i));
@@ -175,3 +193,7 @@ fn rfc3339(at: Ts) -> String {
         .and_then(|at| at.round(jiff::Unit::Second).ok())
         .map_or_else(|| at.0.to_string(), |at| at.to_string())
 }
+
+#[cfg(test)]
+#[path = "silence_tests.rs"]
+mod tests;

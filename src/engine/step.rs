@@ -164,6 +164,7 @@ impl Engine {
             self.own = OwnTrouble::restore(&self.incidents);
             self.incidents.begin_inbound(time);
         }
+        self.note_silences(time, &mut changes);
         let mut replied = None;
         match input {
             Input::Command(command) => {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
+
 use super::Engine;
 use super::explain::{Answer, Explanation, Question};
 use super::find::{self, NotFound};
@@ -28,6 +30,8 @@ pub struct WhyQuestion {
     pub rule: Option<String>,
     /// Language of the answer.
     pub language: Language,
+    /// Zone of the hours in it; none: UTC.
+    pub zone: Option<TimeZone>,
 }
 
 /// What is nearest to a reason.
@@ -57,7 +61,9 @@ impl Engine {
         let (job_key, rule) = (job.as_ref().map(|key| key.0.clone()), question.rule.clone());
         let asked = Question { job: job_key.clone(), source: None, rule, limit: LOOKED_AT };
         let answer = self.explain(time, &asked)?;
-        let mut why = Reasons { engine: self, time, language: question.language, said: Vec::new() };
+        let zone = question.zone.clone().unwrap_or(TimeZone::UTC);
+        let language = question.language;
+        let mut why = Reasons { engine: self, time, language, zone, said: Vec::new() };
         why.sources(job.as_ref());
         why.rules(&answer);
         why.routes(job.as_ref(), &answer, question.receiver.as_deref());
@@ -69,6 +75,7 @@ struct Reasons<'a> {
     engine: &'a Engine,
     time: Time,
     language: Language,
+    zone: TimeZone,
     said: Vec<String>,
 }
 
@@ -202,7 +209,7 @@ impl Reasons<'_> {
         }
         let held: BTreeSet<&str> = self.engine.pipeline().held(id).collect();
         for by in held {
-            let by = crate::notify::render::held_words(self.language, by);
+            let by = crate::notify::render::held_words(self.language, by, &self.zone);
             self.say(
                 format!("news of #{id} are held back: {by}"),
                 format!("#{id} 的通知暂缓：{by}"),

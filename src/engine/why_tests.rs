@@ -29,6 +29,7 @@ fn why(
         receiver: receiver.map(str::to_owned),
         rule: rule.map(str::to_owned),
         language,
+        zone: None,
     };
     match engine.why(Time::at(T0 + second * 1000), &question) {
         Ok(answer) => answer.reasons.join("\n"),

@@ -1,10 +1,9 @@
 //! One reminder of a job that somebody stopped and that is still absent.
 //!
-//! Most jobs that are cancelled are meant to be gone, and a word about each would be noise. Two
-//! stops are meant to be short, and those are remembered: one with a savepoint, which is taken to
-//! start from it, and one in the middle of trouble, which somebody wanted to mend. The reminder is
-//! an incident of its own with severity info: told once, never repeated, over when the job runs.
-//! A job with a schedule is not spoken of: that says when it is to be back.
+//! A job that somebody cancelled may be gone for good, or forgotten: who knows which is asked once.
+//! The reminder is an incident of its own with severity info: told once, never repeated, over when
+//! the job runs or is retired. A job with a schedule is not spoken of: that says when it is to be
+//! back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -87,7 +86,7 @@ impl Incidents {
         let mut newest = of_subject.filter_map(|(_, id)| self.by_id.get(id));
         let trouble = newest.find(ended_by_it).filter(|_| cancelled).map(|i| i.id);
         let stopped = facts.is_stopped() == Fact::Known(true);
-        (stopped || trouble.is_some()).then_some(Reminder { absent, trouble })
+        (stopped || cancelled).then_some(Reminder { absent, trouble, stopped })
     }
 
     fn absence(
@@ -113,6 +112,8 @@ impl Incidents {
         };
         for incident in self.by_id.values_mut().filter(|i| gone(i)) {
             transition::end(incident, time, EndReason::Unwatched);
+            let (id, what) = (incident.id, transition::over(incident));
+            out.changes.push(Change::Event { incident: id, at: time.wall, what });
             out.changes.push(Change::Incident(Box::new(incident.clone())));
         }
     }
@@ -123,6 +124,8 @@ struct Reminder {
     absent: Duration,
     /// What was wrong when it was cancelled.
     trouble: Option<u64>,
+    /// With a savepoint.
+    stopped: bool,
 }
 
 impl Reminder {
@@ -133,15 +136,25 @@ impl Reminder {
         let hours = self.absent.as_secs() / 3_600;
         let (why, why_zh) = match self.trouble {
             Some(id) => (format!("cancelled during #{id}"), format!("在 #{id} 期间被取消")),
-            None => ("stopped with a savepoint".to_owned(), "带保存点停止".to_owned()),
+            None if self.stopped => {
+                ("stopped with a savepoint".to_owned(), "带 savepoint 停止".to_owned())
+            }
+            None => ("cancelled".to_owned(), "被取消".to_owned()),
+        };
+        let retire = match subject.job() {
+            Some(key) => format!("`weir retire {}`", key.0),
+            None => "`weir retire`".to_owned(),
         };
         let texts = [
             ("headline", format!("{why} {hours} h ago and not back")),
             ("headline_zh", format!("{why_zh}，已过 {hours} 小时仍未恢复运行")),
             ("summary", format!("was {why} {hours} h ago and has not been started again")),
             ("summary_zh", format!("作业{why_zh}，已过 {hours} 小时仍未重新启动")),
-            ("description", "Start it again, or leave it: this is said once.".to_owned()),
-            ("description_zh", "请重新启动；若不再需要可忽略，此提醒只发一次。".to_owned()),
+            (
+                "description",
+                format!("Start it again, or if it is gone for good: {retire}. This is said once."),
+            ),
+            ("description_zh", format!("请重新启动；若已不再需要：{retire}。此提醒只发一次。")),
         ];
         Alert {
             rule: RuleId { group: OWN_GROUP.to_owned(), alert: ALERT.to_owned(), severity },

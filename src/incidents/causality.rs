@@ -56,6 +56,12 @@ pub(super) fn update(
         {
             (incident.inhibited_by, incident.inhibited_until) = next;
             out.changes.push(Change::Incident(Box::new(incident.clone())));
+            let what = match (was, next.0) {
+                (was, Some(root)) if was != Some(root) => format!("inhibited by #{root}"),
+                (Some(was), None) => format!("no longer inhibited by #{was}"),
+                _ => continue,
+            };
+            out.changes.push(Change::Event { incident: id, at: time.wall, what });
         }
     }
 }

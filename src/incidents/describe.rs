@@ -95,6 +95,9 @@ pub(super) fn refresh(incident: &mut Incident, tracker: Option<&Tracker>) {
         state.clone_into(&mut incident.subject_state);
     }
     if let Some(run) = job.current() {
+        if incident.run.as_ref() != Some(&run.id) {
+            incident.run = Some(run.id.clone());
+        }
         if incident.ui_url != run.ui_url {
             incident.ui_url.clone_from(&run.ui_url);
         }

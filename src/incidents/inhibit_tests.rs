@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::incidents::{Incidents, OWN_GROUP, Settings};
+use crate::model::Change;
 use crate::model::{
     Alert, AlertState, Aspect, ChannelId, Evidence, Loaded, RuleId, Severity, Time, Ts,
 };
@@ -241,4 +242,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn who_is_muted_by_whom_stands_in_the_timeline() {
+    let rules = vec![rule(&["alertname=Down"], &["alertname=Slow"], &[])];
+    let mut incidents = world(rules, &[("Slow", &[])]);
+    let tracker = Tracker::restore(&Loaded::default());
+    let down = Subject::Source("down".to_owned());
+    let alert = alert(&down, "Down", Severity::Critical, &[]);
+    let said = |incidents: &mut Incidents, second: i64| {
+        let stepped = incidents.tick(Time::at(second * 1_000), &tracker);
+        let lines = stepped.changes.into_iter().filter_map(|change| match change {
+            Change::Event { incident: 1, what, .. } => Some(what),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>()
+    };
+    incidents.step_own(Time::at(0), &down, Some(&alert));
+    assert_eq!(said(&mut incidents, 1), ["inhibited by #2"]);
+    assert_eq!(said(&mut incidents, 2), Vec::<String>::new());
+    let unwatched = incidents.unwatch(Time::at(2_000), &|subject| *subject != down);
+    let over = |c: &Change| matches!(c, Change::Event { incident: 2, what, .. } if what == "over: unwatched");
+    assert!(unwatched.changes.iter().any(over), "{:?}", unwatched.changes);
+    assert_eq!(said(&mut incidents, 3), Vec::<String>::new(), "it may need a moment");
+    assert_eq!(said(&mut incidents, 3_600), ["no longer inhibited by #2"]);
 }

@@ -274,6 +274,8 @@ impl Incidents {
                 && !is_watched(&incident.subject)
             {
                 transition::end(incident, time, EndReason::Unwatched);
+                let what = transition::over(incident);
+                out.changes.push(Change::Event { incident: id, at: time.wall, what });
                 out.news.push(News { incident: id, reason: NoticeReason::Resolved });
                 out.changes.push(Change::Incident(Box::new(incident.clone())));
             }

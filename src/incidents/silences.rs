@@ -23,6 +23,8 @@ const LONGEST: Duration = Duration::from_hours(366 * 24);
 #[derive(Debug, Default)]
 pub struct Silences {
     by_id: BTreeMap<u64, Silence>,
+    /// The wall time up to which it was said what began and expired.
+    told: Option<Ts>,
 }
 
 impl Silences {
@@ -30,7 +32,7 @@ impl Silences {
     pub(super) fn restore(loaded: &Loaded) -> Silences {
         let rows = loaded.meta.iter().filter(|(name, _)| name.starts_with(Silence::ROW));
         let read = rows.filter_map(|(_, body)| serde_json::from_str::<Silence>(body).ok());
-        Silences { by_id: read.map(|silence| (silence.id, silence)).collect() }
+        Silences { by_id: read.map(|silence| (silence.id, silence)).collect(), told: None }
     }
 
     /// All that are remembered, by number.
@@ -93,6 +95,15 @@ impl Silences {
     pub fn next_change(&self, now: Ts) -> Option<Ts> {
         let times = self.by_id.values().flat_map(|s| [s.starts_at, s.ends_at]);
         times.filter(|at| *at > now).min()
+    }
+
+    /// Those that began or expired by themselves since this was asked last; what a command began or
+    /// ended did so at the very time it was given.
+    pub fn changed(&mut self, now: Ts) -> Vec<Silence> {
+        let Some(told) = self.told.replace(now) else { return Vec::new() };
+        let changed = |at: Ts| told < at && at <= now;
+        let both = |s: &&Silence| changed(s.starts_at) != changed(s.ends_at);
+        self.by_id.values().filter(both).cloned().collect()
     }
 
     /// Refuses what nobody can have meant.

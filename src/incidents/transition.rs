@@ -46,6 +46,7 @@ pub(super) fn open(
         root_cause: None,
         checkpoint: None,
         restored_from: None,
+        run: None,
         subject_state: String::new(),
         ui_url: None,
         inhibited_by: None,
@@ -197,7 +198,8 @@ fn take_members(incident: &mut Incident, time: Time, alerts: &[&Alert]) {
     let Some(speaker) = speaker else { return };
     // Routes, groups and reports go by them, as they would for this alert alone.
     let mut labels = speaker.labels.clone();
-    for (name, value) in [("alertname", speaker.rule.alert.as_str()), ("severity", worst.as_str())] {
+    for (name, value) in [("alertname", speaker.rule.alert.as_str()), ("severity", worst.as_str())]
+    {
         if labels.get(name).is_empty() {
             labels.set(name, value);
         }
@@ -230,15 +232,52 @@ pub(super) fn events(before: &Incident, after: &Incident, time: Time, out: &mut 
             after.root_cause.as_ref().map(|c| format!(": {}", c.line())).unwrap_or_default();
         say(format!("{more} more failures, {} in all{cause}", after.occurrences));
     }
+    if after.severity > before.severity {
+        say(format!("severity {} → {}", before.severity.as_str(), after.severity.as_str()));
+    }
+    if let Some(line) = run_line(before, after) {
+        say(line);
+    }
     if before.subject_state != after.subject_state {
         say(format!("state {} → {}", before.subject_state, after.subject_state));
     }
     match (before.is_open(), after.is_open()) {
         (true, false) => {
-            let how = after.end_reason.map_or("over", EndReason::as_str);
-            say(format!("over: {how}"));
+            if after.flapping && after.end_reason == Some(EndReason::Recovered) {
+                say("settled: no longer flapping".to_owned());
+            }
+            say(over(after));
         }
         (false, true) => say(format!("back (re-opening {})", after.reopened)),
         _ => {}
     }
+    if after.flapping && !before.flapping {
+        say("flapping: no more is told until it settles".to_owned());
+    }
 }
+
+/// The line of an end.
+pub(super) fn over(incident: &Incident) -> String {
+    format!("over: {}", incident.end_reason.map_or("over", EndReason::as_str))
+}
+
+/// `new run 4711…, restored from …`: another run than before, or another checkpoint under it.
+fn run_line(before: &Incident, after: &Incident) -> Option<String> {
+    let (was, is) = (before.run.as_ref()?, after.run.as_ref()?);
+    let mut said = match was {
+        _ if was == is => None,
+        was if was.job_id == is.job_id => Some(format!("run {} began anew", is.job_id)),
+        _ => Some(format!("new run {}", is.job_id)),
+    };
+    if let Some(path) = &after.restored_from
+        && before.restored_from != after.restored_from
+    {
+        let restored = format!("restored from {path}");
+        said = Some(said.map_or(restored.clone(), |said| format!("{said}, {restored}")));
+    }
+    said
+}
+
+#[cfg(test)]
+#[path = "transition_tests.rs"]
+mod tests;

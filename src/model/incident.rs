@@ -173,6 +173,9 @@ pub struct Incident {
     pub checkpoint: Option<CheckpointRef>,
     /// What the current healthy run was restored from, for the resolution.
     pub restored_from: Option<String>,
+    /// The job's run when it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// State word of the subject when last seen.
     pub subject_state: String,
     /// Link to the run in Flink's UI.

@@ -6,6 +6,8 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::matcher_text::{self, Written};
+
 /// Label names and values in order, so that everything derived from them is deterministic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -34,9 +36,10 @@ impl Labels {
         }
     }
 
-    /// `{a="b", c="d"}`.
+    /// `{a="b", c="d"}`, which reads as matchers that hold for them.
     pub fn display(&self) -> String {
-        let parts: Vec<String> = self.0.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
+        let parts: Vec<String> =
+            self.0.iter().map(|(name, value)| matcher_text::equality(name, value)).collect();
         format!("{{{}}}", parts.join(", "))
     }
 }
@@ -57,6 +60,27 @@ pub enum MatcherError {
     /// Not `name="value"` with one of the four operators.
     #[error("matcher `{0}` is not of the form name=\"value\" (operators: =, !=, =~, !~)")]
     Shape(String),
+    /// The second is what follows the comma.
+    #[error("matcher `{0}`: `{1}` is no matcher; a value with a comma must be in double quotes")]
+    Comma(String, String),
+    /// The second is the name without a value.
+    #[error("matcher `{0}`: `{1}` has no value; for jobs without such a label write {1}=\"\"")]
+    Empty(String, String),
+    /// A reserved character outside of quotes.
+    #[error(
+        "matcher `{0}`: names and values with spaces or one of {{ }} ! = ~ , \\ \" ' ` must be in \
+         double quotes"
+    )]
+    Reserved(String),
+    /// A quote that does not end, or bytes in it that are no text.
+    #[error("matcher `{0}` has no closing quote, or bytes in quotes that are not UTF-8")]
+    Open(String),
+    /// One brace without the other.
+    #[error("matcher `{0}`: braces go around all matchers, both or none")]
+    Braces(String),
+    /// More than one where one is wanted.
+    #[error("`{0}` is more than one matcher")]
+    Several(String),
     /// The regular expression does not compile.
     #[error("matcher `{0}` has an invalid regular expression: {1}")]
     Regex(String, String),
@@ -76,32 +100,31 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Reads a matcher in Alertmanager's syntax; the quotes may be left out.
+    /// Reads a matcher in Alertmanager's syntax, see [`Matcher::parse_all`].
     ///
     /// # Errors
-    /// When the text has no operator, no label name, or an invalid regular expression.
+    /// As those of [`Matcher::parse_all`], and when there are several.
     pub fn parse(text: &str) -> Result<Matcher, MatcherError> {
-        let shape = || MatcherError::Shape(text.to_owned());
-        let at = text.find(['=', '!']).ok_or_else(shape)?;
-        let (name, rest) = text.split_at(at);
-        let (negated, is_regex, value) = if let Some(v) = rest.strip_prefix("=~") {
-            (false, true, v)
-        } else if let Some(v) = rest.strip_prefix("!~") {
-            (true, true, v)
-        } else if let Some(v) = rest.strip_prefix("!=") {
-            (true, false, v)
-        } else if let Some(v) = rest.strip_prefix('=') {
-            (false, false, v)
-        } else {
-            return Err(shape());
-        };
-        let name = name.trim();
-        let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty() || !name.chars().all(valid) {
-            return Err(shape());
+        let mut all = Matcher::parse_all(text)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(matcher), true) => Ok(matcher),
+            _ => Err(MatcherError::Several(text.to_owned())),
         }
-        let value = unquote(value.trim()).ok_or_else(shape)?;
-        let regex = if is_regex {
+    }
+
+    /// Reads one or more matchers, separated by commas, in Alertmanager's UTF-8 syntax. Braces
+    /// around them may be left out, quotes where nothing reserved stands inside of them.
+    ///
+    /// # Errors
+    /// When there is none, one has no operator, label name or value, a reserved character stands
+    /// outside of quotes, or a regular expression is invalid.
+    pub fn parse_all(text: &str) -> Result<Vec<Matcher>, MatcherError> {
+        matcher_text::read(text)?.into_iter().map(Matcher::build).collect()
+    }
+
+    fn build(written: Written<'_>) -> Result<Matcher, MatcherError> {
+        let Written { text, name, operator, value } = written;
+        let regex = if operator.is_regex {
             let built = RegexBuilder::new(&format!("^(?:{value})$")).size_limit(1 << 20).build();
             Some(
                 built
@@ -110,15 +133,14 @@ impl Matcher {
         } else {
             None
         };
-        Ok(Matcher { name: name.to_owned(), text: text.to_owned(), value, negated, regex })
+        Ok(Matcher { name, text: text.to_owned(), value, negated: operator.negated, regex })
     }
 
-    /// `name="value"`, whatever the value is.
+    /// `name="value"`, whatever either is.
     pub fn exact(name: &str, value: &str) -> Matcher {
-        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         Matcher {
             name: name.to_owned(),
-            text: format!("{name}=\"{quoted}\""),
+            text: matcher_text::equality(name, value),
             value: value.to_owned(),
             negated: false,
             regex: None,
@@ -158,32 +180,6 @@ impl PartialEq for Matcher {
 /// Whether all matchers hold; true for none at all.
 pub fn matches_all(matchers: &[Matcher], labels: &Labels) -> bool {
     matchers.iter().all(|m| m.matches(labels))
-}
-
-fn unquote(text: &str) -> Option<String> {
-    match text.strip_prefix('"') {
-        None if text.contains('"') => None,
-        None => Some(text.to_owned()),
-        Some(rest) => {
-            let inner = rest.strip_suffix('"')?;
-            let mut out = String::with_capacity(inner.len());
-            let mut chars = inner.chars();
-            while let Some(c) = chars.next() {
-                match c {
-                    '"' => return None,
-                    '\\' => match chars.next()? {
-                        'n' => out.push('\n'),
-                        '"' => out.push('"'),
-                        '\\' => out.push('\\'),
-                        // Regular expressions keep their own escapes, such as \d.
-                        other => out.extend(['\\', other]),
-                    },
-                    other => out.push(other),
-                }
-            }
-            Some(out)
-        }
-    }
 }
 
 fn one_line(text: &str) -> String {

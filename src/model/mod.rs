@@ -11,6 +11,7 @@ mod hours;
 mod incident;
 mod job;
 mod labels;
+mod matcher_text;
 mod message;
 mod metric;
 mod notice;

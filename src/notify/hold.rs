@@ -1,6 +1,6 @@
 //! What holds a notice back before it is grouped: inhibited → silenced → muted by time → held until
 //! an hour. The first that holds it is its recorded reason, which stays text in the store and the
-//! API and is read nowhere else.
+//! API and is read back here alone; `render::held` says it to people.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,7 +43,8 @@ impl Hold {
         notice.held_by.as_deref().and_then(Hold::parse)
     }
 
-    fn parse(text: &str) -> Option<Hold> {
+    /// What is written down.
+    pub(super) fn parse(text: &str) -> Option<Hold> {
         let number = |text: &str| text.strip_prefix('#')?.parse::<u64>().ok();
         if let Some(root) = text.strip_prefix(INHIBITED) {
             return number(root).map(Hold::Inhibited);

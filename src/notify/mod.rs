@@ -24,6 +24,7 @@ mod backoff;
 mod budget;
 mod cards;
 pub mod channels;
+mod closed;
 mod compose;
 mod delivery;
 mod fallback;

@@ -38,12 +38,12 @@ pub(super) fn check_name(name: &str, place: Place, findings: &mut Findings) -> b
     true
 }
 
-/// Reads matchers; those that cannot be read are reported and left out.
+/// Reads matchers, of which one text may hold several; those that cannot be read are reported and left out.
 pub(super) fn matchers(written: &[At<String>], findings: &mut Findings) -> Vec<Matcher> {
     let mut read = Vec::with_capacity(written.len());
     for text in written {
-        match Matcher::parse(&text.value) {
-            Ok(matcher) => read.push(matcher),
+        match Matcher::parse_all(&text.value) {
+            Ok(matchers) => read.extend(matchers),
             Err(error) => {
                 let hint = matches!(error, MatcherError::Regex(..))
                     .then(|| "regular expressions are anchored on both sides".to_owned());

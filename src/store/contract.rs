@@ -4,7 +4,7 @@
 pub(crate) mod samples;
 
 use self::samples::{NASTY, alert, attempt, channel, event, incident, job, message, notice, rule};
-use super::{MemoryStore, Page, Store, Traced};
+use super::{MemoryStore, Page, Store, Timeline, Traced};
 use crate::model::{
     BySeverity, Change, HistoryChunk, HistoryPage, IncidentState, MessageKind, MessageState,
     Notice, Outcome, Report, Severity, Step, Ts,
@@ -67,10 +67,10 @@ pub(crate) async fn round_trip(store: &dyn Store) {
     assert_eq!(loaded.meta, [("steady".to_owned(), NASTY.to_owned())]);
     assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (5, 7, 9));
     assert_eq!(
-        store.events(5, 10).await.unwrap(),
+        store.events(5, 10).await.unwrap().lines,
         [(Ts(1), "opened".to_owned()), (Ts(2), NASTY.to_owned())]
     );
-    assert_eq!(store.events(5, 1).await.unwrap().len(), 1);
+    assert_eq!(store.events(5, 1).await.unwrap().lines, [(Ts(2), NASTY.to_owned())]);
 
     let forget = [
         Change::ForgetJob { key: "prod/a".into() },
@@ -83,6 +83,28 @@ pub(crate) async fn round_trip(store: &dyn Store) {
     assert_eq!(loaded.alerts, [alert("JobUnstable", "a")]);
 }
 
+/// A long timeline keeps its first line, whatever is asked for and however long it stays open.
+pub(crate) async fn timelines_are_bounded(store: &dyn Store) {
+    let open = [boxed_incident(1, "a", IncidentState::Open, OLD)];
+    store.commit("b0", &open).await.unwrap();
+    let all: Vec<Change> = (0..10_050).map(|n| event(1, n, &format!("line {n}"))).collect();
+    store.commit("b1", &all).await.unwrap();
+    store.commit("b2", &[event(2, 5, "another's")]).await.unwrap();
+    let words = |timeline: Timeline| {
+        let words: Vec<String> = timeline.lines.into_iter().map(|(_, what)| what).collect();
+        (words, timeline.left_out)
+    };
+    let said = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let newest = said(&["line 0", "line 10048", "line 10049"]);
+    assert_eq!(words(store.events(1, 3).await.unwrap()), (newest, 10_047));
+    assert_eq!(words(store.events(1, 1).await.unwrap()), (said(&["line 10049"]), 10_049));
+    while store.prune(Ts(0)).await.unwrap() > 0 {}
+    let (kept, left_out) = words(store.events(1, 20_000).await.unwrap());
+    assert_eq!((kept.len(), left_out), (10_001, 0), "the newest and the first");
+    assert_eq!(kept[..2], said(&["line 0", "line 50"]));
+    assert_eq!(store.events(2, 10).await.unwrap().lines.len(), 1);
+}
+
 /// The same batch again writes nothing, whatever it says; an empty one is fine too.
 pub(crate) async fn ambiguous_batch(store: &dyn Store) {
     store.commit("b1", &[job("k", "1"), event(1, 1, "once")]).await.unwrap();
@@ -90,7 +112,7 @@ pub(crate) async fn ambiguous_batch(store: &dyn Store) {
     store.commit("b1", &[job("k", "1"), event(1, 1, "once")]).await.unwrap();
     store.commit("b3", &[]).await.unwrap();
     assert_eq!(store.load(NOW).await.unwrap().jobs, [("k".to_owned(), "2".to_owned())]);
-    assert_eq!(store.events(1, 10).await.unwrap().len(), 1);
+    assert_eq!(store.events(1, 10).await.unwrap().lines.len(), 1);
 }
 
 /// Inside a batch the last word about a row wins.
@@ -260,8 +282,8 @@ pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
     assert_eq!(ids(notices.iter().map(|n| n.id).collect()), [4, 3, 1]);
     let messages = store.messages(&page()).await.unwrap();
     assert_eq!(ids(messages.iter().map(|m| m.id).collect()), [3, 1]);
-    assert_eq!(store.events(1, 10).await.unwrap().len(), 1);
-    assert!(store.events(2, 10).await.unwrap().is_empty());
+    assert_eq!(store.events(1, 10).await.unwrap().lines.len(), 1);
+    assert!(store.events(2, 10).await.unwrap().lines.is_empty());
     assert_eq!(store.load(NOW).await.unwrap().jobs.len(), 1);
     assert_eq!(store.load(OLD).await.unwrap().attempts.len(), 1);
 

@@ -70,15 +70,11 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read.
     fn messages<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Message>, StoreError>>;
 
-    /// Timeline of an incident: (wall time, what), oldest first, at most `limit`.
+    /// Timeline of an incident, at most `limit` lines of it.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn events(
-        &self,
-        incident: u64,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<(Ts, String)>, StoreError>>;
+    fn events(&self, incident: u64, limit: u32) -> BoxFuture<'_, Result<Timeline, StoreError>>;
 
     /// What happened since a wall time, counted where the rows are.
     ///
@@ -113,6 +109,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be written.
     fn prune_history(&self, before: Ts, most: u64) -> BoxFuture<'_, Result<u64, StoreError>>;
+}
+
+/// What happened to one incident, as much of it as was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// Wall time and words, oldest first: the newest, and always the first where two are asked for.
+    pub lines: Vec<(Ts, String)>,
+    /// So many more are kept, between the first and the second.
+    pub left_out: u64,
 }
 
 /// One page of a listing.

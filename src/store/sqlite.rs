@@ -29,7 +29,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use self::lock::ProcessLock;
 use self::url::Location;
-use super::{Page, Store, StoreError, Traced};
+use super::{Page, Store, StoreError, Timeline, Traced};
 use crate::model::{
     Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Ts,
 };
@@ -229,11 +229,7 @@ impl Store for SqliteStore {
         Box::pin(self.read(|conn| Box::pin(async move { read::messages(conn, &page).await })))
     }
 
-    fn events(
-        &self,
-        incident: u64,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<(Ts, String)>, StoreError>> {
+    fn events(&self, incident: u64, limit: u32) -> BoxFuture<'_, Result<Timeline, StoreError>> {
         Box::pin(self.read(move |conn| Box::pin(read::events(conn, incident, limit))))
     }
 

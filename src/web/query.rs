@@ -2,6 +2,7 @@
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use jiff::tz::TimeZone;
 
 use super::error::ApiError;
 use crate::model::{Labels, Matcher, Ts, matches_all};
@@ -32,6 +33,7 @@ pub(super) struct ListQuery {
     pub(super) unowned: bool,
     pub(super) since: Option<Ts>,
     pub(super) language: Language,
+    pub(super) zone: Option<TimeZone>,
 }
 
 impl ListQuery {
@@ -56,7 +58,7 @@ impl ListQuery {
                 "limit" => query.limit = limit(&value)?,
                 "after" => query.after = Some(value),
                 "state" => query.state = Some(state(&value, states)?),
-                "matchers" => query.matchers.push(matcher(&value)?),
+                "matchers" => query.matchers.extend(matchers(&value)?),
                 "job" => query.job = Some(value),
                 "receiver" => query.receiver = Some(value),
                 "source" => query.source = Some(value),
@@ -64,6 +66,7 @@ impl ListQuery {
                 "unowned" => query.unowned = flag(&name, &value)?,
                 "since" => query.since = Some(since(&value)?),
                 "language" => query.language = language(&value)?,
+                "zone" => query.zone = Some(zone(&value)?),
                 _ => query.incident = Some(number(&name, &value)?),
             }
         }
@@ -108,6 +111,12 @@ fn language(value: &str) -> Result<Language, ApiError> {
     }
 }
 
+fn zone(value: &str) -> Result<TimeZone, ApiError> {
+    TimeZone::get(value).map_err(|_| {
+        ApiError::bad_request(format!("unknown zone {value:?}; write it like Asia/Shanghai"))
+    })
+}
+
 fn limit(value: &str) -> Result<u32, ApiError> {
     value.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n)).ok_or_else(|| {
         ApiError::bad_request(format!(
@@ -136,6 +145,6 @@ fn state(value: &str, states: &[&str]) -> Result<String, ApiError> {
     })
 }
 
-fn matcher(value: &str) -> Result<Matcher, ApiError> {
-    Matcher::parse(value).map_err(|e| ApiError::bad_request(e.to_string()))
+fn matchers(value: &str) -> Result<Vec<Matcher>, ApiError> {
+    Matcher::parse_all(value).map_err(|e| ApiError::bad_request(e.to_string()))
 }

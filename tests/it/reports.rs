@@ -72,7 +72,7 @@ async fn what_was_told_and_why_not_is_answered_also_after_a_kill() -> Result<()>
         says(
             dir,
             &chinese,
-            &["发给 team/webhook: 已发送", "开启告警 #1 ", "team/webhook 已接受（第 1 次尝试）"],
+            &["发给 team/webhook: 已发送", "产生告警 #1 ", "team/webhook 已接受（第 1 次尝试）"],
         )
         .await?;
         says(

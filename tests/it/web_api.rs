@@ -208,6 +208,7 @@ fn incident(id: u64, team: &str) -> Change {
         }),
         checkpoint: Some(checkpoint()),
         restored_from: None,
+        run: None,
         subject_state: "FAILED".into(),
         ui_url: None,
         inhibited_by: None,
@@ -318,6 +319,36 @@ async fn field_names_are_the_contract() {
     has(&server.get("/api/v1/status").await.json(), "version ready jobs channels pending_notices");
 }
 
+/// In a real browser, where there is one: Debian's name, or another's.
+#[tokio::test]
+async fn the_page_lists_every_open_incident() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let browser = std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|file| file.is_file());
+    let Some(browser) = browser else {
+        eprintln!("skipped: there is no Chromium");
+        return;
+    };
+    let server = Server::local().await;
+    let incidents: Vec<Change> = (1..=1250).map(|id| incident(id, "ads")).collect();
+    server.store.commit("b", &incidents).await.unwrap();
+    let profile = TempDir::new().unwrap();
+    // What is on the page when its requests are answered; its clock does not wait for ours.
+    let shown = tokio::process::Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg("--dump-dom")
+        .arg(format!("http://{}/", server.address))
+        .kill_on_drop(true)
+        .output();
+    let shown = tokio::time::timeout(std::time::Duration::from_mins(2), shown).await;
+    let shown = String::from_utf8(shown.unwrap().unwrap().stdout).unwrap();
+    assert!(shown.contains("<title>(1250) Weir</title>"), "{}", shown.len());
+    assert_eq!(shown.matches("href=\"#incident=").count(), 1250);
+}
+
 #[tokio::test]
 async fn lists_page_and_filter() {
     let server = Server::local().await;
@@ -337,6 +368,8 @@ async fn lists_page_and_filter() {
     let rest =
         format!("/api/v1/incidents?matchers=team%3D%22ro%22&matchers=cluster%3Dprod&after={last}");
     assert_eq!(ids(server.rows(&rest).await), [250, 200, 150, 100, 50]);
+    let both = rest.replace("&matchers=cluster%3D", "%2Ccluster%3D");
+    assert_eq!(ids(server.rows(&both).await), [250, 200, 150, 100, 50], "{both}");
 
     assert_eq!(server.rows("/api/v1/jobs?state=failed").await.len(), 2);
     assert_eq!(server.rows("/api/v1/jobs?matchers=team%3Dro").await[0]["name"], "a");

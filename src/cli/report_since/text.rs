@@ -10,7 +10,7 @@ use crate::cli::output::Words;
 use crate::model::{BySeverity, Held, Noisy, ReceiverReport};
 use crate::notify::Language;
 use crate::notify::render::escape::line;
-use crate::notify::render::held_words;
+use crate::notify::render::held_kind;
 use crate::web::report::Reported;
 
 /// Everything, the whole first, then who heard of it, then what was loud.
@@ -37,7 +37,7 @@ pub(super) fn report(reported: &Reported, words: Words, zone: &TimeZone) -> Stri
     for receiver in &reported.report.receivers {
         told(receiver, words, &mut text);
     }
-    held(&reported.report.held, words, &mut text);
+    held(&reported.report.held, words, zone, &mut text);
     let title = words.pick("noisiest jobs", "告警最多的作业");
     noisy(title, &reported.report.jobs, words, &mut text);
     let title = words.pick("noisiest rules", "告警最多的规则");
@@ -164,7 +164,7 @@ fn list(counts: &BTreeMap<String, u64>, words: Words) -> String {
     }
 }
 
-fn held(rows: &[Held], words: Words, text: &mut String) {
+fn held(rows: &[Held], words: Words, zone: &TimeZone, text: &mut String) {
     if rows.is_empty() {
         return;
     }
@@ -176,10 +176,7 @@ fn held(rows: &[Held], words: Words, text: &mut String) {
         let by = match row.by.as_str() {
             "" => String::new(),
             // Which one is said by `weir notices`.
-            "inhibited by" => {
-                words.pick(" · inhibited by another incident", " · 被另一起告警抑制").to_owned()
-            }
-            by => format!(" · {}", held_words(language, by)),
+            by => format!(" · {}", line(&held_kind(language, by, zone))),
         };
         writeln!(text, "  {:>6}  {outcome}{by}", row.notices).ok();
     }

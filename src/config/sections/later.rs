@@ -10,8 +10,7 @@ use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
 /// Sections of the whole file that are not built yet, and what that means.
-const SECTIONS: [(&str, &str); 2] =
-    [("restarts", "Weir restarts nothing"), ("maintenance", "nothing is silenced")];
+const SECTIONS: [(&str, &str); 1] = [("restarts", "Weir restarts nothing")];
 
 /// Kinds of sources that are not built yet.
 const SOURCES: [&str; 4] = ["yarn", "kubernetes", "streampark", "dinky"];
@@ -52,6 +51,12 @@ pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
             );
             findings.drop_node(entry.value.id);
         }
+    }
+    for entry in root.entries().iter().filter(|e| e.key == "maintenance" && !e.value.is_empty()) {
+        let hint = "remove it; maintenance is begun when it is: `weir maintenance JOB --for 6h`";
+        let what = "`maintenance` is no part of the configuration";
+        findings.error(entry.place, what.to_owned(), Some(hint.to_owned()));
+        findings.drop_node(entry.value.id);
     }
     for item in root.get("sources").map_or(&[][..], Node::items) {
         for entry in item.entries().iter().filter(|e| SOURCES.contains(&e.key.as_str())) {

@@ -137,7 +137,7 @@ fn node(
     for (i, child) in raw.routes.iter().enumerate() {
         let child_route = node(child, &route, format!("{}.{i}", route.id), known, findings);
         // A matcher that cannot be read would make a route match more than it says.
-        if child_route.matchers.len() == child.value.matchers.len() {
+        if is_readable(&child.value) {
             check_reachable(&child_route, &route.routes, &raw.routes, child.place, findings);
         }
         route.routes.push(child_route);
@@ -195,7 +195,7 @@ fn check_reachable(
 ) {
     let taker = earlier.iter().zip(written).find(|(before, raw)| {
         !before.continues
-            && before.matchers.len() == raw.value.matchers.len()
+            && is_readable(&raw.value)
             && before.matchers.iter().all(|m| implied(m, &route.matchers))
     });
     if let Some((_, raw)) = taker {
@@ -213,7 +213,7 @@ fn check_reachable(
 /// Whether `matcher` holds wherever all of `others` do; only what is plain to see.
 fn implied(matcher: &Matcher, others: &[Matcher]) -> bool {
     others.iter().filter(|other| other.name == matcher.name).any(|other| {
-        canonical(other) == canonical(matcher)
+        other == matcher
             || other.exact_value().is_some_and(|value| {
                 let mut labels = Labels::default();
                 labels.set(&matcher.name, value);
@@ -222,14 +222,7 @@ fn implied(matcher: &Matcher, others: &[Matcher]) -> bool {
     })
 }
 
-/// The same condition written in another way is the same text here.
-fn canonical(matcher: &Matcher) -> (String, String) {
-    let text = matcher.text.trim();
-    let at = text.find(['=', '!']).unwrap_or(0);
-    let operator: String =
-        text.chars().skip(at).take_while(|c| matches!(c, '=' | '!' | '~')).collect();
-    let value: String = text.chars().skip(at + operator.chars().count()).collect();
-    let value = value.trim();
-    let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
-    (operator, inner.to_owned())
+/// Whether each of its matchers could be read.
+fn is_readable(raw: &RouteConfig) -> bool {
+    raw.matchers.iter().all(|text| Matcher::parse_all(&text.value).is_ok())
 }

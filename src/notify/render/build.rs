@@ -259,14 +259,14 @@ fn checkpoint(incident: &Incident, view: &MessageView) -> String {
         return pick(
             language,
             "none known; it would start without state",
-            "没有已知的可恢复检查点，重启将丢失状态",
+            "没有已知的可恢复 checkpoint，重启将丢失状态",
         )
         .to_owned();
     };
     let name = match (last.savepoint, last.id) {
-        (true, _) => pick(language, "savepoint", "保存点").to_owned(),
+        (true, _) => "savepoint".to_owned(),
         (false, Some(id)) => format!("chk-{id}"),
-        (false, None) => pick(language, "checkpoint", "检查点").to_owned(),
+        (false, None) => "checkpoint".to_owned(),
     };
     let since = when::since(language, last.completed_at, view.now, &view.zone);
     pick(language, format!("{name}, restorable · {since}"), format!("{name}，可恢复 · {since}"))

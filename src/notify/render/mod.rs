@@ -8,6 +8,7 @@ mod build;
 mod data;
 pub mod escape;
 mod headline;
+mod held;
 mod path;
 pub(crate) mod probe;
 mod samples;
@@ -20,7 +21,8 @@ pub mod words;
 
 pub use build::{Detail, message_data};
 pub use data::{ItemData, MessageData};
-pub use path::{Station, held_words, path};
+pub use held::{held_kind, held_words};
+pub use path::{Station, path};
 pub use samples::{SAMPLES, sample};
 pub use summary::{SummaryData, SummaryLine};
 pub use templates::{Syntax, Templates};

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::escape::short;
+use super::held::{closed_words, held_words};
 use super::title::end_reason;
 use super::when;
 use super::words::{end, pick};
@@ -25,14 +28,15 @@ pub struct Station {
 }
 
 /// The way of a notice about `incident`, in `message` if it went into one. Either may be older than
-/// what is kept.
+/// what is kept. Hours in it are said in the reader's zone.
 pub fn path(
     language: Language,
+    zone: &TimeZone,
     notice: &Notice,
     incident: Option<&Incident>,
     message: Option<&Message>,
 ) -> Vec<Station> {
-    let mut way = Way { language, stations: Vec::new() };
+    let mut way = Way { language, zone: zone.clone(), stations: Vec::new() };
     if let Some(incident) = incident {
         way.fired(notice, incident);
     }
@@ -50,6 +54,7 @@ pub fn path(
 
 struct Way {
     language: Language,
+    zone: TimeZone,
     stations: Vec<Station>,
 }
 
@@ -60,6 +65,10 @@ impl Way {
 
     fn pick(&self, en: String, zh: String) -> String {
         pick(self.language, en, zh)
+    }
+
+    fn held_words(&self, by: &str) -> String {
+        held_words(self.language, by, &self.zone)
     }
 
     /// The alert that made it news, where it is still known since when it fires.
@@ -82,7 +91,7 @@ impl Way {
         let id = notice.incident;
         let said = match notice.reason {
             NoticeReason::Opened => {
-                self.pick(format!("opened incident #{id}"), format!("开启告警 #{id}"))
+                self.pick(format!("opened incident #{id}"), format!("产生告警 #{id}"))
             }
             NoticeReason::FirstLook => self.pick(
                 format!("incident #{id} was there at the first look"),
@@ -119,7 +128,7 @@ impl Way {
         for step in &notice.steps {
             let said = match &step.by {
                 Some(by) => {
-                    let by = held_words(self.language, by);
+                    let by = self.held_words(by);
                     self.pick(format!("held back: {by}"), format!("暂缓：{by}"))
                 }
                 None => self.pick("no longer held back".to_owned(), "不再暂缓".to_owned()),
@@ -153,8 +162,9 @@ impl Way {
         let to = short(&notice.to.to_string(), TEXT);
         let attempts = notice.attempts.max(message.map_or(0, |m| m.attempts));
         let error = notice.error.as_ref().or(message.and_then(|m| m.error.as_ref()));
-        let error = error.map(|text| short(text, TEXT));
-        let held = notice.held_by.as_ref().map(|by| held_words(self.language, by));
+        let words = |text: &String| closed_words(self.language, text);
+        let error = error.map(|text| words(text).unwrap_or_else(|| short(text, TEXT)));
+        let held = notice.held_by.as_ref().map(|by| self.held_words(by));
         let colon = pick(self.language, ": ", "：");
         let after = |text: Option<String>| text.map(|t| format!("{colon}{t}")).unwrap_or_default();
         let said = match notice.outcome {
@@ -163,7 +173,10 @@ impl Way {
                 self.pick(format!("accepted by {to}{tries}"), format!("{to} 已接受{tries}"))
             }
             Outcome::Failed => {
-                let why = after(error.or(held));
+                let mut why: Vec<String> = error.into_iter().chain(held).collect();
+                why.dedup();
+                let why = why.join(pick(self.language, "; ", "；"));
+                let why = after(Some(why).filter(|why| !why.is_empty()));
                 let tries = nth(self.language, attempts);
                 self.pick(
                     format!("given up for {to}{tries}{why}"),
@@ -227,35 +240,6 @@ fn kind(language: Language, kind: MessageKind) -> &'static str {
         MessageKind::Storm => pick(language, "storm message", "告警风暴消息"),
         MessageKind::FirstLook => pick(language, "first report", "首次巡检报告"),
         _ => pick(language, "message", "消息"),
-    }
-}
-
-/// What holds a notice, as recorded, in a reader's words. What is not known stays as it is.
-pub fn held_words(language: Language, by: &str) -> String {
-    let by = short(by, TEXT);
-    if language == Language::En {
-        return match by.as_str() {
-            "storm" => "an alert storm was told just now".to_owned(),
-            _ => by,
-        };
-    }
-    let known = [
-        ("inhibited by ", "被抑制，根因 "),
-        ("silenced by ", "已静默，"),
-        ("muted by ", "被屏蔽，"),
-        ("budget ", "已达发送上限 "),
-    ];
-    for (en, zh) in known {
-        if let Some(rest) = by.strip_prefix(en) {
-            return format!("{zh}{rest}");
-        }
-    }
-    match by.as_str() {
-        "storm" => "刚发送过告警风暴消息".to_owned(),
-        "its channel left the configuration" => "其渠道已从配置中移除".to_owned(),
-        "its incident is long over" => "其告警早已结束".to_owned(),
-        "it was back before this was told" => "发送前告警再次出现".to_owned(),
-        _ => by,
     }
 }
 

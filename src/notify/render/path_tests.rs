@@ -29,7 +29,7 @@ fn told(outcome: Outcome) -> (Notice, Incident, Message) {
 }
 
 fn said(language: Language, notice: &Notice, about: Option<(&Incident, &Message)>) -> String {
-    let way = path(language, notice, about.map(|a| a.0), about.map(|a| a.1));
+    let way = path(language, &TimeZone::UTC, notice, about.map(|a| a.0), about.map(|a| a.1));
     let station = |s: &Station| match s.at {
         Some(at) => format!("{} {}", (at.0 - T) / 1000, s.what),
         None => s.what.clone(),
@@ -47,7 +47,7 @@ fn what_was_sent_is_told_from_the_alert_to_the_answer() {
     );
     assert_eq!(
         said(Language::Zh, &notice, Some((&incident, &message))),
-        "-4 JobFailingRepeatedly 触发 → 0 开启告警 #12 → 分组等待 30 秒 → 30 进入消息 88，同条另有 1 条 \
+        "-4 JobFailingRepeatedly 触发 → 0 产生告警 #12 → 分组等待 30 秒 → 30 进入消息 88，同条另有 1 条 \
          → 31 ro/bot 已接受（第 1 次尝试）"
     );
 }
@@ -77,13 +77,33 @@ fn every_other_end_has_its_reason() {
         (Outcome::Brief, None, None, "over before it was due: brief", "属短暂告警"),
         (
             Outcome::Muted,
-            Some("silenced by 3"),
+            Some("silenced by #3 until 09:00"),
             None,
-            "not told: silenced by 3",
-            "未发送：已静默，3",
+            "not told: silenced by #3 until 09:00",
+            "未发送：静默 #3 生效中，至 09:00",
         ),
-        (Outcome::Muted, Some("muted by night"), None, "not told: muted by night", "被屏蔽，night"),
-        (Outcome::Muted, Some("inhibited by #7"), None, "inhibited by #7", "被抑制，根因 #7"),
+        (
+            Outcome::Muted,
+            Some("muted by time: night"),
+            None,
+            "not told: muted by time: night",
+            "按时段静音：night",
+        ),
+        (Outcome::Muted, Some("inhibited by #7"), None, "inhibited by #7", "被抑制，根因是 #7"),
+        (
+            Outcome::Failed,
+            Some("its channel left the configuration"),
+            Some("its channel left the configuration"),
+            "given up for ro/bot at the first try: its channel left the configuration",
+            "已放弃（第 1 次尝试）：其渠道已从配置中移除",
+        ),
+        (
+            Outcome::Failed,
+            Some("sent by fallback backup/b"),
+            Some("code 19021"),
+            ": code 19021; sent by fallback backup/b",
+            "：code 19021；已由备用渠道 backup/b 发送",
+        ),
         (Outcome::Failed, None, Some("code 19021"), "given up for ro/bot at the", "已放弃"),
         (Outcome::Failed, None, Some("code 19021"), ": code 19021", "：code 19021"),
         (Outcome::Shadow, None, None, "its delivery is shadow", "投递模式为 shadow"),

@@ -90,6 +90,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
             run,
         }),
         restored_from: None,
+        run: None,
         subject_state: "RESTARTING".to_owned(),
         ui_url: Some("https://flink.example.com/#/job/aaaa/overview".to_owned()),
         inhibited_by: None,

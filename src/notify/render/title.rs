@@ -256,7 +256,7 @@ pub fn thread_subject(item: &ItemView, language: Language) -> String {
         Language::Zh => {
             let aspect = match aspect.as_str() {
                 "failure" => "作业失败",
-                "checkpoints" => "检查点异常",
+                "checkpoints" => "checkpoint 异常",
                 "lag" => "消费延迟",
                 "resources" => "资源问题",
                 "platform" => "平台问题",

@@ -83,6 +83,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
             run: RunId { start_time: 5, job_id: "ab".into() },
         }),
         restored_from: None,
+        run: None,
         subject_state: "FAILED".into(),
         ui_url: None,
         inhibited_by: None,

@@ -8,9 +8,16 @@ use crate::model::Ts;
 const ROWS: i64 = 1000;
 
 /// In this order, so that nothing is left pointing at what is gone. `?1` before, `?2` rows.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 8] = [
     "DELETE FROM events WHERE id IN (SELECT e.id FROM incidents i JOIN events e ON \
      e.incident = i.id WHERE i.state = 'resolved' AND i.resolved_at < ?1 LIMIT ?2)",
+    // What stays open for months keeps its first line and the newest 10,000.
+    "WITH bounds AS MATERIALIZED (SELECT i.id AS incident, \
+     (SELECT min(id) FROM events WHERE incident = i.id) AS first, \
+     (SELECT id FROM events WHERE incident = i.id ORDER BY id DESC LIMIT 1 OFFSET 9999) AS newest \
+     FROM incidents i WHERE i.state != 'resolved') \
+     DELETE FROM events WHERE id IN (SELECT e.id FROM bounds b JOIN events e ON \
+     e.incident = b.incident AND e.id > b.first AND e.id < b.newest LIMIT ?2)",
     "DELETE FROM notices WHERE id IN (SELECT n.id FROM incidents i JOIN notices n ON \
      n.incident = i.id WHERE i.state = 'resolved' AND i.resolved_at < ?1 AND \
      n.outcome != 'pending' AND n.at < ?1 LIMIT ?2)",

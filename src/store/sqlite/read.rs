@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::model::{Attempt, Incident, Loaded, Message, Notice, Ts};
-use crate::store::Page;
+use crate::store::{Page, Timeline};
 
 /// How far back a start looks: what may be reopened, group timers, budgets.
 const RECENT_MS: i64 = 24 * 3_600_000;
@@ -156,7 +156,11 @@ pub(super) async fn events(
     conn: &mut SqliteConnection,
     incident: u64,
     limit: u32,
-) -> Result<Vec<(Ts, String)>, sqlx::Error> {
+) -> Result<Timeline, sqlx::Error> {
+    let (kept,): (i64,) = sqlx::query_as("SELECT count(*) FROM events WHERE incident = ?1")
+        .bind(incident as i64)
+        .fetch_one(&mut *conn)
+        .await?;
     let rows: Vec<(i64, String)> = sqlx::query_as(
         "SELECT at, what FROM (SELECT id, at, what FROM events WHERE incident = ?1 \
              ORDER BY at DESC, id DESC LIMIT ?2) ORDER BY at, id",
@@ -165,7 +169,20 @@ pub(super) async fn events(
     .bind(i64::from(limit))
     .fetch_all(&mut *conn)
     .await?;
-    Ok(rows.into_iter().map(|(at, what)| (Ts(at), what)).collect())
+    let mut lines: Vec<_> = rows.into_iter().map(|(at, what)| (Ts(at), what)).collect();
+    let left_out = (kept as u64).saturating_sub(lines.len() as u64);
+    if left_out > 0 && limit > 1 {
+        let (at, what): (i64, String) = sqlx::query_as(
+            "SELECT at, what FROM events WHERE incident = ?1 ORDER BY at, id LIMIT 1",
+        )
+        .bind(incident as i64)
+        .fetch_one(&mut *conn)
+        .await?;
+        if let Some(oldest) = lines.first_mut() {
+            *oldest = (Ts(at), what);
+        }
+    }
+    Ok(Timeline { lines, left_out })
 }
 
 fn select(table: &str, page: &Page) -> QueryBuilder<Sqlite> {

@@ -48,6 +48,7 @@ contract!(
     paging,
     notices_are_traced,
     prune_keeps_what_matters,
+    timelines_are_bounded,
     history,
     memory_is_like,
     report

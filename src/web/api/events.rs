@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::incidents::number;
 use super::time;
+use super::timeline::fit;
 use crate::model::{Notice, Outcome, Ts};
-use crate::store::Page;
+use crate::store::{Page, Timeline};
 use crate::web::confined;
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
@@ -38,16 +39,16 @@ pub(super) async fn list(
     Ok(Json(lines(events, &notices, query.limit as usize)))
 }
 
-/// The newest lines in their order.
-fn lines(events: Vec<(Ts, String)>, notices: &[Notice], limit: usize) -> Vec<Line> {
-    let events = events.into_iter().map(|(at, what)| (at, "event", what));
-    let notices = notices.iter().rev().map(|n| (n.done_at.unwrap_or(n.at), "notice", told(n)));
-    let mut all: Vec<(Ts, &str, String)> = events.chain(notices).collect();
+/// The first line and the newest ones, in their order.
+fn lines(events: Timeline, notices: &[Notice], limit: usize) -> Vec<Line> {
+    let Timeline { lines: events, left_out } = events;
+    let events = events.into_iter().map(|(at, what)| (at, ("event", what)));
+    let notices = notices.iter().rev().map(|n| (n.done_at.unwrap_or(n.at), ("notice", told(n))));
+    let mut all: Vec<(Ts, (&'static str, String))> = events.chain(notices).collect();
     // Stable: of one moment, what happened comes before what was told of it.
     all.sort_by_key(|(at, ..)| *at);
-    let first = all.len().saturating_sub(limit);
-    let newest = all.into_iter().skip(first);
-    newest.map(|(at, kind, what)| Line { at: time(at), kind, what }).collect()
+    let fitting = fit(all, left_out, limit, |gap| ("event", gap)).into_iter();
+    fitting.map(|(at, (kind, what))| Line { at: time(at), kind, what }).collect()
 }
 
 fn told(notice: &Notice) -> String {
@@ -90,12 +91,14 @@ mod tests {
         let notices =
             [notice(2, Outcome::Pending, None), notice(1, Outcome::Sent, Some(Ts(5_000)))];
         let said = |limit| {
-            let all = lines(events.clone(), &notices, limit);
+            let events = Timeline { lines: events.clone(), left_out: 0 };
+            let all = lines(events, &notices, limit);
             all.into_iter().map(|line| line.what).collect::<Vec<_>>()
         };
         let waits = "pending for team/bot: opened: storm";
         let sent = "told team/bot: opened (message 7)";
         assert_eq!(said(9), ["opened", waits, sent, "over"]);
+        assert_eq!(said(3), ["opened", "(2 lines left out)", "over"]);
         assert_eq!(said(2), [sent, "over"], "the newest");
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::jobs::Checkpoint;
 use super::time;
+use super::timeline::fit;
 use crate::engine::View;
 use crate::model::{Acknowledgement, Incident, Labels, Member, Subject};
 use crate::store::words;
@@ -226,7 +227,8 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, ApiError> {
     let incident = confined::incident(&shared, &caller, number(&id)?).await?;
-    let lines = shared.web.store.events(incident.id, TIMELINE).await?;
+    let known = shared.web.store.events(incident.id, TIMELINE).await?;
+    let lines = fit(known.lines, known.left_out, TIMELINE as usize, |gap| gap);
     let timeline = lines.into_iter().map(|(at, what)| Line { at: time(at), what }).collect();
     Ok(Json(Detail { item: Item::of(&incident, &shared.view()), timeline }))
 }

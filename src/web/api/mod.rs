@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod silences;
 mod sources;
 mod status;
+mod timeline;
 
 use axum::Router;
 use axum::routing::{delete, get, post};

@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::time;
@@ -70,9 +71,9 @@ pub struct Station {
 }
 
 impl Item {
-    fn new(language: Language, traced: Traced) -> Item {
+    fn new(language: Language, zone: &TimeZone, traced: Traced) -> Item {
         let Traced { notice, incident, message } = traced;
-        let path = path(language, &notice, incident.as_ref(), message.as_ref());
+        let path = path(language, zone, &notice, incident.as_ref(), message.as_ref());
         let of = |f: &dyn Fn(&Incident) -> String| incident.as_ref().map(f);
         let Notice { id, to, reason, outcome, held_by, at, done_at, attempts, error, .. } = notice;
         Item {
@@ -133,12 +134,15 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Vec<Item>>, ApiError> {
-    let known =
-        ["limit", "after", "state", "job", "incident", "receiver", "rule", "since", "language"];
+    let known = [
+        "limit", "after", "state", "job", "incident", "receiver", "rule", "since", "language",
+        "zone",
+    ];
     let query = ListQuery::read(raw, &known, &OUTCOMES)?;
     let mut page = query.page()?;
     let traced = seen(&shared, &caller, &mut page).await?;
-    Ok(Json(traced.into_iter().map(|t| Item::new(query.language, t)).collect()))
+    let zone = query.zone.unwrap_or(TimeZone::UTC);
+    Ok(Json(traced.into_iter().map(|t| Item::new(query.language, &zone, t)).collect()))
 }
 
 /// Why there is no notice, as the API shows it.
@@ -164,9 +168,9 @@ pub(super) async fn why(
     Extension(caller): Extension<Caller>,
     raw: RawQuery,
 ) -> Result<Json<Why>, ApiError> {
-    let query = ListQuery::read(raw, &["job", "receiver", "rule", "language"], &[])?;
-    let ListQuery { job, receiver, rule, language, .. } = query;
+    let query = ListQuery::read(raw, &["job", "receiver", "rule", "language", "zone"], &[])?;
+    let ListQuery { job, receiver, rule, language, zone, .. } = query;
     let job = caller.named_job(&shared.view(), job)?;
-    let question = WhyQuestion { job, receiver, rule, language };
+    let question = WhyQuestion { job, receiver, rule, language, zone };
     Ok(Json(Why::from(shared.web.asker.why(question).await?)))
 }

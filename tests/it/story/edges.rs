@@ -146,6 +146,27 @@ fn a_cancelled_job_ends_its_incident() {
     }
 }
 
+/// Somebody cancelled it in good health: asked about once, unless it was retired.
+#[test]
+fn a_cancelled_job_is_reminded_of_once_and_a_retired_one_never() {
+    for (retired, expected) in [(false, 1), (true, 0)] {
+        let mut world = world_with(Vec::new(), None);
+        world.jobs.get_mut("orders").unwrap()[0].canceled = Some(START + 10 * MINUTE);
+        let mut bench = bench_of(world);
+        bench.run(START + HOUR);
+        if retired {
+            let retire = Action::Retire { job: "orders".to_owned(), comment: String::new() };
+            bench.command(START + HOUR, "r", retire).unwrap().unwrap();
+        }
+        bench.run(START + 40 * HOUR);
+        let reminders = bench.kept.incidents.values().filter(|i| i.rule == "JobStillStopped");
+        assert_eq!(reminders.count(), expected, "retired: {retired}");
+        for channel in CHANNELS {
+            assert_eq!(bench.told(channel).len(), expected, "{channel}, retired: {retired}");
+        }
+    }
+}
+
 /// What comes back within half an hour continues its incident: told once as reopened, the second
 /// time as flapping, and then once when it has settled.
 #[test]
