@@ -57,7 +57,9 @@ fn coming_and_going_begins_and_settles() {
     let mut over = incident(1, "orders", IncidentState::Resolved, Ts(0));
     over.end_reason = Some(EndReason::Recovered);
     over.reopened = 1;
-    let back = |incident: &mut Incident| drop(reopen(incident));
+    let back = |incident: &mut Incident| {
+        reopen(incident);
+    };
     assert_eq!(
         lines(&over, back),
         ["back (re-opening 2)", "flapping: no more is told until it settles"]

@@ -29,9 +29,9 @@ pub(super) struct Waits {
 }
 
 /// Looks do not come at their interval to the millisecond. One that comes a hair before `for` is over
-/// would cost a whole interval more: a second is not waited for, nor a sixtieth of what is less
-/// than a minute.
-const HAIR: Duration = Duration::from_secs(1);
+/// would cost a whole interval more: a quarter of a second is not waited for, nor more than a
+/// sixtieth of `for`.
+const HAIR: Duration = Duration::from_millis(250);
 
 impl Waits {
     fn is_over(&self, waited: Duration) -> bool {
@@ -114,9 +114,9 @@ mod tests {
             life.map(|l| l.state) == Some(Firing)
         };
         assert!(fires(120, 119_990), "the looks of a minute and two, ten milliseconds early");
-        assert!(fires(120, 119_000) && !fires(120, 118_999), "a second at most");
+        assert!(fires(120, 119_750) && !fires(120, 119_749), "a quarter of a second at most");
         assert!(fires(6, 5_900) && !fires(6, 5_899), "a sixtieth of six seconds");
-        assert!(fires(3_600, 3_599_000) && !fires(3_600, 3_598_999));
+        assert!(fires(3_600, 3_599_750) && !fires(3_600, 3_599_749));
     }
 
     #[test]

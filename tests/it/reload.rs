@@ -89,6 +89,15 @@ impl Scene {
         Ok(line.with_context(|| format!("no {name}"))?.parse()?)
     }
 
+    /// The metric follows the answer, and the news of what the new rules find, in a moment.
+    async fn says_reload_succeeded(&self, wanted: bool) -> Result<()> {
+        time::wait_for("the metric of the reload", SOON, || async {
+            let succeeded = self.metric("weir_config_last_reload_successful").await? > 0.5;
+            Ok((succeeded == wanted).then_some(()))
+        })
+        .await
+    }
+
     fn die(&self, job: usize) {
         self.fleet.kill_job(0, job, &Failure::new("java.io.IOException", "the broker is gone"));
     }
@@ -137,7 +146,7 @@ async fn rules_change_on_a_hangup_and_a_mistake_changes_nothing() -> Result<()> 
         problem["line"].as_u64() == Some(9) && problem["column"].as_u64() > Some(0),
         "{answer}"
     );
-    ensure!(scene.metric("weir_config_last_reload_successful").await?.abs() < 0.5);
+    scene.says_reload_succeeded(false).await?;
     ensure!(
         (scene.metric("weir_config_last_reload_success_timestamp_seconds").await? - at).abs()
             < 1e-6
@@ -153,12 +162,7 @@ async fn rules_change_on_a_hangup_and_a_mistake_changes_nothing() -> Result<()> 
     let killed = std::process::Command::new("kill").args(["-HUP", &pid]).status()?;
     ensure!(killed.success());
     scene.heard(&scene.hook, "opened", 1).await?;
-    // The news may be quicker than the reload's own last words.
-    time::wait_for("the reload said to be taken", SOON, || async {
-        let taken = scene.metric("weir_config_last_reload_successful").await? > 0.5;
-        Ok(taken.then_some(()))
-    })
-    .await?;
+    scene.says_reload_succeeded(true).await?;
     ensure!(scene.metric("weir_config_last_reload_success_timestamp_seconds").await? > at);
 
     // What a channel says of a message is committed too.
