@@ -40,6 +40,7 @@ pub(super) fn teller(
                     sequence: 1,
                     action: None,
                     affected: Affected::default(),
+                    unacknowledged: None,
                     known: Known::New,
                 }],
                 jobs_watched: 0,
@@ -127,5 +128,6 @@ fn incident(error: &str, now: Ts) -> Incident {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        nobodys_since: None,
     }
 }

@@ -206,6 +206,7 @@ fn warn_unused(
     let mut left = vec![route];
     while let Some(route) = left.pop() {
         used.insert(route.receiver.as_str());
+        used.extend(route.escalate.iter().map(|step| step.receiver.as_str()));
         left.extend(&route.routes);
     }
     for receiver in tree.get("receivers").map_or(&[][..], Node::items) {

@@ -184,6 +184,10 @@ pub struct Incident {
     /// Who has it, or had it when it ended.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
+    /// Steady time when it became nobody's again: given back, or back after it was over. Escalation
+    /// waits from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nobodys_since: Option<Ts>,
 }
 
 impl Incident {

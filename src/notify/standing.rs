@@ -281,6 +281,7 @@ impl Pipeline {
                 sequence: 1,
                 action: None,
                 affected: Affected::default(),
+                unacknowledged: None,
                 known: Known::Alone,
                 incident,
             };

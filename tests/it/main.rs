@@ -18,6 +18,7 @@ mod bad_cli;
 mod bad_input;
 mod bad_store;
 mod commands;
+mod escalate;
 mod explain;
 mod fallback;
 mod first_look;

@@ -212,6 +212,7 @@ fn incident(id: u64, team: &str) -> Change {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        nobodys_since: None,
     }))
 }
 
@@ -227,6 +228,7 @@ fn notice(id: u64) -> Change {
         group: "0:{}".into(),
         message: Some(9),
         moved_to: None,
+        unacknowledged_ms: None,
         at: AT,
         at_steady: AT,
         done_at: Some(AT),

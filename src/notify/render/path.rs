@@ -67,7 +67,11 @@ impl Way {
         let known = incident.members.iter().filter(|m| m.since <= notice.at);
         let by_time = |m: &&Member| m.since;
         let alert = match notice.reason {
-            NoticeReason::Resolved | NoticeReason::Repeat => return,
+            NoticeReason::Resolved
+            | NoticeReason::Repeat
+            | NoticeReason::Escalated
+            | NoticeReason::Acknowledged
+            | NoticeReason::Unacknowledged => return,
             NoticeReason::Opened | NoticeReason::FirstLook => known.min_by_key(by_time),
             _ => known.max_by_key(by_time),
         };
@@ -101,6 +105,21 @@ impl Way {
             NoticeReason::Repeat => self.pick(
                 format!("incident #{id} still open: a reminder"),
                 format!("告警 #{id} 仍未恢复，再次提醒"),
+            ),
+            NoticeReason::Escalated => {
+                let to = short(&notice.to.receiver, TEXT);
+                let waited = Duration::from_millis(notice.unacknowledged_ms.unwrap_or(0));
+                let span = when::duration(self.language, waited);
+                self.pick(
+                    format!("escalated to {to} after {span} without acknowledgement"),
+                    format!("{span}无人认领，升级通知 {to}"),
+                )
+            }
+            NoticeReason::Acknowledged => self
+                .pick(format!("incident #{id} was acknowledged"), format!("告警 #{id} 已被认领")),
+            NoticeReason::Unacknowledged => self.pick(
+                format!("incident #{id} was given back: nobody has it"),
+                format!("告警 #{id} 已取消认领，暂无人处理"),
             ),
             NoticeReason::Resolved => {
                 let over = incident.filter(|i| !i.is_open()).map(end_reason);
@@ -255,6 +274,7 @@ pub fn held_words(language: Language, by: &str) -> String {
         "its channel left the configuration" => "其渠道已从配置中移除".to_owned(),
         "its incident is long over" => "其告警早已结束".to_owned(),
         "it was back before this was told" => "发送前告警再次出现".to_owned(),
+        "acknowledged" => "已有人认领".to_owned(),
         _ => by,
     }
 }

@@ -95,6 +95,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        nobodys_since: None,
     };
     ItemView {
         reason: NoticeReason::Opened,
@@ -103,6 +104,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         sequence: 1,
         action: None,
         affected: Affected::default(),
+        unacknowledged: None,
         known: Known::New,
     }
 }

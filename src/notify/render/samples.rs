@@ -5,11 +5,12 @@ use crate::model::{MessageKind, NoticeReason};
 use crate::notify::{ItemView, Language, MessageView};
 
 /// Names of the samples; the first is what people see most.
-pub const SAMPLES: [&str; 11] = [
+pub const SAMPLES: [&str; 12] = [
     "opened",
     "worse",
     "resolved",
     "repeat",
+    "escalated",
     "group",
     "digest",
     "storm",
@@ -38,6 +39,10 @@ pub fn sample(name: &str, language: Language) -> Option<MessageView> {
         }
         "resolved" => one(probe::recovered(128, job)),
         "repeat" => one(because(NoticeReason::Repeat)),
+        "escalated" => {
+            let waited = Some(std::time::Duration::from_mins(15));
+            one(ItemView { unacknowledged: waited, ..because(NoticeReason::Escalated) })
+        }
         "group" => probe::view(MessageKind::Group, language, three()),
         "digest" => probe::view(MessageKind::Digest, language, three()),
         "storm" => probe::view(MessageKind::Storm, language, many()),

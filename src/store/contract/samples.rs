@@ -88,6 +88,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
         inhibited_by: None,
         inhibited_until: None,
         acknowledged: None,
+        nobodys_since: None,
     }
 }
 
@@ -103,6 +104,7 @@ pub(crate) fn notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Notice
         group: "0:{}".into(),
         message: None,
         moved_to: None,
+        unacknowledged_ms: None,
         at,
         at_steady: at,
         done_at: None,

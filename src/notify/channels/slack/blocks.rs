@@ -10,7 +10,7 @@ use super::MAX_AT;
 use crate::model::{Frozen, IncidentState, MessageKind, NoticeReason, Severity};
 use crate::notify::channels::people::People;
 use crate::notify::render::escape::{cut, mrkdwn, short};
-use crate::notify::render::words::pick;
+use crate::notify::render::words::{acknowledged_lines, pick};
 use crate::notify::render::{Detail, MessageData, Templates, message_data};
 use crate::notify::{Compose, Composed, ItemView, MessageView};
 
@@ -72,8 +72,9 @@ impl Writer {
         let text = self.templates.render("slack", view.language, "body.mrkdwn.hbs", data);
         let mut text = text
             .unwrap_or_else(|| data.fallback().lines().map(mrkdwn).collect::<Vec<_>>().join("\n"));
-        if view.items.iter().any(|i| i.incident.state == IncidentState::Acknowledged) {
-            text.push_str(pick(view.language, "\n*Acknowledged*", "\n*已有人认领*"));
+        for line in acknowledged_lines(data, view.language, |text| format!("*{text}*"), mrkdwn) {
+            text.push('\n');
+            text.push_str(&line);
         }
         text
     }
