@@ -41,6 +41,7 @@ pub(super) fn teller(
                     action: None,
                     affected: Affected::default(),
                     unacknowledged: None,
+                    link: None,
                     known: Known::New,
                 }],
                 jobs_watched: 0,

@@ -240,6 +240,7 @@ fn about(incident: &Incident, reason: NoticeReason, language: Language) -> Messa
             action: None,
             affected: Affected::default(),
             unacknowledged: None,
+            link: None,
             known: Known::New,
             incident: incident.clone(),
         }],

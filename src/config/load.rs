@@ -179,6 +179,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
             route,
             storm: raw.storm.build(findings),
             external_url: web.external_url.clone(),
+            links: None,
         },
         web,
         receivers: built.receivers,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pipeline::Pipeline;
-use super::{Affected, ChannelPlan, Composed, ItemView, Known, MessageView, print};
+use super::{Affected, ChannelPlan, Composed, ItemView, Known, Link, MessageView, print};
 use crate::incidents::Incidents;
 use crate::model::{
-    Change, Incident, Labels, Manner, Message, MessageKind, MessageState, NoticeReason, Outcome,
-    Subject, Time,
+    Change, Incident, IncidentState, Labels, Manner, Message, MessageKind, MessageState,
+    NoticeReason, Outcome, Subject, Time,
 };
 
 /// Writes one message of these notices and commits to it.
@@ -165,9 +165,12 @@ fn write(
     time: Time,
     plan: &ChannelPlan,
     head: &Head<'_>,
-    items: Vec<ItemView>,
+    mut items: Vec<ItemView>,
 ) -> Option<(MessageView, Composed)> {
     let receiver = pipeline.receiver_of(&plan.id)?;
+    for item in items.iter_mut().filter(|_| !receiver.shadow && plan.resend.is_none()) {
+        item.link = link(pipeline, time, plan, head.id, &item.incident);
+    }
     let view = MessageView {
         id: head.id,
         installation: pipeline.installation.clone(),
@@ -187,6 +190,24 @@ fn write(
     };
     let written = pipeline.composers.get(&plan.id)?.compose(&view);
     Some((view, written))
+}
+
+/// Where whoever reads the message can say that they have an incident nobody has.
+fn link(
+    pipeline: &Pipeline,
+    time: Time,
+    plan: &ChannelPlan,
+    message: u64,
+    incident: &Incident,
+) -> Option<String> {
+    let key = pipeline.settings.links.as_ref()?;
+    let base = pipeline.settings.external_url.as_deref()?;
+    if incident.state != IncidentState::Open {
+        return None;
+    }
+    let receiver = plan.id.receiver.clone();
+    let link = Link { incident: incident.id, message, written: time.wall, receiver };
+    Some(format!("{base}/l/{}", key.token(&link)))
 }
 
 /// Incidents a message shows whether there is news of them or not.
@@ -275,6 +296,7 @@ fn items(
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + news,
                 action: None,
+                link: None,
                 unacknowledged: unacknowledged.get(&id).copied(),
                 affected: affected(&incident, &mutes.remove(&id).unwrap_or_default(), incidents),
                 incident,

@@ -172,6 +172,7 @@ impl World {
             route: root,
             storm: Storm { incidents: 1_000, ..Storm::default() },
             external_url: None,
+            links: None,
         };
         let composers: Composers = settings
             .receivers

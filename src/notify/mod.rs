@@ -34,6 +34,7 @@ mod flush;
 mod hold;
 mod inplace;
 mod ledger;
+mod links;
 mod live;
 mod pipeline;
 mod print;
@@ -51,6 +52,7 @@ mod view;
 mod ways;
 
 pub use compose::name_of;
+pub use links::{GOOD_FOR, Link, LinkKey};
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{
     Budget, ChannelPlan, Edits, Escalation, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm,

@@ -103,6 +103,7 @@ fn settings() -> Settings {
         route,
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Language, SummaryAt};
+use super::{Language, LinkKey, SummaryAt};
 use crate::model::{ChannelId, DayTime, Hours, Labels, Matcher, Severity, matches_all};
 
 /// Everything the pipeline needs to know.
@@ -21,6 +21,8 @@ pub struct Settings {
     pub storm: Storm,
     /// Weir's own address for links, without a trailing slash.
     pub external_url: Option<String>,
+    /// What makes links that acknowledge; none: there are none.
+    pub links: Option<LinkKey>,
 }
 
 /// A receiver and its channels.

@@ -282,6 +282,7 @@ impl Pipeline {
                 action: None,
                 affected: Affected::default(),
                 unacknowledged: None,
+                link: None,
                 known: Known::Alone,
                 incident,
             };

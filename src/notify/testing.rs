@@ -133,6 +133,7 @@ fn settings(
         route: node("0".to_owned(), routed[0], children),
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 

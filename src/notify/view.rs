@@ -71,6 +71,8 @@ pub struct ItemView {
     pub sequence: u32,
     /// What Weir does about it, in the receiver's language; `None`: nothing automatic.
     pub action: Option<String>,
+    /// Where whoever reads it can acknowledge it, while nobody has it: a secret.
+    pub link: Option<String>,
     /// How long nobody has acknowledged it, where that is the news.
     pub unacknowledged: Option<Duration>,
     /// What the channel believes of it so far.

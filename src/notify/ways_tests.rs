@@ -66,6 +66,7 @@ fn settings(route: Route) -> Settings {
         route,
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 

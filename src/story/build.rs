@@ -316,6 +316,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
             shadow: false,
             storm: raw.storm.build(findings),
             external_url: None,
+            links: None,
             route,
         },
         labels,

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{Scope, WebConfig};
 use super::error::{ApiError, WebError};
+use super::links;
 
 /// Shorter tokens can be guessed.
 const SHORTEST: usize = 16;
@@ -136,8 +137,11 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let open =
-        matches!(path, "/-/healthy" | "/-/ready") || (auth.metrics_open && path == "/metrics");
+    // A link brings its own proof, for what it opens and nothing else.
+    let link = path.starts_with(links::PATH);
+    let open = link
+        || matches!(path, "/-/healthy" | "/-/ready")
+        || (auth.metrics_open && path == "/metrics");
     let caller = if !auth.required || open {
         let scope = if open { Scope::Read } else { Scope::Operate };
         Caller { name: LOCAL.to_owned(), scope, local: true }
@@ -160,7 +164,7 @@ pub(super) async fn check(
         let error = "a page of another site may not change anything here";
         return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
     }
-    if !is_reading(request.method()) && caller.scope < Scope::Operate {
+    if !link && !is_reading(request.method()) && caller.scope < Scope::Operate {
         return caller.may_only_read().into_response();
     }
     request.extensions_mut().insert(caller);

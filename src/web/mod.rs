@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod guard;
 mod health;
+mod links;
 mod page;
 mod query;
 mod reload;
@@ -29,6 +30,7 @@ use self::error::ApiError;
 use self::guard::Hosts;
 use crate::engine::{Asker, Commander, View};
 use crate::metrics::{Exporter, Health};
+use crate::notify::LinkKey;
 use crate::store::Store;
 
 pub use api::{command, explain, notices, report, routes, silences};
@@ -55,6 +57,8 @@ pub struct Web {
     pub asker: Asker,
     /// The running engine, for commands.
     pub commander: Commander,
+    /// What links in messages are checked with; none: there are none.
+    pub links: Option<LinkKey>,
     /// Reads the configuration again; none where there is no file.
     pub reload: Option<Reload>,
 }
@@ -66,6 +70,7 @@ struct Shared(Arc<Inner>);
 struct Inner {
     web: Web,
     exporter: Exporter,
+    gate: links::Gate,
 }
 
 impl std::ops::Deref for Shared {
@@ -95,13 +100,15 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
     }
     let auth = Arc::new(Auth::new(config)?);
     let hosts = Arc::new(Hosts::new(config));
-    let shared = Shared(Arc::new(Inner { web, exporter: Exporter::new() }));
+    let shared =
+        Shared(Arc::new(Inner { web, exporter: Exporter::new(), gate: links::Gate::new() }));
     Ok(Router::new()
         .route("/", get(page::page))
         .route("/metrics", get(health::metrics))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/-/reload", post(reload::reload))
+        .route("/l/{token}", get(links::show).post(links::act))
         .nest("/api/v1", api::router())
         .fallback(|| async { ApiError::not_found("no such page; the api is under /api/v1/") })
         .method_not_allowed_fallback(|| async {

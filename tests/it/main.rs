@@ -28,6 +28,7 @@ mod grafana;
 mod inplace;
 mod job_lives;
 mod killed_fifty_times;
+mod links;
 mod mail_threads;
 mod main_road;
 mod mutations;

@@ -57,6 +57,10 @@ pub struct Config {
     pub from: String,
     /// Who gets the mails.
     pub to: Vec<String>,
+    /// Owners get a copy of what is about their jobs, by the addresses in `people`; no if it is left
+    /// out.
+    #[serde(default)]
+    pub to_owner: bool,
     /// Where answers go.
     pub reply_to: Option<String>,
     /// Also tell when it is over; yes if it is left out.
@@ -89,7 +93,8 @@ impl Config {
         let reply_to = self.reply_to.as_deref().map(|to| mailbox("reply_to", to)).transpose()?;
         let templates = Arc::clone(&parts.templates);
         let name = self.name.clone().unwrap_or_default();
-        Ok(mail::Composer { templates, name, from, to, reply_to })
+        let owners = self.to_owner.then(|| parts.people.clone());
+        Ok(mail::Composer { templates, name, from, to, reply_to, owners })
     }
 }
 
@@ -149,10 +154,26 @@ struct Email {
 
 impl Email {
     async fn try_send(&self, message: &Message) -> Result<SendOutcome, BuildError> {
+        let mail = message.frozen.body.as_str();
+        let with_copies = mail::with_copies(&self.envelope, mail);
+        let outcome = self.deliver(&with_copies, mail, message.attempts).await?;
+        // An owner's address that does not work keeps nothing from everybody else.
+        if matches!(outcome, SendOutcome::Rejected { .. }) && with_copies != self.envelope {
+            return self.deliver(&self.envelope, mail, message.attempts).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn deliver(
+        &self,
+        envelope: &Envelope,
+        mail: &str,
+        attempts: u32,
+    ) -> Result<SendOutcome, BuildError> {
         let transport = self.server.transport()?;
         let sent = tokio::time::timeout(
             self.server.timeout,
-            transport.send_raw(&self.envelope, message.frozen.body.as_bytes()),
+            transport.send_raw(envelope, mail.as_bytes()),
         )
         .await;
         // Says goodbye to the server; a server that hangs now has the mail already.
@@ -164,9 +185,7 @@ impl Email {
                 error: format!("no answer within {} s", self.server.timeout.as_secs()),
             },
             Ok(Ok(_)) => SendOutcome::Delivered,
-            Ok(Err(error)) => {
-                server::classify(failure(&error), message.attempts, &wire::chain(&error))
-            }
+            Ok(Err(error)) => server::classify(failure(&error), attempts, &wire::chain(&error)),
         })
     }
 }

@@ -121,7 +121,8 @@ impl Writer {
         let open = |i: &crate::notify::ItemView| i.incident.state == IncidentState::Open;
         let item = data.items.first().filter(|_| data.single && view.items.iter().any(open));
         // The page asks before it acknowledges: whatever fetches links must not.
-        if let Some(url) = item.and_then(|i| i.page_url.as_ref()).filter(|_| self.acknowledge) {
+        let page = item.and_then(|i| i.page_url.as_ref()).filter(|_| self.acknowledge);
+        if let Some(url) = item.and_then(|i| i.ack_url.as_ref()).or(page) {
             buttons.push(button(pick(view.language, "Acknowledge", "认领"), "danger", url));
         }
         buttons.extend(links(data, view.language));

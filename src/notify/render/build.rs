@@ -215,6 +215,7 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         end_text: (!open).then(|| words::end(language, title::end_reason(incident)).to_owned()),
         restored_from: incident.restored_from.as_ref().filter(|_| !open).map(|p| long(p)),
         ui_url: incident.ui_url.as_deref().filter(|_| detail.links).and_then(url),
+        ack_url: item.link.as_deref().filter(|_| detail.links && open).and_then(url),
         page_url: detail
             .links
             .then(|| page_url(view, &format!("#/incidents/{}", incident.id)))

@@ -141,4 +141,7 @@ pub struct ItemData {
     pub ui_url: Option<String>,
     /// The incident on Weir's page; a checked web address.
     pub page_url: Option<String>,
+    /// Where it can be acknowledged once, without a token; a checked web address. A secret: it is for
+    /// the receiver only.
+    pub ack_url: Option<String>,
 }

@@ -105,6 +105,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         action: None,
         affected: Affected::default(),
         unacknowledged: None,
+        link: Some(format!("https://weir.example.com/l/{id}-1-0-c0de")),
         known: Known::New,
     }
 }

@@ -75,6 +75,7 @@ fn settings(summary: &[(&str, &str)], budget: Option<Budget>) -> Settings {
         },
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 

@@ -229,6 +229,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
                 Storm::default()
             },
             external_url: None,
+            links: None,
         },
         labels: LabelBook::default(),
         failing_after: Duration::from_mins(5),

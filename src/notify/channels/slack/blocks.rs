@@ -197,7 +197,8 @@ fn buttons(view: &MessageView, data: &MessageData) -> Vec<Value> {
     let language = view.language;
     let mut buttons = Vec::new();
     // The page asks before it acknowledges: whatever fetches links must not.
-    if let Some(url) = page.filter(|_| item.is_some() && open) {
+    let link = item.and_then(|item| item.ack_url.as_ref());
+    if let Some(url) = link.or(page).filter(|_| item.is_some() && open) {
         let text = pick(language, "Acknowledge", "认领");
         buttons.push(button("acknowledge", Some("danger"), text, url));
     }
