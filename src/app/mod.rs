@@ -2,6 +2,7 @@
 
 mod heartbeat;
 mod housekeeping;
+mod links;
 mod poller;
 mod pollers;
 mod read;
@@ -96,10 +97,13 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::anchored(loaded.steady()));
     loaded.clamp(clock.now().steady);
 
+    let links = links::key(&config, store.as_ref(), &mut loaded).await?;
     let people = config.mentions();
     let channels = channels(&config, &Parts { templates, sink: Arc::clone(&sink), people })?;
     let composers = composers(&channels);
-    let engine = Engine::new(engine_settings(&config), rules, composers.clone(), &loaded);
+    let mut settings = engine_settings(&config);
+    settings.notify.links.clone_from(&links);
+    let engine = Engine::new(settings, rules, composers.clone(), &loaded);
     let (demand, failed) = (engine.demand(), engine.failed_runs());
     let journal = journal(&config, store.as_ref(), clock.now(), &demand, &loaded).await?;
     let sources = sources(&config)?;
@@ -156,6 +160,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
             last,
             sink,
             installation,
+            links: links.clone(),
             side,
             pollers,
             started: config.fingerprints.clone(),
@@ -166,7 +171,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
     });
     if let Some(listener) = listener {
         let (views, reload) = (views.clone(), reload.clone());
-        let shown = web::Shown { views, health, store, asker, commander, reload, reloads };
+        let shown = web::Shown { views, health, store, asker, commander, links, reload, reloads };
         web::spawn(&config, listener, shown, &tasks, stop.clone())?;
     }
     let shell = tokio::spawn(shell.run(stop));

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Fingerprints, History};
 use crate::engine::{Health, Order, Reload};
 use crate::model::{Problem, Ts};
+use crate::notify::LinkKey;
 use crate::notify::channels::{Channel, Parts, Sink};
 use crate::sources::Source;
 use crate::store::Store;
@@ -76,6 +77,8 @@ pub(super) struct Reloader {
     pub(super) last: watch::Sender<LastReload>,
     pub(super) sink: Sink,
     pub(super) installation: String,
+    /// What makes links in messages.
+    pub(super) links: Option<LinkKey>,
     pub(super) side: SideTasks,
     pub(super) pollers: Pollers,
     /// What the process was started with.
@@ -142,11 +145,9 @@ impl Reloader {
     async fn reload(&mut self) -> Answer {
         let Ready { checked, channels, sources } = self.prepare().await?;
         let config = checked.config;
-        let reload = Reload {
-            settings: engine_settings(&config),
-            composers: composers(&channels),
-            rules: checked.rules.set,
-        };
+        let mut settings = engine_settings(&config);
+        settings.notify.links.clone_from(&self.links);
+        let reload = Reload { settings, composers: composers(&channels), rules: checked.rules.set };
         let rules = reload.rules.rules.len();
         let installation = self.installation.clone();
         let in_trouble =

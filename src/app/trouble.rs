@@ -40,6 +40,8 @@ pub(super) fn teller(
                     sequence: 1,
                     action: None,
                     affected: Affected::default(),
+                    unacknowledged: None,
+                    link: None,
                     known: Known::New,
                 }],
                 jobs_watched: 0,
@@ -129,5 +131,6 @@ fn incident(error: &str, now: Ts) -> Incident {
         inhibited_until: None,
         acknowledged: None,
         named_job: None,
+        nobodys_since: None,
     }
 }

@@ -14,6 +14,7 @@ use super::reload::{LastReload, ReloadHandle};
 use crate::config::{Access, Config};
 use crate::engine::{Asker, Commander, Health, View};
 use crate::metrics;
+use crate::notify::LinkKey;
 use crate::store::Store;
 use crate::web::{Reload, Scope, TokenConfig, Web, WebConfig};
 
@@ -29,6 +30,7 @@ pub(super) struct Shown {
     pub(super) store: Arc<dyn Store>,
     pub(super) asker: Asker,
     pub(super) commander: Commander,
+    pub(super) links: Option<LinkKey>,
     pub(super) reload: Option<ReloadHandle>,
     pub(super) reloads: watch::Receiver<LastReload>,
 }
@@ -40,8 +42,16 @@ pub(super) fn spawn(
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<()> {
-    let Shown { views: view, mut health, store, asker, commander, reload, reloads: mut last } =
-        shown;
+    let Shown {
+        views: view,
+        mut health,
+        store,
+        asker,
+        commander,
+        links,
+        reload,
+        reloads: mut last,
+    } = shown;
     let shown = watch::Sender::new(Arc::new(metrics::Health::default()));
     let reload = reload.map(|handle| -> Reload {
         Arc::new(move || {
@@ -49,7 +59,7 @@ pub(super) fn spawn(
             Box::pin(async move { handle.reload().await })
         })
     });
-    let web = Web { view, store, health: shown.subscribe(), asker, commander, reload };
+    let web = Web { view, store, health: shown.subscribe(), asker, commander, links, reload };
     let router = crate::web::router(&web_config(config), web)?;
     tasks.spawn(async move {
         loop {

@@ -29,12 +29,12 @@ pub(super) struct Args {
     /// An incident of a running weir.
     #[arg(long, value_name = "N", conflicts_with = "sample")]
     incident: Option<u64>,
-    /// A sample: opened, worse, resolved, reopened, flapping, repeat, reply, edit, group, digest,
-    /// storm, external, `first_look`, summary, quiet, test.
+    /// A sample: opened, worse, resolved, reopened, flapping, repeat, escalated, reply, edit, group,
+    /// digest, storm, external, `first_look`, summary, quiet, test.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "opened")]
     sample: Option<String>,
-    /// Why the incident is news: opened, worse, reopened, flapping, repeat. What is over is told as
-    /// resolved.
+    /// Why the incident is news: opened, worse, reopened, flapping, repeat, escalated. What is over
+    /// is told as resolved.
     #[arg(long, value_name = "REASON", default_value = "opened", requires = "incident", value_parser = reason)]
     reason: NoticeReason,
     /// A channel by its name or kind; all of the receiver's if left out.
@@ -63,9 +63,12 @@ fn reason(text: &str) -> Result<NoticeReason, String> {
         NoticeReason::Reopened,
         NoticeReason::Flapping,
         NoticeReason::Repeat,
+        NoticeReason::Escalated,
     ];
     let found = all.into_iter().find(|reason| reason.as_str() == text);
-    found.ok_or_else(|| "it is one of opened, worse, reopened, flapping, repeat".to_owned())
+    found.ok_or_else(|| {
+        "it is one of opened, worse, reopened, flapping, repeat, escalated".to_owned()
+    })
 }
 
 /// A channel to look at, and how its receiver reads.
@@ -243,6 +246,8 @@ fn about(incident: &Incident, reason: NoticeReason, language: Language) -> Messa
             sequence: 1,
             action: None,
             affected: Affected::default(),
+            unacknowledged: None,
+            link: None,
             known: Known::New,
             incident: incident.clone(),
         }],

@@ -184,6 +184,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
             route,
             storm: raw.storm.build(findings),
             external_url: web.external_url.clone(),
+            links: None,
         },
         web,
         receivers: built.receivers,
@@ -211,6 +212,7 @@ fn warn_unused(
     let mut left = vec![route];
     while let Some(route) = left.pop() {
         used.insert(route.receiver.as_str());
+        used.extend(route.escalate.iter().map(|step| step.receiver.as_str()));
         left.extend(&route.routes);
     }
     for receiver in tree.get("receivers").map_or(&[][..], Node::items) {

@@ -91,8 +91,8 @@ impl Config {
     /// How channels mention owners.
     pub fn mentions(&self) -> People {
         let handles = |(name, person): (&String, &Person)| {
-            let (feishu, slack) = (person.feishu.clone(), person.slack.clone());
-            (name.clone(), Handles { feishu, slack })
+            let Person { feishu, email, slack, dingtalk, wecom } = person.clone();
+            (name.clone(), Handles { feishu, slack, dingtalk, wecom, email })
         };
         People::new(self.people.iter().map(handles))
     }

@@ -62,6 +62,7 @@ pub fn for_watch(urls: &[String]) -> Config {
             route,
             storm: Storm::default(),
             external_url: None,
+            links: None,
         },
         receivers: built.receivers,
         heartbeat: None,

@@ -3,7 +3,9 @@
 use super::find;
 use super::step::Engine;
 use crate::incidents::{Done, Word};
-use crate::model::{Action, Change, Command, Refusal, Replied, Reply, Subject, Time};
+use crate::model::{
+    Action, Change, Command, IncidentState, Refusal, Replied, Reply, Subject, Time,
+};
 
 impl Engine {
     /// Carries out a command, unless its id says that this was done before.
@@ -31,12 +33,19 @@ impl Engine {
         let by = command.actor.as_str();
         let done = match &command.what {
             Action::Ack { incident, comment } => {
+                let was_open = self.is_nobodys(*incident);
                 let done = self.incidents.acknowledge(time, *incident, Word { by, comment })?;
-                changes.extend(self.pipeline.acknowledged(time, *incident));
+                if was_open {
+                    self.attended(time, *incident, changes);
+                }
                 done
             }
             Action::Unack { incident, comment } => {
-                self.incidents.unacknowledge(time, *incident, Word { by, comment })?
+                let done = self.incidents.unacknowledge(time, *incident, Word { by, comment })?;
+                if done.changed {
+                    self.attended(time, *incident, changes);
+                }
+                done
             }
             Action::Close { incident, comment } => {
                 self.incidents.close(time, *incident, Word { by, comment })?
@@ -53,6 +62,18 @@ impl Engine {
         let Done { said, stepped, changed } = done;
         self.take(time, stepped, changes);
         Ok(Reply { said, changed, incident: command.what.incident(), ..Reply::default() })
+    }
+
+    fn is_nobodys(&self, incident: u64) -> bool {
+        let incident = self.incidents.get(incident);
+        incident.is_some_and(|incident| incident.state == IncidentState::Open)
+    }
+
+    /// Whoever is told of an incident learns that somebody has it, or nobody any more.
+    fn attended(&mut self, time: Time, incident: u64, changes: &mut Vec<Change>) {
+        if let Some(incident) = self.incidents.get(incident) {
+            changes.extend(self.pipeline.attended(time, incident, &self.incidents));
+        }
     }
 
     fn retire(

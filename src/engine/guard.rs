@@ -95,6 +95,7 @@ mod tests {
             per_incident: false,
             resend: None,
             standby: false,
+            marks: false,
             fallback: None,
             edits: None,
         }

@@ -226,7 +226,14 @@ impl Reasons<'_> {
             to.extend(routes.into_iter().map(|route| route.receiver.clone()));
         }
         let list = to.iter().map(|name| line(name)).collect::<Vec<_>>().join(", ");
-        if let Some(name) = asked
+        let later = asked.and_then(|name| Some((name, self.escalated(job, answer, name)?)));
+        if let Some((name, after)) = later.filter(|(name, _)| !to.contains(*name)) {
+            let (name, span) = (line(name), self.span(after));
+            self.say(
+                format!("it is escalated to {name} after {span} without acknowledgement"),
+                format!("{span}无人认领后才升级通知 {name}"),
+            );
+        } else if let Some(name) = asked
             && !to.is_empty()
             && !to.contains(name)
         {
@@ -256,6 +263,20 @@ impl Reasons<'_> {
         if asked.is_none() && !list.is_empty() {
             self.say(format!("the routes send it to {list}"), format!("路由将其发送给 {list}"));
         }
+    }
+
+    /// After how long it would be escalated to a receiver.
+    fn escalated(
+        &self,
+        job: Option<&JobKey>,
+        answer: &Answer,
+        receiver: &str,
+    ) -> Option<std::time::Duration> {
+        let settings = self.engine.pipeline().settings();
+        let labels = self.labels(job, answer);
+        let ways = labels.iter().flat_map(|labels| settings.ways(labels, self.time.wall));
+        let steps = ways.flat_map(|way| way.escalate).filter(|step| step.receiver == receiver);
+        steps.map(|step| step.after).min()
     }
 
     /// Labels news would be routed by: of what fires, else of the job with any severity.

@@ -79,6 +79,7 @@ impl Incidents {
         }
         incident.state = IncidentState::Open;
         incident.acknowledged = None;
+        incident.nobodys_since = Some(time.steady);
         let said = format!("#{id} is open again; reminders go on");
         Ok(changed(incident, time, word.line("acknowledgement taken back"), said))
     }

@@ -53,6 +53,7 @@ pub(super) fn open(
         inhibited_until: None,
         acknowledged: None,
         named_job: None,
+        nobodys_since: None,
     };
     take_members(&mut incident, time, alerts);
     describe::refresh(&mut incident, tracker);
@@ -76,7 +77,7 @@ pub(super) fn update(
     }
     incident.quiet_since = None;
     if !incident.is_open() {
-        return Some(reopen(incident));
+        return Some(reopen(incident, time));
     }
     let rank = incident.rank();
     if rank > incident.peak_rank {
@@ -87,10 +88,11 @@ pub(super) fn update(
     None
 }
 
-fn reopen(incident: &mut Incident) -> NoticeReason {
+fn reopen(incident: &mut Incident, time: Time) -> NoticeReason {
     incident.state = IncidentState::Open;
     // Who had it had what was before.
     incident.acknowledged = None;
+    incident.nobodys_since = Some(time.steady);
     incident.end_reason = None;
     incident.resolved_at = None;
     incident.resolved_steady = None;

@@ -58,14 +58,14 @@ fn coming_and_going_begins_and_settles() {
     over.end_reason = Some(EndReason::Recovered);
     over.reopened = 1;
     let back = |incident: &mut Incident| {
-        reopen(incident);
+        reopen(incident, Time::at(1));
     };
     assert_eq!(
         lines(&over, back),
         ["back (re-opening 2)", "flapping: no more is told until it settles"]
     );
     let mut flapping = over.clone();
-    reopen(&mut flapping);
+    reopen(&mut flapping, Time::at(1));
     let ended = |reason| move |incident: &mut Incident| end(incident, Time::at(1), reason);
     assert_eq!(
         lines(&flapping, ended(EndReason::Recovered)),

@@ -190,6 +190,10 @@ pub struct Incident {
     /// The watched job that an alert from outside names by its labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_job: Option<JobKey>,
+    /// Steady time when it became nobody's again: given back, or back after it was over. Escalation
+    /// waits from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nobodys_since: Option<Ts>,
 }
 
 impl Incident {

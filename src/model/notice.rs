@@ -37,6 +37,12 @@ pub enum NoticeReason {
     Flapping,
     /// Still there.
     Repeat,
+    /// Nobody acknowledged it for the time its route gives: told to the next receiver.
+    Escalated,
+    /// Somebody has it: for channels that keep it open elsewhere, and nobody else.
+    Acknowledged,
+    /// Nobody has it any more: for the same.
+    Unacknowledged,
     /// Over; the incident says how.
     Resolved,
 }
@@ -51,8 +57,17 @@ impl NoticeReason {
             NoticeReason::Reopened => "reopened",
             NoticeReason::Flapping => "flapping",
             NoticeReason::Repeat => "repeat",
+            NoticeReason::Escalated => "escalated",
+            NoticeReason::Acknowledged => "acknowledged",
+            NoticeReason::Unacknowledged => "unacknowledged",
             NoticeReason::Resolved => "resolved",
         }
+    }
+
+    /// Only says who has it, to channels that keep it open elsewhere: no news for people, so nothing
+    /// holds it and nobody stands in for it.
+    pub fn is_mark(self) -> bool {
+        matches!(self, NoticeReason::Acknowledged | NoticeReason::Unacknowledged)
     }
 }
 
@@ -124,6 +139,9 @@ pub struct Notice {
     /// The notice that took its place on the channel that stands in for this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<u64>,
+    /// How long nobody had acknowledged the incident when it was escalated (ms).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unacknowledged_ms: Option<u64>,
     /// Wall time when it became news.
     pub at: Ts,
     /// Steady time when it became news.

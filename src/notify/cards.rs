@@ -41,7 +41,7 @@ pub(super) struct Card {
     /// Live edits in a row that failed.
     #[serde(default)]
     pub(super) misses: u32,
-    /// Bring it up to date without waiting: a reply just pointed at it.
+    /// Bring it up to date without waiting: a reply just pointed at it, or a person did something.
     #[serde(skip)]
     pub(super) hurry: bool,
     /// Something on it is not over.
@@ -118,6 +118,12 @@ impl Cards {
             }
             changes.push(Change::Meta { key: format!("{PREFIX}{root}"), value: String::new() });
         }
+    }
+
+    /// Shows what changed about an incident without waiting.
+    pub(super) fn hurry(&mut self, incident: u64) {
+        let shows = self.cards.values_mut().filter(|card| card.incidents.contains(&incident));
+        shows.for_each(|card| card.hurry = true);
     }
 
     /// The one that shows an incident on a channel.

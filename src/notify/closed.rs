@@ -18,6 +18,8 @@ pub(super) enum Closed {
     Acknowledged,
     /// It says who has the incident, which no other channel has to know.
     NobodyElse,
+    /// It says who has the incident, or that nobody has, and that changed again.
+    Outdated,
     /// This channel stood in.
     Fallback(String),
     /// The channel that would stand in is told of it anyway.
@@ -30,6 +32,7 @@ const BACK: &str = "it was back before this was told";
 const OVER: &str = "it was over before this was told";
 const ACKNOWLEDGED: &str = "acknowledged";
 const NOBODY_ELSE: &str = "it says who has it, which is news for nobody else";
+const OUTDATED: &str = "it is otherwise again";
 const FALLBACK: &str = "sent by fallback ";
 const TOLD_ANYWAY: &str = " is told of it anyway";
 
@@ -49,6 +52,7 @@ impl Closed {
             OVER => Some(Closed::Over),
             ACKNOWLEDGED => Some(Closed::Acknowledged),
             NOBODY_ELSE => Some(Closed::NobodyElse),
+            OUTDATED => Some(Closed::Outdated),
             _ => None,
         }
     }
@@ -63,6 +67,7 @@ impl fmt::Display for Closed {
             Closed::Over => f.write_str(OVER),
             Closed::Acknowledged => f.write_str(ACKNOWLEDGED),
             Closed::NobodyElse => f.write_str(NOBODY_ELSE),
+            Closed::Outdated => f.write_str(OUTDATED),
             Closed::Fallback(stand_in) => write!(f, "{FALLBACK}{stand_in}"),
             Closed::ToldAnyway(stand_in) => write!(f, "{stand_in}{TOLD_ANYWAY}"),
         }

@@ -1,13 +1,14 @@
 //! From due notices to one frozen message.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::pipeline::Pipeline;
-use super::{Affected, ChannelPlan, Composed, ItemView, Known, MessageView, print};
+use super::{Affected, ChannelPlan, Composed, ItemView, Known, Link, MessageView, print};
 use crate::incidents::Incidents;
 use crate::model::{
-    Change, Incident, Labels, Manner, Message, MessageKind, MessageState, NoticeReason, Outcome,
-    Subject, Time,
+    Change, Incident, IncidentState, Labels, Manner, Message, MessageKind, MessageState,
+    NoticeReason, Outcome, Subject, Time,
 };
 
 /// Writes one message of these notices and commits to it.
@@ -28,7 +29,7 @@ pub(super) fn message(
     let shadow = receiver.shadow;
     let id = pipeline.next_message;
     pipeline.next_message += 1;
-    let mut items = items(pipeline, plan, ids, &shown_by(pipeline, &manner), incidents);
+    let mut items = items(pipeline, time, plan, ids, &shown_by(pipeline, &manner), incidents);
     if let Some(interval) = plan.resend {
         items = pipeline.standing.name(time, (&plan.id, interval), items, changes);
     }
@@ -67,6 +68,8 @@ pub(super) fn message(
         print,
         error: None,
     };
+    let about: BTreeSet<u64> =
+        ids.iter().filter_map(|id| pipeline.notices.get(id)).map(|n| n.incident).collect();
     changes.push(Change::Message(Box::new(message.clone())));
     if shadow {
         // Nobody will say that it was taken.
@@ -79,8 +82,10 @@ pub(super) fn message(
         let notice = notice.clone();
         let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
         pipeline.ledger.tell(&notice, time.steady, every, is_fold(kind));
-        // The first report says nothing of a group: its next news need not wait for it.
-        if notice.reason != NoticeReason::FirstLook {
+        pipeline.escalations.told(&notice, time.steady);
+        // The first report says nothing of a group: its next news need not wait for it. Nor does it
+        // say anything of one who has what is in it.
+        if notice.reason != NoticeReason::FirstLook && !notice.reason.is_mark() {
             let key = (plan.id.clone(), notice.group.clone());
             let state = pipeline.groups.entry(key).or_default();
             state.spoke(time.steady, &notice);
@@ -93,6 +98,11 @@ pub(super) fn message(
         }
     }
     end_settled_groups(pipeline, plan, ids, incidents);
+    if plan.marks {
+        for incident in about.iter().filter_map(|id| incidents.get(*id)) {
+            pipeline.mark(time, incident, &plan.id, incidents, changes);
+        }
+    }
     if !shadow {
         pipeline.messages.insert(id, message);
     }
@@ -114,7 +124,7 @@ pub(super) fn live(
 ) -> Option<Message> {
     let card = pipeline.cards.get(root)?;
     let manner = Manner::Edit { of: root, receipt: card.receipt.clone() };
-    let items = items(pipeline, plan, &[], &card.incidents, incidents);
+    let items = items(pipeline, time, plan, &[], &card.incidents, incidents);
     let print = print_of(plan, &manner, &items);
     let head = Head { id, kind: card.kind, group: &card.group, is_reply: false };
     let (_, written) = write(pipeline, time, plan, &head, items)?;
@@ -155,9 +165,12 @@ fn write(
     time: Time,
     plan: &ChannelPlan,
     head: &Head<'_>,
-    items: Vec<ItemView>,
+    mut items: Vec<ItemView>,
 ) -> Option<(MessageView, Composed)> {
     let receiver = pipeline.receiver_of(&plan.id)?;
+    for item in items.iter_mut().filter(|_| !receiver.shadow && plan.resend.is_none()) {
+        item.link = link(pipeline, time, plan, head.id, &item.incident);
+    }
     let view = MessageView {
         id: head.id,
         installation: pipeline.installation.clone(),
@@ -177,6 +190,24 @@ fn write(
     };
     let written = pipeline.composers.get(&plan.id)?.compose(&view);
     Some((view, written))
+}
+
+/// Where whoever reads the message can say that they have an incident nobody has.
+fn link(
+    pipeline: &Pipeline,
+    time: Time,
+    plan: &ChannelPlan,
+    message: u64,
+    incident: &Incident,
+) -> Option<String> {
+    let key = pipeline.settings.links.as_ref()?;
+    let base = pipeline.settings.external_url.as_deref()?;
+    if incident.state != IncidentState::Open {
+        return None;
+    }
+    let receiver = plan.id.receiver.clone();
+    let link = Link { incident: incident.id, message, written: time.wall, receiver };
+    Some(format!("{base}/l/{}", key.token(&link)))
 }
 
 /// Incidents a message shows whether there is news of them or not.
@@ -219,6 +250,7 @@ fn end_settled_groups(
 
 fn items(
     pipeline: &Pipeline,
+    now: Time,
     plan: &ChannelPlan,
     ids: &[u64],
     shown: &[u64],
@@ -226,9 +258,14 @@ fn items(
 ) -> Vec<ItemView> {
     let mut reasons: BTreeMap<u64, Vec<NoticeReason>> =
         shown.iter().map(|id| (*id, Vec::new())).collect();
+    let mut unacknowledged = BTreeMap::new();
     for id in ids {
         if let Some(notice) = pipeline.notices.get(id) {
             reasons.entry(notice.incident).or_default().push(notice.reason);
+            if let Some(ms) = notice.unacknowledged_ms {
+                let since = now.steady.since(notice.at_steady);
+                unacknowledged.insert(notice.incident, Duration::from_millis(ms) + since);
+            }
         }
     }
     let mut mutes = incidents.mutes();
@@ -259,6 +296,8 @@ fn items(
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + news,
                 action: None,
+                link: None,
+                unacknowledged: unacknowledged.get(&id).copied(),
                 affected: affected(&incident, &mutes.remove(&id).unwrap_or_default(), incidents),
                 incident,
             })
@@ -287,7 +326,13 @@ fn foremost(reasons: &[NoticeReason]) -> NoticeReason {
         return last;
     }
     let opening = |r: &&NoticeReason| {
-        matches!(r, NoticeReason::Opened | NoticeReason::FirstLook | NoticeReason::Reopened)
+        matches!(
+            r,
+            NoticeReason::Opened
+                | NoticeReason::FirstLook
+                | NoticeReason::Reopened
+                | NoticeReason::Escalated
+        )
     };
     reasons.iter().find(opening).copied().unwrap_or(last)
 }

@@ -7,6 +7,7 @@ use super::backoff::{GIVE_UP_AFTER, next_attempt};
 use super::budget::Endpoint;
 use super::cards::Cards;
 use super::compose::is_fold;
+use super::escalations::Escalations;
 use super::fallback::Handovers;
 use super::groups::Group;
 use super::ledger::Ledger;
@@ -75,6 +76,7 @@ impl Pipeline {
             .collect();
         let due = |m: &&Message| m.state == MessageState::Due;
         let handovers = Handovers::restore(&notices);
+        let escalations = Escalations::restore(&notices, &at);
         let pending = notices.into_iter().filter(|n| n.outcome == Outcome::Pending);
         let notices: BTreeMap<u64, Notice> = pending.map(|n| (n.id, n)).collect();
         Pipeline {
@@ -86,6 +88,7 @@ impl Pipeline {
             ledger,
             standing: Standing::restore(&loaded.meta),
             handovers,
+            escalations,
             groups,
             endpoints,
             health,

@@ -14,6 +14,8 @@ use crate::model::{Change, ChannelId, MessageState, Notice, NoticeReason, Outcom
 
 /// Longest row of stand-ins for stand-ins; the configuration has no circles.
 const LONGEST_ROW: usize = 8;
+/// Why nobody stands in for what only marks something.
+const NOBODY_ELSE: &str = "it says who has it, which is news for nobody else";
 
 /// What was handed over, and what everybody was to be told.
 #[derive(Debug, Default)]
@@ -145,6 +147,9 @@ impl Pipeline {
         changes: &mut Vec<Change>,
     ) {
         let Some(notice) = self.notices.get(&id).cloned() else { return };
+        if notice.reason.is_mark() {
+            return self.close(id, Outcome::Failed, NOBODY_ELSE, time, changes);
+        }
         let believes = self.ledger.get(notice.incident, stand_in).is_some_and(|told| told.open);
         let known = self.handovers.knows(stand_in, &notice)
             || (notice.reason == NoticeReason::Repeat && believes);
@@ -182,6 +187,7 @@ impl Pipeline {
             ..notice.clone()
         };
         self.next_notice += 1;
+        self.escalations.note(&successor);
         if notice.reason != NoticeReason::FirstLook {
             let key = (stand_in.clone(), notice.group.clone());
             self.groups.entry(key).or_default().next_flush = Some(time.steady);

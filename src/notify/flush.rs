@@ -24,11 +24,13 @@ impl Pipeline {
         let mut out = Flushed::default();
         self.ledger.retain(&|id| incidents.get(id).is_some());
         self.handovers.retain(&|id| incidents.get(id).is_some());
+        self.escalations.retain(&|id| incidents.get(id).is_some());
         self.let_go();
         self.end_homeless(time, incidents, &mut out.changes);
         self.drop_waiting_edits(time, &mut out.changes);
         self.revise(time, &mut out.changes);
         self.repeat(time, incidents, &mut out.changes);
+        self.escalate(time, incidents, &mut out.changes);
         self.hold_back(time, incidents, &mut out.changes);
         self.fall_back(time, &mut out.changes);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
@@ -130,8 +132,10 @@ impl Pipeline {
             self.tell_at_once(time, to, incidents, changes);
             return;
         }
+        let eligible = self.eligible(to, time.wall);
+        let eligible = self.tell_marks(time, to, eligible, incidents, changes);
         let (first, rest): (Vec<u64>, Vec<u64>) =
-            self.eligible(to, time.wall).into_iter().partition(|id| self.is_first_look(*id));
+            eligible.into_iter().partition(|id| self.is_first_look(*id));
         if !first.is_empty() && self.first_report_due(&first).is_some_and(|at| at <= time.steady) {
             self.compose(
                 time,
@@ -222,7 +226,7 @@ impl Pipeline {
 
     /// Makes one message of these notices if the endpoint's budget allows it; says whether.
     #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
-    fn compose(
+    pub(super) fn compose(
         &mut self,
         time: Time,
         to: &ChannelId,
@@ -266,7 +270,8 @@ impl Pipeline {
         let reminders = self.reminders(incidents).map(|(_, _, at)| at);
         let rounds = self.standing.due_times().chain(self.fallback_times());
         let all = notices.chain(tries).chain(reminders).chain(rounds).chain(self.live_at);
-        all.filter(|at| *at > now.steady).min()
+        let steps = self.escalations.due_times();
+        all.chain(steps).filter(|at| *at > now.steady).min()
     }
 
     fn due_times(&self, now: Time, incidents: &Incidents) -> impl Iterator<Item = Ts> {

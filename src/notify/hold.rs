@@ -192,7 +192,7 @@ impl Pipeline {
                     (Facts::default(), None)
                 };
                 // Who was told that it is open has to hear that it is over.
-                if notice.reason != NoticeReason::Resolved {
+                if notice.reason != NoticeReason::Resolved && !notice.reason.is_mark() {
                     facts.inhibited_by = incident.inhibited_by;
                     facts.silenced_by = self.silenced_by(notice, incident, incidents, time.wall);
                 }
@@ -219,14 +219,18 @@ impl Pipeline {
         notice: &Notice,
         incident: &Incident,
     ) -> (Facts, Option<String>) {
-        // That people hear nothing is never kept from them.
-        if matches!(incident.subject, Subject::Channel(_)) {
+        // That people hear nothing is never kept from them, nor that somebody has it from machines.
+        if matches!(incident.subject, Subject::Channel(_)) || notice.reason.is_mark() {
             return (Facts::default(), None);
         }
         let Some(receiver) = self.receiver_of(&notice.to) else {
             return (Facts::default(), None);
         };
-        let leads = |route: &&Route| route.receiver == notice.to.receiver;
+        // Where it was escalated to goes by the hours of the route it came from.
+        let escalates = |route: &Route| {
+            route.id == route_id(&notice.group) && route.escalates_to(&notice.to.receiver)
+        };
+        let leads = |route: &&Route| route.receiver == notice.to.receiver || escalates(route);
         let labels = incident.routing_labels();
         let matching = self.settings.route.matching(&labels);
         let mut ways: Vec<&Route> = matching.into_iter().filter(leads).collect();

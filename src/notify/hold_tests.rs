@@ -115,6 +115,7 @@ fn route(id: &str, receiver: &str, matchers: &[&str]) -> Route {
         repeat_interval: Duration::from_hours(4),
         hours: Hours::default(),
         hold_until: None,
+        escalate: Vec::new(),
         routes: Vec::new(),
     }
 }
@@ -151,6 +152,7 @@ impl World {
                 per_incident: false,
                 resend: None,
                 standby: false,
+                marks: false,
                 fallback: None,
                 edits: None,
             };
@@ -170,6 +172,7 @@ impl World {
             route: root,
             storm: Storm { incidents: 1_000, ..Storm::default() },
             external_url: None,
+            links: None,
         };
         let composers: Composers = settings
             .receivers

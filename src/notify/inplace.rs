@@ -7,7 +7,7 @@
 //! | --- | --- | --- | --- |
 //! | opened, first look | a new message | a loud reply | is edited at once |
 //! | worse, reopened, flapping | a new message | a loud reply | is edited at once |
-//! | repeat | a new message | a loud reply | is edited at once |
+//! | repeat, escalated | a new message | a loud reply | is edited at once |
 //! | resolved | a new message | the edit itself | |
 //! | resolved, with `reply_resolved` | a new message | a quiet reply | is edited at once |
 //! | none, but it looks otherwise (count, state, checkpoint, acknowledged) | nothing | nobody | is edited, debounced |
@@ -50,13 +50,17 @@ pub(super) fn way(reason: NoticeReason, editable: bool, reply_resolved: bool) ->
     match reason {
         _ if !editable => Way::Fresh,
         NoticeReason::Resolved if reply_resolved => Way::Reply { loud: false },
-        NoticeReason::Resolved => Way::Edit,
+        // Who has it is shown, and rings nobody's phone.
+        NoticeReason::Resolved | NoticeReason::Acknowledged | NoticeReason::Unacknowledged => {
+            Way::Edit
+        }
         NoticeReason::Opened
         | NoticeReason::FirstLook
         | NoticeReason::Worse
         | NoticeReason::Reopened
         | NoticeReason::Flapping
-        | NoticeReason::Repeat => Way::Reply { loud: true },
+        | NoticeReason::Repeat
+        | NoticeReason::Escalated => Way::Reply { loud: true },
     }
 }
 
@@ -227,7 +231,7 @@ impl Pipeline {
 mod tests {
     use super::{Way, way};
     use crate::model::NoticeReason::{
-        FirstLook, Flapping, Opened, Reopened, Repeat, Resolved, Worse,
+        Acknowledged, Escalated, FirstLook, Flapping, Opened, Reopened, Repeat, Resolved, Worse,
     };
 
     #[test]
@@ -241,6 +245,8 @@ mod tests {
             (Reopened, loud, loud),
             (Flapping, loud, loud),
             (Repeat, loud, loud),
+            (Escalated, loud, loud),
+            (Acknowledged, Way::Edit, Way::Edit),
             (Resolved, Way::Edit, quiet),
         ] {
             assert_eq!(way(reason, true, false), editable, "{reason:?}");

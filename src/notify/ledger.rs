@@ -24,6 +24,8 @@ pub(super) struct Told {
     pub(super) sequence: u32,
     /// The message that told it open, where it did so together with others.
     pub(super) fold: Option<u64>,
+    /// Told that somebody has it, or all that it was told together with.
+    pub(super) marked: bool,
 }
 
 /// The ledger.
@@ -33,7 +35,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Rebuilds it from notices in order of their ids.
+    /// Rebuilds it from notices, in the order of the messages they went into: what was news first may
+    /// have been told last.
     pub(super) fn restore(
         notices: &[Notice],
         at_steady: &dyn Fn(&Notice) -> Ts,
@@ -41,7 +44,9 @@ impl Ledger {
         folded: &dyn Fn(&Notice) -> bool,
     ) -> Ledger {
         let mut ledger = Ledger::default();
-        for notice in notices.iter().filter(|n| n.message.is_some()) {
+        let mut told: Vec<&Notice> = notices.iter().filter(|n| n.message.is_some()).collect();
+        told.sort_by_key(|n| (n.message, n.id));
+        for notice in told {
             if notice.outcome != Outcome::Failed {
                 ledger.tell(notice, at_steady(notice), every(notice), folded(notice));
             }
@@ -59,9 +64,11 @@ impl Ledger {
             every,
             sequence: 0,
             fold: None,
+            marked: false,
         });
         if entry.standing == 0 {
             entry.fold = notice.message.filter(|_| folded);
+            entry.marked = false;
         }
         entry.last = now;
         entry.every = every;
@@ -69,6 +76,15 @@ impl Ledger {
         entry.open = notice.reason != NoticeReason::Resolved;
         entry.standing = if entry.open { entry.standing + 1 } else { 0 };
         entry.repeats = if notice.reason == NoticeReason::Repeat { entry.repeats + 1 } else { 0 };
+        if notice.reason.is_mark() {
+            let (fold, taken) = (entry.fold, notice.reason == NoticeReason::Acknowledged);
+            entry.marked = taken;
+            let together = self
+                .told
+                .iter_mut()
+                .filter(|((_, to), told)| fold.is_some() && *to == notice.to && told.fold == fold);
+            together.for_each(|(_, told)| told.marked = taken);
+        }
     }
 
     /// The vendor refused the message that told it: if that was all it was told, it knows nothing.

@@ -27,6 +27,8 @@ enum Op {
     Begin(u64, bool),
     Worsen(u64),
     End(u64),
+    /// Somebody takes it, or gives it back.
+    Attend(u64, bool),
     /// Some seconds pass.
     Wait(u64),
     Restart,
@@ -50,6 +52,8 @@ struct World {
     messages: BTreeMap<u64, Message>,
     /// Keys of open alerts.
     alerts: BTreeSet<String>,
+    /// Those of them somebody has, as far as they were told.
+    taken: BTreeSet<String>,
     luck: Vec<Luck>,
     /// Messages that were taken without anybody hearing of it.
     silent: BTreeSet<u64>,
@@ -66,6 +70,7 @@ fn settings() -> Settings {
         per_incident: true,
         resend: None,
         standby: false,
+        marks: true,
         fallback: None,
         edits: None,
     };
@@ -89,6 +94,7 @@ fn settings() -> Settings {
         repeat_interval: Duration::from_mins(10),
         hours: crate::model::Hours::default(),
         hold_until: None,
+        escalate: Vec::new(),
         routes: Vec::new(),
     };
     Settings {
@@ -97,6 +103,7 @@ fn settings() -> Settings {
         route,
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 
@@ -118,6 +125,7 @@ impl World {
             notices: BTreeMap::new(),
             messages: BTreeMap::new(),
             alerts: BTreeSet::new(),
+            taken: BTreeSet::new(),
             luck,
             silent: BTreeSet::new(),
         };
@@ -188,6 +196,21 @@ impl World {
                 (incident.resolved_at, incident.resolved_steady) = (Some(now), Some(now));
                 self.news(job + 1, NoticeReason::Resolved);
             }
+            Op::Attend(job, taken) => {
+                let Some(incident) = self.incidents.get_mut(&(job + 1)).filter(|i| i.is_open())
+                else {
+                    return;
+                };
+                let state = if taken { IncidentState::Acknowledged } else { IncidentState::Open };
+                if incident.state == state {
+                    return;
+                }
+                incident.state = state;
+                let incident = incident.clone();
+                let known = self.known();
+                let changes = self.pipeline.attended(self.time(), &incident, &known);
+                self.keep(changes);
+            }
             Op::Wait(seconds) => self.now = self.now + Duration::from_secs(seconds),
             Op::Restart => self.restart(),
         }
@@ -257,9 +280,19 @@ impl World {
     fn take(&mut self, body: &str) {
         for event in serde_json::from_str::<Vec<Value>>(body).unwrap() {
             let key = event["dedup_key"].as_str().unwrap().to_owned();
+            let reason = event["payload"]["custom_details"]["reason"].as_str();
             match event["event_action"].as_str().unwrap() {
-                "trigger" => drop(self.alerts.insert(key)),
-                "resolve" => drop(self.alerts.remove(&key)),
+                "trigger" => {
+                    if reason == Some("unacknowledged") || !self.alerts.contains(&key) {
+                        self.taken.remove(&key);
+                    }
+                    self.alerts.insert(key);
+                }
+                "acknowledge" => drop(self.taken.insert(key)),
+                "resolve" => {
+                    self.taken.remove(&key);
+                    self.alerts.remove(&key);
+                }
                 other => panic!("{other}"),
             }
         }
@@ -333,6 +366,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         4 => (0..JOBS, prop::bool::weighted(0.2)).prop_map(|(job, first)| Op::Begin(job, first)),
         4 => (0..JOBS).prop_map(Op::End),
+        2 => (0..JOBS, any::<bool>()).prop_map(|(job, taken)| Op::Attend(job, taken)),
         1 => (0..JOBS).prop_map(Op::Worsen),
         3 => prop_oneof![0_u64..10, 10_u64..100, Just(700)].prop_map(Op::Wait),
         1 => Just(Op::Restart),
@@ -365,6 +399,13 @@ proptest! {
         // Whom a refusal left untold is told by the next news only.
         prop_assert!(refuses || (world.alerts.is_empty() == (open == 0)), "{:?}", world.alerts);
         prop_assert!(world.alerts.len() <= open, "{open} open: {:?}", world.alerts);
+        for incident in world.incidents.values().filter(|_| !refuses) {
+            let key = format!("weir-k3p9-{}", incident.id);
+            if world.alerts.contains(&key) {
+                let taken = incident.state == IncidentState::Acknowledged;
+                prop_assert_eq!(world.taken.contains(&key), taken, "{}", key);
+            }
+        }
         for job in 0..JOBS {
             world.play(Op::End(job));
         }

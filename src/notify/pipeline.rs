@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::budget::Endpoint;
 use super::cards::Cards;
+use super::escalations::Escalations;
 use super::fallback::Handovers;
 use super::groups::Group;
 use super::hold::Hold;
@@ -70,6 +71,7 @@ pub struct Pipeline {
     pub(super) ledger: Ledger,
     pub(super) standing: Standing,
     pub(super) handovers: Handovers,
+    pub(super) escalations: Escalations,
     /// By channel and group key.
     pub(super) groups: BTreeMap<(ChannelId, String), Group>,
     pub(super) endpoints: BTreeMap<String, Endpoint>,
@@ -115,9 +117,18 @@ impl Pipeline {
                 self.end_handovers(incident.id);
             }
             let unaware = self.take_back_resolution(time, incident.id, &mut changes);
+            for to in unaware.keys() {
+                self.mark(time, incident, to, incidents, &mut changes);
+            }
             let is_there = |to: &ChannelId| self.channel(to).is_some();
             let targets = self.targets(incident);
-            let targets = self.handovers.redirect(incident.id, targets, &is_there);
+            let mut targets = self.handovers.redirect(incident.id, targets, &is_there);
+            let further = self.escalated(incident, item.reason, &|to| unaware.contains_key(to));
+            for (to, group) in further {
+                if !targets.iter().any(|(known, _)| *known == to) {
+                    targets.push((to, group));
+                }
+            }
             for (to, group) in targets {
                 let reason = match unaware.get(&to) {
                     None => item.reason,
@@ -160,6 +171,8 @@ impl Pipeline {
         for id in waiting {
             let Some(notice) = self.notices.get(&id) else { continue };
             let told = self.ledger.get(incident.id, &notice.to).is_some_and(|t| t.open);
+            // The opening itself was told: it was no brief one.
+            let is_step = notice.reason == NoticeReason::Escalated;
             let held = Hold::of(notice);
             if held.as_ref().is_some_and(Hold::is_limit) {
                 if !told {
@@ -169,7 +182,7 @@ impl Pipeline {
             }
             if held.is_some_and(|hold| hold.is_gate()) {
                 self.finish(id, Outcome::Muted, time, changes);
-            } else if told {
+            } else if told || is_step {
                 self.close(id, Outcome::Muted, "it was over before this was told", time, changes);
             } else {
                 self.finish(id, Outcome::Brief, time, changes);
@@ -196,7 +209,20 @@ impl Pipeline {
         group: String,
         changes: &mut Vec<Change>,
     ) {
-        let notice = Notice {
+        let notice = self.new_notice(time, incident, reason, to, group);
+        self.put_notice(notice, changes);
+    }
+
+    /// A notice that is on its way once it is put.
+    pub(super) fn new_notice(
+        &self,
+        time: Time,
+        incident: &Incident,
+        reason: NoticeReason,
+        to: ChannelId,
+        group: String,
+    ) -> Notice {
+        Notice {
             id: self.next_notice,
             incident: incident.id,
             to,
@@ -207,22 +233,27 @@ impl Pipeline {
             group,
             message: None,
             moved_to: None,
+            unacknowledged_ms: None,
             at: time.wall,
             at_steady: time.steady,
             done_at: None,
             attempts: 0,
             error: None,
             steps: Vec::new(),
-        };
-        self.next_notice += 1;
+        }
+    }
+
+    pub(super) fn put_notice(&mut self, notice: Notice, changes: &mut Vec<Change>) {
+        self.next_notice = notice.id + 1;
         self.handovers.note(&notice);
+        self.escalations.note(&notice);
         changes.push(Change::Notice(Box::new(notice.clone())));
         self.by_incident.insert((notice.incident, notice.id));
         self.notices.insert(notice.id, notice);
     }
 
     /// Notices of an incident that have not ended, in order of their ids.
-    fn of_incident(&self, incident: u64) -> impl Iterator<Item = &Notice> {
+    pub(super) fn of_incident(&self, incident: u64) -> impl Iterator<Item = &Notice> {
         let of = self.by_incident.range((incident, 0)..=(incident, u64::MAX));
         of.filter_map(|(_, id)| self.notices.get(id))
     }
@@ -274,7 +305,9 @@ impl Pipeline {
             return "weir:".to_owned();
         }
         let routes = self.routes(incident);
-        let route = routes.into_iter().find(|r| r.receiver == receiver);
+        let route = routes.iter().find(|r| r.receiver == receiver);
+        let route = route.or_else(|| routes.iter().find(|r| r.escalates_to(receiver)));
+        let route = route.copied();
         route.unwrap_or(&self.settings.route).group_key(&incident.labels)
     }
 
@@ -323,6 +356,7 @@ impl Pipeline {
         if notice.message.is_none() {
             self.stop_timer(&notice);
         }
+        self.escalations.ended(&notice);
         *self.counts.entry((notice.to.clone(), outcome, notice.reason)).or_default() += 1;
         changes.push(Change::Notice(Box::new(notice)));
     }

@@ -22,14 +22,16 @@ fn text(i: &Incident) -> String {
     let checkpoint = i.checkpoint.as_ref().map(|c| (c.id, &c.path, c.savepoint));
     let about = (i.id, i.state, i.end_reason, i.severity, &i.rule, i.given_up, i.flapping);
     let facts = (i.occurrences, &i.root_cause, checkpoint, &i.restored_from, &i.subject_state);
+    let had_by = i.acknowledged.as_ref().map(|a| format!("{}@{}", a.by, a.at.0));
     // Numbers, strings and lists: this cannot fail.
-    serde_json::to_string(&(about, facts, members, &i.ui_url)).unwrap_or_default()
+    let text = serde_json::to_string(&(about, facts, members, &i.ui_url)).unwrap_or_default();
+    text + had_by.as_deref().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::of;
-    use crate::model::{IncidentState, Ts};
+    use crate::model::{Acknowledgement, IncidentState, Ts};
     use crate::notify::render::probe;
 
     #[test]
@@ -44,9 +46,13 @@ mod tests {
             checkpoint.completed_at = Ts(1);
         }
         assert_eq!(of([&same]), print);
-        let changes: [fn(&mut crate::model::Incident); 6] = [
+        let changes: [fn(&mut crate::model::Incident); 7] = [
             |i| i.occurrences += 1,
             |i| i.state = IncidentState::Acknowledged,
+            |i| {
+                let (by, comment) = ("ann".to_owned(), String::new());
+                i.acknowledged = Some(Acknowledgement { by, at: Ts(1), comment });
+            },
             |i| i.given_up = true,
             |i| i.checkpoint = None,
             |i| i.members[0].firing = false,

@@ -35,6 +35,7 @@ impl Pipeline {
         }
         self.leaving = known;
         self.composers = composers;
+        self.escalations.replan();
         self.limit_endpoints(time);
         self.health.retain(|id, _| stays.contains(id) || self.leaving.contains_key(id));
         for id in stays {

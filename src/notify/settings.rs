@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Language, SummaryAt};
-use crate::model::{ChannelId, DayTime, Hours, Labels, Matcher, matches_all};
+use super::{Language, LinkKey, SummaryAt};
+use crate::model::{ChannelId, DayTime, Hours, Labels, Matcher, Severity, matches_all};
 
 /// Everything the pipeline needs to know.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub storm: Storm,
     /// Weir's own address for links, without a trailing slash.
     pub external_url: Option<String>,
+    /// What makes links that acknowledge; none: there are none.
+    pub links: Option<LinkKey>,
 }
 
 /// A receiver and its channels.
@@ -59,6 +61,8 @@ pub struct ChannelPlan {
     pub per_incident: bool,
     /// What holds is sent again so often, or it is forgotten there (Alertmanager); news go at once.
     pub resend: Option<Duration>,
+    /// It keeps what it was told open elsewhere (a pager), and is told when somebody has it.
+    pub marks: bool,
     /// Told only what others of its receiver could not be told.
     pub standby: bool,
     /// Who is told instead when it is down or refuses.
@@ -152,8 +156,21 @@ pub struct Route {
     pub hours: Hours,
     /// What is not critical is kept for one digest at that hour, on the receiver's clock.
     pub hold_until: Option<DayTime>,
+    /// Who is told next, and when, of what nobody acknowledges; in order of time.
+    pub escalate: Vec<Escalation>,
     /// Children, first match wins unless it continues.
     pub routes: Vec<Route>,
+}
+
+/// Who is told next of what nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// So long after the route's receiver was told and nobody acknowledged it.
+    pub after: Duration,
+    /// Who is told then.
+    pub receiver: String,
+    /// Only what is at least so severe.
+    pub severity: Severity,
 }
 
 impl Route {
@@ -175,6 +192,23 @@ impl Route {
             found.push(self);
         }
         found
+    }
+
+    /// Who is told next of what nobody acknowledges, of such a severity; an inherited step to the
+    /// route's own receiver is none.
+    pub fn escalations(&self, severity: Severity) -> impl Iterator<Item = &Escalation> {
+        let takes = move |e: &&Escalation| e.severity <= severity && e.receiver != self.receiver;
+        self.escalate.iter().filter(takes)
+    }
+
+    /// Whether it leads to a receiver in time.
+    pub fn escalates_to(&self, receiver: &str) -> bool {
+        self.escalate.iter().any(|e| e.receiver == receiver)
+    }
+
+    /// Whether anything escalates here or below.
+    pub(super) fn has_escalations(&self) -> bool {
+        !self.escalate.is_empty() || self.routes.iter().any(Route::has_escalations)
     }
 
     /// Key of the group these labels belong to on this route.

@@ -280,6 +280,8 @@ impl Pipeline {
                 sequence: 1,
                 action: None,
                 affected: Affected::default(),
+                unacknowledged: None,
+                link: None,
                 known: Known::Alone,
                 incident,
             };

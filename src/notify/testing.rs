@@ -9,13 +9,13 @@ use jiff::tz::TimeZone;
 
 use super::render::probe;
 use super::{
-    ChannelPlan, Compose, Composed, Composers, Fallback, GroupBy, Language, MessageView, Pipeline,
-    ReceiverPlan, Route, Settings, Storm,
+    ChannelPlan, Compose, Composed, Composers, Escalation, Fallback, GroupBy, Language,
+    MessageView, Pipeline, ReceiverPlan, Route, Settings, Storm,
 };
 use crate::incidents::{Incidents, News};
 use crate::model::{
-    Change, ChannelId, EndReason, Frozen, Incident, IncidentState, Loaded, Message, Notice,
-    NoticeReason, SendOutcome, Severity, Time, Ts,
+    Acknowledgement, Change, ChannelId, EndReason, Frozen, Incident, IncidentState, Loaded,
+    Message, Notice, NoticeReason, SendOutcome, Severity, Time, Ts,
 };
 use crate::store::MemoryStore;
 
@@ -49,6 +49,7 @@ pub(crate) fn plan(name: &str) -> ChannelPlan {
         per_incident: false,
         resend: None,
         standby: false,
+        marks: false,
         fallback: None,
         edits: None,
     }
@@ -76,6 +77,10 @@ pub(crate) struct Bench {
     pub(crate) plans: Vec<ChannelPlan>,
     /// Who is told by the routes.
     pub(crate) routed: Vec<&'static str>,
+    /// Who is told next, on all routes.
+    pub(crate) escalate: Vec<Escalation>,
+    /// Receivers that only record.
+    pub(crate) shadow: Vec<&'static str>,
     pub(crate) composer: Arc<dyn Compose>,
     pub(crate) pipeline: Pipeline,
     pub(crate) kept: MemoryStore,
@@ -88,7 +93,12 @@ pub(crate) struct Bench {
     pub(crate) resent: Vec<(i64, Message)>,
 }
 
-fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
+fn settings(
+    plans: &[ChannelPlan],
+    routed: &[&str],
+    escalate: &[Escalation],
+    shadow: &[&str],
+) -> Settings {
     let mut receivers: BTreeMap<String, ReceiverPlan> = BTreeMap::new();
     for plan in plans {
         let name = plan.id.receiver.clone();
@@ -96,7 +106,7 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
             name,
             language: Language::En,
             zone: TimeZone::UTC,
-            shadow: false,
+            shadow: shadow.contains(&plan.id.receiver.as_str()),
             storm: None,
             summary: None,
             channels: Vec::new(),
@@ -114,6 +124,7 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
         repeat_interval: Duration::from_hours(4),
         hours: crate::model::Hours::default(),
         hold_until: None,
+        escalate: escalate.to_vec(),
         routes,
     };
     let each = routed.iter().enumerate();
@@ -124,6 +135,7 @@ fn settings(plans: &[ChannelPlan], routed: &[&str]) -> Settings {
         route: node("0".to_owned(), routed[0], children),
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 
@@ -138,10 +150,12 @@ impl Bench {
         composer: Arc<dyn Compose>,
     ) -> Bench {
         let kept = MemoryStore::new("w");
-        let pipeline = restored(&plans, &routed, &composer, &kept.load(Ts(START)));
+        let pipeline = restored(&plans, &routed, &[], &[], &composer, &kept.load(Ts(START)));
         Bench {
             plans,
             routed,
+            escalate: Vec::new(),
+            shadow: Vec::new(),
             composer,
             pipeline,
             kept,
@@ -164,13 +178,18 @@ impl Bench {
 
     /// A new incident; its number.
     pub(crate) fn open(&mut self, severity: Severity) -> u64 {
+        self.begin(severity, NoticeReason::Opened)
+    }
+
+    /// A new incident that is told for this reason; its number.
+    pub(crate) fn begin(&mut self, severity: Severity, reason: NoticeReason) -> u64 {
         let id = self.incidents.len() as u64 + 1;
         let mut incident = probe::failing(id, &format!("job-{id}")).incident;
         incident.severity = severity;
         incident.opened_at = Ts(self.now);
         incident.opened_steady = Ts(self.now);
         self.incidents.push(incident);
-        self.news(id, NoticeReason::Opened);
+        self.news(id, reason);
         id
     }
 
@@ -190,12 +209,50 @@ impl Bench {
     }
 
     pub(crate) fn reopen(&mut self, id: u64) {
+        let now = Ts(self.now);
         self.edit(id, NoticeReason::Reopened, |incident| {
             incident.state = IncidentState::Open;
+            incident.acknowledged = None;
+            incident.nobodys_since = Some(now);
             incident.end_reason = None;
             incident.resolved_at = None;
             incident.resolved_steady = None;
         });
+    }
+
+    /// Something changes that is no news.
+    pub(crate) fn quietly(&mut self, id: u64, edit: impl FnOnce(&mut Incident)) {
+        let incident = &mut self.incidents[id as usize - 1];
+        edit(incident);
+        self.kept.apply(vec![Change::Incident(Box::new(incident.clone()))]);
+        self.turn();
+    }
+
+    /// Somebody takes it, or gives it back.
+    pub(crate) fn attend(&mut self, id: u64, by: Option<&str>) {
+        let at = Ts(self.now);
+        let incident = &mut self.incidents[id as usize - 1];
+        incident.acknowledged =
+            by.map(|by| Acknowledgement { by: by.to_owned(), at, comment: String::new() });
+        incident.state = IncidentState::Acknowledged;
+        if by.is_none() {
+            incident.state = IncidentState::Open;
+            incident.nobodys_since = Some(at);
+        }
+        let incident = incident.clone();
+        let known = self.incidents();
+        let mut changes = self.pipeline.attended(Time::at(self.now), &incident, &known);
+        changes.push(Change::Incident(Box::new(incident)));
+        self.kept.apply(changes);
+        self.turn();
+    }
+
+    /// Other settings come into force.
+    pub(crate) fn reload(&mut self) {
+        let settings = settings(&self.plans, &self.routed, &self.escalate, &self.shadow);
+        let composers = self.plans.iter().map(|p| (p.id.clone(), Arc::clone(&self.composer)));
+        self.pipeline.reload(Time::at(self.now), settings, composers.collect());
+        self.turn();
     }
 
     fn news(&mut self, id: u64, reason: NoticeReason) {
@@ -268,7 +325,9 @@ impl Bench {
     /// A new process over what was kept.
     pub(crate) fn restart(&mut self) {
         let loaded = self.kept.load(Ts(self.now));
-        self.pipeline = restored(&self.plans, &self.routed, &self.composer, &loaded);
+        let (escalate, shadow) = (&self.escalate, &self.shadow);
+        self.pipeline =
+            restored(&self.plans, &self.routed, escalate, shadow, &self.composer, &loaded);
         self.turn();
     }
 
@@ -289,10 +348,12 @@ impl Bench {
 fn restored(
     plans: &[ChannelPlan],
     routed: &[&str],
+    escalate: &[Escalation],
+    shadow: &[&str],
     composer: &Arc<dyn Compose>,
     loaded: &Loaded,
 ) -> Pipeline {
     let composers: Composers =
         plans.iter().map(|plan| (plan.id.clone(), Arc::clone(composer))).collect();
-    Pipeline::restore(settings(plans, routed), composers, loaded)
+    Pipeline::restore(settings(plans, routed, escalate, shadow), composers, loaded)
 }

@@ -1,5 +1,7 @@
 //! What a channel needs to write one message: all values, no decisions left.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,10 @@ pub struct ItemView {
     pub sequence: u32,
     /// What Weir does about it, in the receiver's language; `None`: nothing automatic.
     pub action: Option<String>,
+    /// Where whoever reads it can acknowledge it, while nobody has it: a secret.
+    pub link: Option<String>,
+    /// How long nobody has acknowledged it, where that is the news.
+    pub unacknowledged: Option<Duration>,
     /// What the channel believes of it so far.
     pub known: Known,
 }

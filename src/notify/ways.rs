@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Route, Settings};
+use super::{Escalation, Route, Settings};
 use crate::model::{Labels, Severity, Ts};
 
 /// One route that would take it, and where that leads.
@@ -32,6 +32,19 @@ pub struct Way {
     pub muted_until: Option<Ts>,
     /// Wall time of the digest it would be kept for.
     pub held_until: Option<Ts>,
+    /// Who is told next while nobody acknowledges it, in order of time.
+    pub escalate: Vec<Onward>,
+}
+
+/// A receiver that is told later, if nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Onward {
+    /// So long after the receiver of the way was told.
+    pub after: Duration,
+    /// Who is told then.
+    pub receiver: String,
+    /// Channels of the receiver: name and kind.
+    pub channels: Vec<(String, String)>,
 }
 
 impl Way {
@@ -67,14 +80,13 @@ impl Settings {
 
     fn way(&self, route: &Route, labels: &Labels, now: Ts, again: bool) -> Way {
         let receiver = self.receivers.get(&route.receiver);
-        let channels = receiver.map_or(&[][..], |r| &r.channels);
         let muted_by = route.hours.muted_by(now);
         let urgent = labels.get("severity") == Severity::Critical.as_str();
         let hour = route.hold_until.filter(|_| !urgent);
         Way {
             path: self.route.path_to(&route.id),
             receiver: route.receiver.clone(),
-            channels: channels.iter().map(|c| (c.id.channel.clone(), c.kind.clone())).collect(),
+            channels: self.channels_of(&route.receiver),
             shadow: receiver.map_or(self.shadow, |r| r.shadow),
             again,
             group: route.group_labels(labels),
@@ -83,10 +95,29 @@ impl Settings {
             repeat_interval: route.repeat_interval,
             muted_until: muted_by.as_ref().and_then(|_| route.hours.next_change(now)),
             muted_by,
+            escalate: self.onward(route, labels),
             held_until: hour
                 .zip(receiver)
                 .and_then(|(hour, receiver)| hour.next_after(now, &receiver.zone)),
         }
+    }
+
+    fn onward(&self, route: &Route, labels: &Labels) -> Vec<Onward> {
+        let severity = Severity::parse(labels.get("severity")).unwrap_or_default();
+        let silent = |name: &str| self.receivers.get(name).is_some_and(|r| r.shadow);
+        let steps = route.escalations(severity);
+        let steps = steps.filter(|step| silent(&step.receiver) || !silent(&route.receiver));
+        let onward = |step: &Escalation| Onward {
+            after: step.after,
+            receiver: step.receiver.clone(),
+            channels: self.channels_of(&step.receiver),
+        };
+        steps.map(onward).collect()
+    }
+
+    fn channels_of(&self, receiver: &str) -> Vec<(String, String)> {
+        let channels = self.receivers.get(receiver).map_or(&[][..], |r| &r.channels);
+        channels.iter().map(|c| (c.id.channel.clone(), c.kind.clone())).collect()
     }
 
     /// Whether anybody would ever hear of it: a receiver that sends, with a channel.

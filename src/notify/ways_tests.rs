@@ -24,6 +24,7 @@ fn route(id: &str, receiver: &str, matchers: &[&str], routes: Vec<Route>) -> Rou
         repeat_interval: Duration::from_hours(4),
         hours: Hours::default(),
         hold_until: None,
+        escalate: Vec::new(),
         routes,
     }
 }
@@ -39,6 +40,7 @@ fn settings(route: Route) -> Settings {
             per_incident: false,
             resend: None,
             standby: false,
+            marks: false,
             fallback: None,
             edits: None,
         };
@@ -64,6 +66,7 @@ fn settings(route: Route) -> Settings {
         route,
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 
@@ -99,6 +102,32 @@ fn a_way_names_its_path_and_its_hours() {
     let other = settings.ways(&Labels::default(), NOW);
     assert_eq!(ids(&other[0]), ["0"]);
     assert_eq!(other[0].receiver, "all");
+}
+
+#[test]
+fn a_way_names_who_is_told_next() {
+    let step = |minutes, receiver: &str, severity| Escalation {
+        after: Duration::from_mins(minutes),
+        receiver: receiver.to_owned(),
+        severity,
+    };
+    let mut root = route("0", "all", &[], Vec::new());
+    root.escalate = vec![
+        step(5, "all", Severity::Info),
+        step(15, "ads", Severity::Critical),
+        step(45, "none", Severity::Warning),
+    ];
+    let onward = |root: &Route, severity: &str| {
+        let ways = settings(root.clone()).ways(&Labels::from([("severity", severity)]), NOW);
+        let steps = ways[0].escalate.iter();
+        steps.map(|s| (s.after.as_secs() / 60, s.receiver.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(onward(&root, "critical"), [(15, "ads".to_owned()), (45, "none".to_owned())]);
+    assert_eq!(onward(&root, "warning"), [(45, "none".to_owned())]);
+    assert_eq!(onward(&root, "info"), []);
+    // What only records wakes nobody who is sent to.
+    root.receiver = "dark".to_owned();
+    assert_eq!(onward(&root, "critical"), []);
 }
 
 #[test]

@@ -316,6 +316,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
             shadow: false,
             storm: raw.storm.build(findings),
             external_url: None,
+            links: None,
             route,
         },
         labels,
@@ -346,6 +347,8 @@ fn route(raw: &RawTest, hours: &IntervalBook, findings: &mut Findings) -> Route 
     let mut left = vec![&written.value];
     while let Some(node) = left.pop() {
         known.extend(node.receiver.iter().map(|r| r.value.clone()));
+        let steps = node.escalate.iter().flatten();
+        known.extend(steps.map(|step| step.value.receiver.value.clone()));
         left.extend(node.routes.iter().map(|child| &child.value));
     }
     route::build(written, route::Known { receivers: &known, intervals: hours }, findings)
@@ -353,10 +356,14 @@ fn route(raw: &RawTest, hours: &IntervalBook, findings: &mut Findings) -> Route 
 
 fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<String, ReceiverPlan> {
     let mut plans = BTreeMap::new();
+    let mut named = BTreeSet::new();
     let mut left = vec![route];
     while let Some(node) = left.pop() {
         left.extend(&node.routes);
-        let name = node.receiver.clone();
+        named.insert(node.receiver.clone());
+        named.extend(node.escalate.iter().map(|step| step.receiver.clone()));
+    }
+    for name in named {
         let own = raw.receivers.get(&name).and_then(|r| r.language);
         let id = ChannelId { receiver: name.clone(), channel: CHANNEL.to_owned() };
         let channel = ChannelPlan {
@@ -368,6 +375,7 @@ fn receivers(route: &Route, language: Language, raw: &RawTest) -> BTreeMap<Strin
             per_incident: false,
             resend: None,
             standby: false,
+            marks: false,
             fallback: None,
             edits: None,
         };

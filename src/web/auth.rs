@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use super::config::{Scope, WebConfig};
 use super::confined;
 use super::error::{ApiError, WebError};
+use super::links;
 use super::v2::PATH as ALERTS;
 use crate::model::Matcher;
 
@@ -161,8 +162,11 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let open =
-        matches!(path, "/-/healthy" | "/-/ready") || (auth.metrics_open && path == "/metrics");
+    // A link brings its own proof, for what it opens and nothing else.
+    let link = path.starts_with(links::PATH);
+    let open = link
+        || matches!(path, "/-/healthy" | "/-/ready")
+        || (auth.metrics_open && path == "/metrics");
     let reads = is_reading(request.method());
     let posts_alerts = path == ALERTS && *request.method() == Method::POST;
     let caller = if !auth.required || open {
@@ -187,7 +191,7 @@ pub(super) async fn check(
         let error = "a page of another site may not change anything here";
         return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
     }
-    if let Err(refusal) = caller.may(posts_alerts, reads) {
+    if !link && let Err(refusal) = caller.may(posts_alerts, reads) {
         return refusal.into_response();
     }
     if caller.is_confined() && !confined::may_pass(request.method(), request.uri().path()) {

@@ -35,6 +35,16 @@ impl ApiError {
         ApiError { status, text: text.into() }
     }
 
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// In words.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn bad_request(text: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, text)
     }

@@ -10,6 +10,7 @@ mod confined;
 mod error;
 mod guard;
 mod health;
+mod links;
 mod page;
 mod query;
 mod reload;
@@ -31,6 +32,7 @@ use self::error::ApiError;
 use self::guard::Hosts;
 use crate::engine::{Asker, Commander, View};
 use crate::metrics::{Exporter, Health};
+use crate::notify::LinkKey;
 use crate::store::Store;
 
 pub use api::{command, explain, notices, report, routes, schedule, silences};
@@ -57,6 +59,8 @@ pub struct Web {
     pub asker: Asker,
     /// The running engine, for commands.
     pub commander: Commander,
+    /// What links in messages are checked with; none: there are none.
+    pub links: Option<LinkKey>,
     /// Reads the configuration again; none where there is no file.
     pub reload: Option<Reload>,
 }
@@ -69,6 +73,7 @@ struct Inner {
     web: Web,
     exporter: Exporter,
     said_once: v2::SaidOnce,
+    gate: links::Gate,
 }
 
 impl std::ops::Deref for Shared {
@@ -102,6 +107,7 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
         web,
         exporter: Exporter::new(),
         said_once: v2::SaidOnce::default(),
+        gate: links::Gate::new(),
     }));
     Ok(Router::new()
         .route("/", get(page::page))
@@ -109,6 +115,7 @@ pub fn router(config: &WebConfig, web: Web) -> Result<Router, WebError> {
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/-/reload", post(reload::reload))
+        .route("/l/{token}", get(links::show).post(links::act))
         .nest("/api/v1", api::router())
         .merge(v2::router())
         .fallback(|| async { ApiError::not_found("no such page; the api is under /api/v1/") })

@@ -65,6 +65,7 @@ impl Server {
             health: health_seen,
             asker,
             commander: Commander::unheard(),
+            links: None,
             reload: None,
         };
         let router = weir::web::router(&config, web).unwrap();
@@ -215,6 +216,7 @@ fn incident(id: u64, team: &str) -> Change {
         inhibited_until: None,
         acknowledged: None,
         named_job: None,
+        nobodys_since: None,
     }))
 }
 
@@ -230,6 +232,7 @@ fn notice(id: u64) -> Change {
         group: "0:{}".into(),
         message: Some(9),
         moved_to: None,
+        unacknowledged_ms: None,
         at: AT,
         at_steady: AT,
         done_at: Some(AT),
@@ -521,7 +524,7 @@ async fn off_loopback_a_token_is_needed() {
     let (_, health) = watch::channel(Arc::default());
     let asker = Asker::unheard();
     let (store, commander) = (Arc::clone(&server.store), Commander::unheard());
-    let web = Web { view, store, health, asker, commander, reload: None };
+    let web = Web { view, store, health, asker, commander, links: None, reload: None };
     let error = weir::web::router(&WebConfig { tokens: Vec::new(), ..config }, web).unwrap_err();
     assert!(error.to_string().contains("web.tokens is empty"), "{error}");
 }

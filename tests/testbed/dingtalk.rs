@@ -117,7 +117,8 @@ impl Vendor for DingTalk {
 fn is_message(body: &Value) -> bool {
     let filled = |name: &str| body["markdown"][name].as_str().is_some_and(|t| !t.is_empty());
     let at = &body["at"];
-    let mobiles = at["atMobiles"].as_array().cloned().unwrap_or_default();
+    let mut mobiles = at["atMobiles"].as_array().cloned().unwrap_or_default();
+    mobiles.extend(at["atUserIds"].as_array().cloned().unwrap_or_default());
     let stands = |mobile: &Value| {
         let number = mobile.as_str().unwrap_or_default();
         !number.is_empty() && text(body).contains(&format!("@{number}"))

@@ -28,6 +28,8 @@ pub struct Alert {
     pub triggers: usize,
     /// It is not resolved.
     pub open: bool,
+    /// Somebody has it; what adds to it changes nothing of that.
+    pub acknowledged: bool,
 }
 
 impl PagerDuty {
@@ -55,9 +57,10 @@ impl PagerDuty {
             (Some("trigger"), Some(alert)) => alert.triggers += 1,
             (Some("trigger"), None) => {
                 let summary = body["payload"]["summary"].as_str().unwrap_or_default().to_owned();
-                of_key.push(Alert { summary, triggers: 1, open: true });
+                of_key.push(Alert { summary, triggers: 1, open: true, acknowledged: false });
             }
             (Some("resolve"), Some(alert)) => alert.open = false,
+            (Some("acknowledge"), Some(alert)) => alert.acknowledged = true,
             // Dropped without a word.
             _ => {}
         }

@@ -6,6 +6,7 @@ fn web(listen: &str, external_url: Option<&str>) -> Web {
         external_url: external_url.map(str::to_owned),
         tokens: Vec::new(),
         metrics_open: false,
+        links: true,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::notify::render::escape::line;
-use crate::web::routes::{OfSeverity, Routed, Way};
+use crate::web::routes::{Channel, OfSeverity, Routed, Way};
 
 /// Severities that go the same ways are told once.
 pub(super) fn of(answer: &Routed) -> String {
@@ -44,17 +44,11 @@ fn one(text: &mut String, way: &Way) {
         writeln!(text, "    → {name}: told once, by the way above").ok();
         return;
     }
-    let channels: Vec<String> = way
-        .channels
-        .iter()
-        .map(|c| {
-            if c.name == c.kind { line(&c.name) } else { line(&format!("{} ({})", c.name, c.kind)) }
-        })
-        .collect();
+    let channels = named(&way.channels);
     let by = match (channels.is_empty(), way.shadow) {
         (true, _) => "no channels: recorded, told to nobody".to_owned(),
-        (false, true) => format!("{} in shadow: recorded, not sent", channels.join(", ")),
-        (false, false) => channels.join(", "),
+        (false, true) => format!("{channels} in shadow: recorded, not sent"),
+        (false, false) => channels,
     };
     writeln!(text, "    → {name}: {by}").ok();
     let span =
@@ -78,13 +72,28 @@ fn one(text: &mut String, way: &Way) {
     if let Some(at) = &way.held_until {
         writeln!(text, "      kept for the digest at {at}").ok();
     }
+    for step in &way.escalate {
+        let (after, to) = (span(step.after_seconds), line(&step.receiver));
+        let by = match named(&step.channels) {
+            none if none.is_empty() => "no channels".to_owned(),
+            some => some,
+        };
+        writeln!(text, "      not acknowledged for {after} → {to}: {by}").ok();
+    }
+}
+
+fn named(channels: &[Channel]) -> String {
+    let name = |c: &Channel| {
+        if c.name == c.kind { line(&c.name) } else { line(&format!("{} ({})", c.name, c.kind)) }
+    };
+    channels.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Labels;
-    use crate::web::routes::{Channel, Step};
+    use crate::web::routes::{Channel, Onward, Step};
 
     #[test]
     fn a_way_is_told_line_by_line() {
@@ -108,8 +117,19 @@ mod tests {
             muted_by: Some("night".to_owned()),
             muted_until: Some("2026-11-21T06:00:00Z".to_owned()),
             held_until: Some("2026-11-21T09:00:00Z".to_owned()),
+            escalate: vec![Onward {
+                after_seconds: 900,
+                receiver: "lead".to_owned(),
+                channels: vec![channel("sms")],
+            }],
         };
-        let dark = Way { shadow: true, muted_by: None, held_until: None, ..ads.clone() };
+        let dark = Way {
+            shadow: true,
+            muted_by: None,
+            held_until: None,
+            escalate: Vec::new(),
+            ..ads.clone()
+        };
         let none = Way { channels: Vec::new(), ..dark.clone() };
         let again = Way { again: true, ..dark.clone() };
         let of =
@@ -134,6 +154,7 @@ critical, warning:
       together with {cluster=\"prod\"}; first after 30s, then every 5m; repeated after 4h
       muted now by time: night, until 2026-11-21T06:00:00Z
       kept for the digest at 2026-11-21T09:00:00Z
+      not acknowledged for 15m → lead: sms (feishu_bot)
   0       everything
   0.1     team=\"ads\", and on
     → ads: told once, by the way above

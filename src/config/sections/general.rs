@@ -100,6 +100,10 @@ pub struct Person {
     pub email: Option<String>,
     /// Slack's member id, `U…`.
     pub slack: Option<String>,
+    /// DingTalk's mobile number, or user id.
+    pub dingtalk: Option<String>,
+    /// WeCom's user id.
+    pub wecom: Option<String>,
 }
 
 /// The zone with this name.

@@ -1,5 +1,6 @@
 //! The sections of the file: each raw as written, and how it becomes what Weir works with.
 
+pub mod escalate;
 pub(in crate::config) mod fallback;
 pub mod general;
 pub mod heartbeat;

@@ -137,6 +137,7 @@ fn build_one(
             per_incident: channel.per_incident(),
             resend: channel.resend(),
             standby: false,
+            marks: channel.marks(),
             fallback: None,
             edits: channel.edits(),
         });

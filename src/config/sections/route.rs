@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::escalate::{self, EscalateConfig};
 use super::route_hours;
 use crate::config::de::At;
 use crate::model::{Hours, Labels, Matcher};
@@ -51,6 +52,9 @@ pub struct RouteConfig {
     /// `09:00`, `Mon-Fri 09:00`: what is not critical is kept for one digest then, on the receiver's
     /// clock. Inherited; `never` takes it back.
     pub hold_until: Option<At<String>>,
+    /// Who is told next while nobody acknowledges: `[{ after: 15m, receiver: lead }]`, in order of
+    /// time. Inherited; `[]` takes it back.
+    pub escalate: Option<Vec<At<EscalateConfig>>>,
 }
 
 /// What routes refer to by name.
@@ -75,6 +79,7 @@ pub(crate) fn root(receiver: &str) -> Route {
         repeat_interval: Duration::from_hours(4),
         hours: Hours::default(),
         hold_until: None,
+        escalate: Vec::new(),
         routes: Vec::new(),
     }
 }
@@ -118,9 +123,13 @@ fn node(
             name.value.clone()
         }
     };
+    let escalate = raw.escalate.as_deref();
+    let escalate =
+        escalate::build(escalate, &parent.escalate, &receiver, known.receivers, findings);
     let mut route = Route {
         id,
         receiver,
+        escalate,
         matchers: super::matchers(&raw.matchers, findings),
         continues: raw.continues,
         group_by: match &raw.group_by {
@@ -145,7 +154,7 @@ fn node(
     route
 }
 
-fn check_receiver(name: &At<String>, known: &BTreeSet<String>, findings: &mut Findings) {
+pub(super) fn check_receiver(name: &At<String>, known: &BTreeSet<String>, findings: &mut Findings) {
     if known.contains(&name.value) {
         return;
     }

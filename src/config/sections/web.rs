@@ -26,6 +26,9 @@ pub struct WebConfig {
     pub tokens: Vec<At<TokenConfig>>,
     /// `/metrics` needs no token.
     pub metrics_open: bool,
+    /// Messages have links that acknowledge without a token, each once, where `external_url` is
+    /// given; `false`: they have none.
+    pub links: bool,
 }
 
 impl Default for WebConfig {
@@ -35,6 +38,7 @@ impl Default for WebConfig {
             external_url: None,
             tokens: Vec::new(),
             metrics_open: false,
+            links: true,
         }
     }
 }
@@ -83,6 +87,8 @@ pub struct Web {
     pub tokens: Vec<Token>,
     /// `/metrics` needs no token.
     pub metrics_open: bool,
+    /// Messages have links that acknowledge.
+    pub links: bool,
 }
 
 /// A token of the API.
@@ -130,6 +136,7 @@ impl WebConfig {
             external_url: self.external_url.map(|u| u.trim_end_matches('/').to_owned()),
             tokens,
             metrics_open: self.metrics_open,
+            links: self.links,
         }
     }
 }

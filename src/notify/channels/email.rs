@@ -58,6 +58,10 @@ pub struct Config {
     pub from: String,
     /// Who gets the mails. One of them the server refuses does not keep them from the others.
     pub to: Vec<String>,
+    /// Owners get a copy of what is about their jobs, by the addresses in `people`; no if it is left
+    /// out.
+    #[serde(default)]
+    pub to_owner: bool,
     /// Where answers go.
     pub reply_to: Option<String>,
     /// Also tell when it is over; yes if it is left out.
@@ -90,7 +94,8 @@ impl Config {
         let reply_to = self.reply_to.as_deref().map(|to| mailbox("reply_to", to)).transpose()?;
         let templates = Arc::clone(&parts.templates);
         let name = self.name.clone().unwrap_or_default();
-        Ok(mail::Composer { templates, name, from, to, reply_to })
+        let owners = self.to_owner.then(|| parts.people.clone());
+        Ok(mail::Composer { templates, name, from, to, reply_to, owners })
     }
 }
 
@@ -159,7 +164,8 @@ struct Email {
 impl Email {
     async fn try_send(&self, message: &Message) -> Result<SendOutcome, BuildError> {
         let way = self.server.way()?;
-        let to = self.recipients.due(message, &self.to);
+        let everybody = mail::with_copies(&self.to, &message.frozen.body);
+        let to = self.recipients.due(message, &everybody);
         let work = async {
             let mut server = way.connect().await?;
             let mail = message.frozen.body.as_bytes();
@@ -185,7 +191,7 @@ impl Email {
             Err(error) => {
                 let failure = Failure::of(&error);
                 let outcome = classify(failure, message.attempts, &wire::chain(&error));
-                self.recipients.failed(message, &self.to, outcome)
+                self.recipients.failed(message, &everybody, outcome)
             }
         })
     }

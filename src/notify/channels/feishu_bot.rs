@@ -21,7 +21,7 @@ use sha2::Sha256;
 
 use super::feishu_card::{self, MAX_AT};
 use super::options::{BudgetConfig, check_budget, endpoint_hash, limits, timeout};
-use super::people::{People, is_id};
+use super::people::is_id;
 use super::secret::Secret;
 use super::{BuildError, Channel, Parts, Settings, wire};
 use crate::http::{HttpClient, HttpConfig, TlsConfig};
@@ -82,8 +82,7 @@ impl Config {
         feishu_card::Writer {
             templates: Arc::clone(&parts.templates),
             at: self.at.clone(),
-            // A custom bot mentions whom it is told to, not whoever owns the job.
-            people: People::default(),
+            people: parts.people.clone(),
             acknowledge: false,
             wrap: feishu_card::for_a_bot,
             fits: |body| body.len() <= LIMIT,

@@ -10,7 +10,7 @@ use super::feishu_preview;
 use super::people::People;
 use crate::model::{Frozen, IncidentState, MessageKind, NoticeReason, Severity};
 use crate::notify::render::escape::{md, short};
-use crate::notify::render::words::{self, pick};
+use crate::notify::render::words::{self, acknowledged_lines, pick};
 use crate::notify::render::{Detail, MessageData, Templates, message_data};
 use crate::notify::{Compose, Composed, Language, MessageView};
 
@@ -71,9 +71,9 @@ impl Writer {
         if !text.is_empty() {
             elements.push(json!({"tag": "markdown", "content": text}));
         }
-        if view.items.iter().any(|i| i.incident.state == IncidentState::Acknowledged) {
-            let text = pick(view.language, "**Acknowledged**", "**已有人认领**");
-            elements.push(json!({"tag": "markdown", "content": text}));
+        let taken = acknowledged_lines(&data, view.language, |text| format!("**{text}**"), md);
+        if !taken.is_empty() {
+            elements.push(json!({"tag": "markdown", "content": taken.join("\n")}));
         }
         let at = self.mentions(view);
         if !at.is_empty() {
@@ -121,7 +121,8 @@ impl Writer {
         let open = |i: &crate::notify::ItemView| i.incident.state == IncidentState::Open;
         let item = data.items.first().filter(|_| data.single && view.items.iter().any(open));
         // The page asks before it acknowledges: whatever fetches links must not.
-        if let Some(url) = item.and_then(|i| i.page_url.as_ref()).filter(|_| self.acknowledge) {
+        let page = item.and_then(|i| i.page_url.as_ref()).filter(|_| self.acknowledge);
+        if let Some(url) = item.and_then(|i| i.ack_url.as_ref()).or(page) {
             buttons.push(button(pick(view.language, "Acknowledge", "认领"), "danger", url));
         }
         buttons.extend(links(data, view.language));

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::BuildError;
 use super::wire::{Reply, classify_status, excerpt};
-use crate::model::{MessageKind, NoticeReason, SendOutcome, Severity};
+use crate::model::{IncidentState, MessageKind, NoticeReason, SendOutcome, Severity};
 use crate::notify::MessageView;
 use crate::notify::render::escape::{mark, short};
 use crate::notify::render::{Detail, MessageData, Templates, message_data, words};
@@ -89,6 +89,27 @@ pub(super) fn needs_somebody(view: &MessageView) -> bool {
             && item.incident.severity == Severity::Critical
             && item.reason != NoticeReason::Repeat
     })
+}
+
+/// Ids of the owners of what is critical, open and nobody's, each once.
+pub(super) fn owners<'a>(
+    view: &MessageView,
+    id: impl Fn(&str) -> Option<&'a String>,
+) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let calls = view.items.iter().filter(|item| {
+        view.kind != MessageKind::FirstLook
+            && item.incident.state == IncidentState::Open
+            && item.incident.severity == Severity::Critical
+            && item.reason != NoticeReason::Repeat
+    });
+    for item in calls {
+        let owner = id(item.incident.labels.get("owner"));
+        if let Some(id) = owner.filter(|id| found.len() < MAX_AT && !found.contains(id)) {
+            found.push(id.clone());
+        }
+    }
+    found
 }
 
 /// Checks whom to mention; `valid` besides being short, `like` an example.

@@ -101,6 +101,10 @@ pub(crate) trait Settings {
     fn resend(&self) -> Option<Duration> {
         None
     }
+    /// It keeps what it was told open elsewhere, and is told when somebody has it.
+    fn marks(&self) -> bool {
+        false
+    }
     /// How its messages are edited in place; `None`: they cannot be.
     fn edits(&self) -> Option<Edits> {
         None
@@ -203,6 +207,11 @@ impl ChannelConfig {
     /// Its alerts have to be sent again so often, or they are forgotten; its news go at once.
     pub fn resend(&self) -> Option<Duration> {
         self.settings().resend()
+    }
+
+    /// It keeps what it was told open elsewhere, and is told when somebody has it.
+    pub fn marks(&self) -> bool {
+        self.settings().marks()
     }
 
     /// How its messages are edited in place; `None`: they cannot be.

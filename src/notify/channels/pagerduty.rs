@@ -81,6 +81,10 @@ impl Settings for Config {
         true
     }
 
+    fn marks(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<(), BuildError> {
         self.budget.map_or(Ok(()), |own| own.check("PagerDuty", MOST))
     }

@@ -10,6 +10,12 @@ pub struct Handles {
     pub feishu: Option<String>,
     /// Slack's member id, `U…`.
     pub slack: Option<String>,
+    /// DingTalk's mobile number or user id.
+    pub dingtalk: Option<String>,
+    /// WeCom's user id.
+    pub wecom: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
 }
 
 /// Everybody who can be mentioned, by name.
@@ -21,13 +27,33 @@ impl People {
     pub fn new(people: impl IntoIterator<Item = (String, Handles)>) -> People {
         let clean = |id: Option<String>| id.filter(|id| is_id(id));
         let clean = |(name, handles): (String, Handles)| {
-            (name, Handles { feishu: clean(handles.feishu), slack: clean(handles.slack) })
+            let Handles { feishu, slack, dingtalk, wecom, email } = handles;
+            let handles = Handles {
+                feishu: clean(feishu),
+                slack: clean(slack),
+                dingtalk: dingtalk.filter(|id| is_id(id.trim_start_matches('+'))),
+                wecom: wecom.filter(|id| is_id(&id.replace(['.', '@'], "_"))),
+                email,
+            };
+            (name, handles)
         };
         People(Arc::new(people.into_iter().map(clean).collect()))
     }
 
     pub(super) fn feishu(&self, owner: &str) -> Option<&String> {
         self.0.get(owner)?.feishu.as_ref()
+    }
+
+    pub(super) fn dingtalk(&self, owner: &str) -> Option<&String> {
+        self.0.get(owner)?.dingtalk.as_ref()
+    }
+
+    pub(super) fn wecom(&self, owner: &str) -> Option<&String> {
+        self.0.get(owner)?.wecom.as_ref()
+    }
+
+    pub(super) fn email(&self, owner: &str) -> Option<&String> {
+        self.0.get(owner)?.email.as_ref()
     }
 
     pub(super) fn slack(&self, owner: &str) -> Option<&String> {
@@ -47,13 +73,20 @@ mod tests {
 
     #[test]
     fn only_ids_are_mentioned() {
-        let handles = |id: &str| Handles { feishu: Some(id.to_owned()), slack: None };
+        let handles = |id: &str| Handles {
+            feishu: Some(id.to_owned()),
+            wecom: Some(id.to_owned()),
+            dingtalk: Some(id.to_owned()),
+            ..Handles::default()
+        };
         let people = People::new([
             ("ann".to_owned(), handles("ou_1a")),
             ("bob".to_owned(), handles("ou_1></at><at id=all")),
         ]);
         assert_eq!(people.feishu("ann").map(String::as_str), Some("ou_1a"));
         assert_eq!(people.feishu("bob"), None);
+        assert_eq!((people.wecom("bob"), people.dingtalk("bob")), (None, None));
+        assert_eq!(people.wecom("ann").map(String::as_str), Some("ou_1a"));
         assert_eq!(people.feishu(""), None);
         assert_eq!(people.slack("ann"), None);
     }

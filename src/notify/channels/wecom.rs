@@ -61,7 +61,8 @@ impl Config {
     }
 
     fn composer(&self, parts: &Parts) -> message::Composer {
-        message::Composer { templates: Arc::clone(&parts.templates), at: self.at.clone() }
+        let (templates, people) = (Arc::clone(&parts.templates), parts.people.clone());
+        message::Composer { templates, at: self.at.clone(), people }
     }
 }
 

@@ -162,9 +162,7 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         id: incident.id,
         number: format!("#{}", incident.id),
         reason: item.reason.as_str(),
-        reason_text: open
-            .then(|| words::reason(language, item.reason).map(str::to_owned))
-            .flatten(),
+        reason_text: open.then(|| title::why(item, language)).flatten(),
         over: !open,
         recovered: !open && title::end_reason(incident) == crate::model::EndReason::Recovered,
         severity: incident.severity.as_str(),
@@ -209,6 +207,7 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         checkpoint: incident.subject.job().map(|_| checkpoint(incident, view)),
         checkpoint_path: incident.checkpoint.as_ref().map(|c| long(&c.path)),
         restorable: incident.checkpoint.is_some(),
+        acknowledged: acknowledged(incident, view).filter(|_| open),
         action: open.then(|| match &item.action {
             Some(text) => long(text),
             None => words::no_action(language).to_owned(),
@@ -218,11 +217,20 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         end_text: (!open).then(|| title::end_text(incident, language).to_owned()),
         restored_from: incident.restored_from.as_ref().filter(|_| !open).map(|p| long(p)),
         ui_url: incident.ui_url.as_deref().filter(|_| detail.links).and_then(url),
+        ack_url: item.link.as_deref().filter(|_| detail.links && open).and_then(url),
         page_url: detail
             .links
             .then(|| page_url(view, &format!("#/incidents/{}", incident.id)))
             .flatten(),
     }
+}
+
+/// `ann, 11-21 03:20 +08:00`.
+fn acknowledged(incident: &Incident, view: &MessageView) -> Option<String> {
+    let taken = incident.acknowledged.as_ref()?;
+    let comma = pick(view.language, ", ", "，");
+    let at = when::clock(taken.at, view.now, &view.zone);
+    Some(format!("{}{comma}{at}", short(&taken.by, 80)))
 }
 
 /// `12 jobs (a, b, c …)`.

@@ -64,7 +64,7 @@ pub struct ItemData {
     pub id: u64,
     /// `#128`.
     pub number: String,
-    /// Why it is news: `opened`, `worse`, `reopened`, `flapping`, `repeat`, `resolved`,
+    /// Why it is news: `opened`, `worse`, `reopened`, `flapping`, `repeat`, `escalated`, `resolved`,
     /// `first_look`.
     pub reason: &'static str,
     /// Why it is news in words, where the headline does not say it.
@@ -127,6 +127,8 @@ pub struct ItemData {
     pub checkpoint_path: Option<String>,
     /// There is one to restore from.
     pub restorable: bool,
+    /// Who has it, and since when: `ann, 11-21 03:20 +08:00`; null where nobody has it or it is over.
+    pub acknowledged: Option<String>,
     /// What is being done about it; null when it is over.
     pub action: Option<String>,
     /// The owner label.
@@ -141,4 +143,7 @@ pub struct ItemData {
     pub ui_url: Option<String>,
     /// The incident on Weir's page; a checked web address.
     pub page_url: Option<String>,
+    /// Where it can be acknowledged once, without a token; a checked web address. A secret: it is for
+    /// the receiver only.
+    pub ack_url: Option<String>,
 }

@@ -105,6 +105,7 @@ pub(super) fn closed_words(language: Language, why: &str) -> Option<String> {
         Closed::Over => said(en, "发送前告警已结束".to_owned()),
         Closed::Acknowledged => said(en, "已有人认领".to_owned()),
         Closed::NobodyElse => said(en, "只说明由谁处理，无需通知其他渠道".to_owned()),
+        Closed::Outdated => said(en, "认领状态又变了".to_owned()),
         Closed::Fallback(to) => said(en, format!("已由备用渠道 {} 发送", short(&to, TEXT))),
         Closed::ToldAnyway(to) => said(en, format!("{} 本来就会收到", short(&to, TEXT))),
     }

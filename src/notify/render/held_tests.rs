@@ -41,6 +41,7 @@ fn ends() -> Vec<Closed> {
         Closed::Over,
         Closed::Acknowledged,
         Closed::NobodyElse,
+        Closed::Outdated,
         Closed::Fallback("R/B".to_owned()),
         Closed::ToldAnyway("R/B".to_owned()),
     ];
@@ -52,6 +53,7 @@ fn ends() -> Vec<Closed> {
             | Closed::Over
             | Closed::Acknowledged
             | Closed::NobodyElse
+            | Closed::Outdated
             | Closed::Fallback(_)
             | Closed::ToldAnyway(_) => {}
         }

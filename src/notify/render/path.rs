@@ -76,7 +76,11 @@ impl Way {
         let known = incident.members.iter().filter(|m| m.since <= notice.at);
         let by_time = |m: &&Member| m.since;
         let alert = match notice.reason {
-            NoticeReason::Resolved | NoticeReason::Repeat => return,
+            NoticeReason::Resolved
+            | NoticeReason::Repeat
+            | NoticeReason::Escalated
+            | NoticeReason::Acknowledged
+            | NoticeReason::Unacknowledged => return,
             NoticeReason::Opened | NoticeReason::FirstLook => known.min_by_key(by_time),
             _ => known.max_by_key(by_time),
         };
@@ -110,6 +114,21 @@ impl Way {
             NoticeReason::Repeat => self.pick(
                 format!("incident #{id} still open: a reminder"),
                 format!("告警 #{id} 仍未恢复，再次提醒"),
+            ),
+            NoticeReason::Escalated => {
+                let to = short(&notice.to.receiver, TEXT);
+                let waited = Duration::from_millis(notice.unacknowledged_ms.unwrap_or(0));
+                let span = when::duration(self.language, waited);
+                self.pick(
+                    format!("escalated to {to} after {span} without acknowledgement"),
+                    format!("{span}无人认领，升级通知 {to}"),
+                )
+            }
+            NoticeReason::Acknowledged => self
+                .pick(format!("incident #{id} was acknowledged"), format!("告警 #{id} 已被认领")),
+            NoticeReason::Unacknowledged => self.pick(
+                format!("incident #{id} was given back: nobody has it"),
+                format!("告警 #{id} 已取消认领，暂无人处理"),
             ),
             NoticeReason::Resolved => {
                 let over = incident.filter(|i| !i.is_open()).map(end_reason);

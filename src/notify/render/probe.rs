@@ -97,6 +97,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         inhibited_until: None,
         acknowledged: None,
         named_job: None,
+        nobodys_since: None,
     };
     ItemView {
         reason: NoticeReason::Opened,
@@ -105,6 +106,8 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         sequence: 1,
         action: None,
         affected: Affected::default(),
+        unacknowledged: None,
+        link: Some(format!("https://weir.example.com/l/{id}-1-0-c0de")),
         known: Known::New,
     }
 }

@@ -5,13 +5,14 @@ use crate::model::{Acknowledgement, IncidentState, MessageKind, NoticeReason};
 use crate::notify::{ItemView, Known, Language, MessageView};
 
 /// Names of the samples; the first is what people see most.
-pub const SAMPLES: [&str; 16] = [
+pub const SAMPLES: [&str; 17] = [
     "opened",
     "worse",
     "resolved",
     "reopened",
     "flapping",
     "repeat",
+    "escalated",
     "reply",
     "edit",
     "group",
@@ -71,6 +72,10 @@ pub fn sample(name: &str, language: Language) -> Option<MessageView> {
                 comment: String::new(),
             });
             one(item)
+        }
+        "escalated" => {
+            let waited = Some(std::time::Duration::from_mins(15));
+            one(ItemView { unacknowledged: waited, ..because(NoticeReason::Escalated) })
         }
         "group" => probe::view(MessageKind::Group, language, three()),
         "digest" => probe::view(MessageKind::Digest, language, three()),

@@ -106,16 +106,26 @@ fn over(item: &ItemView, language: Language) -> String {
     }
 }
 
+/// Why it is news, where the headline does not say it.
+pub(super) fn why(item: &ItemView, language: Language) -> Option<String> {
+    if let (NoticeReason::Escalated, Some(waited)) = (item.reason, item.unacknowledged) {
+        let span = when::duration(language, waited);
+        let en = format!("nobody acknowledged it for {span}");
+        return Some(pick(language, en, format!("{span}无人认领")));
+    }
+    words::reason(language, item.reason).map(str::to_owned)
+}
+
 /// Title of one incident in at most `max` characters; its number is never cut off.
 pub(super) fn item(item: &ItemView, view: &MessageView, max: usize) -> String {
     let (language, incident) = (view.language, &item.incident);
     let mut parts = Vec::new();
     if incident.is_open() {
         parts.push(what(item, language));
-        if let Some(why) = words::reason(language, item.reason) {
+        if let Some(why) = why(item, language) {
             let span = when::duration(language, view.now.since(incident.opened_at));
             let repeat = item.reason == NoticeReason::Repeat;
-            parts.push(if repeat { format!("{why} {span}") } else { why.to_owned() });
+            parts.push(if repeat { format!("{why} {span}") } else { why });
         }
     } else {
         parts.push(over(item, language));

@@ -1,7 +1,11 @@
 //! The words Weir itself uses, in both languages.
 
+use super::data::MessageData;
 use crate::model::{EndReason, NoticeReason, Severity};
 use crate::notify::Language;
+
+/// Incidents of one message of which it is said who has them.
+const TAKEN: usize = 10;
 
 /// The word chat bots may demand; it stands in every message.
 pub fn keyword(language: Language) -> &'static str {
@@ -64,6 +68,11 @@ pub fn reason(language: Language, reason: NoticeReason) -> Option<&'static str> 
             "时好时坏，稳定前不再提醒",
         )),
         NoticeReason::Repeat => Some(pick(language, "still open", "仍未恢复")),
+        NoticeReason::Escalated => Some(pick(language, "nobody acknowledged it", "无人认领")),
+        NoticeReason::Acknowledged => Some(pick(language, "acknowledged", "已有人认领")),
+        NoticeReason::Unacknowledged => {
+            Some(pick(language, "given back, nobody has it", "已取消认领，暂无人处理"))
+        }
     }
 }
 
@@ -74,6 +83,22 @@ pub fn ui(language: Language, outside: bool) -> &'static str {
     } else {
         pick(language, "Flink UI", "Flink 界面")
     }
+}
+
+/// Who has what in a message: a line for each incident somebody has, each once, bounded.
+pub fn acknowledged_lines(
+    data: &MessageData,
+    language: Language,
+    strong: impl Fn(&str) -> String,
+    escape: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let word = strong(pick(language, "Acknowledged", "已有人认领"));
+    let taken = data.items.iter().filter_map(|item| {
+        let by = escape(item.acknowledged.as_ref()?);
+        let number = if data.single { String::new() } else { format!("{} ", item.number) };
+        Some(format!("{word} {number}{by}"))
+    });
+    taken.take(TAKEN).collect()
 }
 
 /// `4 times`, `1 time`, `4 次`.

@@ -41,6 +41,7 @@ fn settings(summary: &[(&str, &str)], budget: Option<Budget>) -> Settings {
             per_incident: false,
             resend: None,
             standby: false,
+            marks: false,
             fallback: None,
             edits: None,
         };
@@ -69,10 +70,12 @@ fn settings(summary: &[(&str, &str)], budget: Option<Budget>) -> Settings {
             repeat_interval: Duration::from_hours(9_999),
             hours: crate::model::Hours::default(),
             hold_until: None,
+            escalate: Vec::new(),
             routes: Vec::new(),
         },
         storm: Storm::default(),
         external_url: None,
+        links: None,
     }
 }
 

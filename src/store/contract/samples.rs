@@ -90,6 +90,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
         inhibited_until: None,
         acknowledged: None,
         named_job: None,
+        nobodys_since: None,
     }
 }
 
@@ -105,6 +106,7 @@ pub(crate) fn notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Notice
         group: "0:{}".into(),
         message: None,
         moved_to: None,
+        unacknowledged_ms: None,
         at,
         at_steady: at,
         done_at: None,

@@ -102,7 +102,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// Gives a command to the engine and waits for its reply, which comes after the commit.
-pub(super) async fn give(
+pub(in crate::web) async fn give(
     shared: &Shared,
     caller: &Caller,
     order: Order,

@@ -63,6 +63,20 @@ pub struct Way {
     pub muted_until: Option<String>,
     /// The digest it would be kept for, RFC 3339.
     pub held_until: Option<String>,
+    /// Who is told next while nobody acknowledges it, in order of time.
+    #[serde(default)]
+    pub escalate: Vec<Onward>,
+}
+
+/// A receiver that is told later as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Onward {
+    /// So long after the receiver of the way was told, if nobody acknowledges.
+    pub after_seconds: u64,
+    /// Who is told then.
+    pub receiver: String,
+    /// Its channels.
+    pub channels: Vec<Channel>,
 }
 
 /// A node of the tree as the API shows it.
@@ -97,11 +111,18 @@ impl From<notify::Way> for Way {
             receiver: step.receiver,
             continues: step.continues,
         };
-        let channels = way.channels.into_iter().map(|(name, kind)| Channel { name, kind });
+        let channels = |all: Vec<(String, String)>| {
+            all.into_iter().map(|(name, kind)| Channel { name, kind }).collect()
+        };
+        let onward = |step: notify::Onward| Onward {
+            after_seconds: step.after.as_secs(),
+            receiver: step.receiver,
+            channels: channels(step.channels),
+        };
         Way {
             path: way.path.into_iter().map(step).collect(),
             receiver: way.receiver,
-            channels: channels.collect(),
+            channels: channels(way.channels),
             shadow: way.shadow,
             again: way.again,
             group: way.group,
@@ -111,6 +132,7 @@ impl From<notify::Way> for Way {
             muted_by: way.muted_by,
             muted_until: at(way.muted_until),
             held_until: at(way.held_until),
+            escalate: way.escalate.into_iter().map(onward).collect(),
         }
     }
 }

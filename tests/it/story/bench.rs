@@ -163,6 +163,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         per_incident,
         resend: None,
         standby: false,
+        marks: false,
         fallback: None,
         edits: None,
     };
@@ -208,6 +209,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         repeat_interval: Duration::from_hours(4),
         hours: Hours::default(),
         hold_until: None,
+        escalate: Vec::new(),
         routes: Vec::new(),
     };
     if let Some((name, _)) = setup.more.first() {
@@ -227,6 +229,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
                 Storm::default()
             },
             external_url: None,
+            links: None,
         },
         labels: LabelBook::default(),
         schedules: weir::model::Schedules::default(),

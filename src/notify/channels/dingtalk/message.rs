@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::Frozen;
-use crate::notify::channels::group_bot::{fitting, needs_somebody, text};
+use crate::notify::channels::group_bot::{fitting, needs_somebody, owners, text};
+use crate::notify::channels::people::People;
 use crate::notify::render::{Detail, MessageData, Templates};
 use crate::notify::{Compose, Composed, MessageView};
 
@@ -26,6 +27,8 @@ const BREAK: &str = "  \n  ";
 pub(super) struct Composer {
     pub(super) templates: Arc<Templates>,
     pub(super) at: Vec<String>,
+    /// Owners to mention beside them.
+    pub(super) people: People,
 }
 
 #[derive(Serialize)]
@@ -46,28 +49,41 @@ struct Markdown {
 #[serde(rename_all = "camelCase")]
 struct At {
     at_mobiles: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    at_user_ids: Vec<String>,
     is_at_all: bool,
 }
 
 impl Composer {
     fn body(&self, view: &MessageView, data: &MessageData, mut text: String) -> String {
         let at = if needs_somebody(view) { &self.at[..] } else { &[] };
-        let mobiles: Vec<String> = at.iter().filter(|name| *name != "all").cloned().collect();
-        if !mobiles.is_empty() {
-            // The numbers have to stand in the text, too.
-            let numbers: Vec<String> = mobiles.iter().map(|number| format!("@{number}")).collect();
+        let mut named: Vec<String> = at.iter().filter(|name| *name != "all").cloned().collect();
+        for owner in owners(view, |owner| self.people.dingtalk(owner)) {
+            if !named.contains(&owner) {
+                named.push(owner);
+            }
+        }
+        if !named.is_empty() {
+            // They have to stand in the text, too.
+            let numbers: Vec<String> = named.iter().map(|id| format!("@{id}")).collect();
             text = format!("{text}\n{}", numbers.join(" "));
         }
         let text = text.lines().collect::<Vec<_>>().join(BREAK);
+        let (at_mobiles, at_user_ids) = named.into_iter().partition(|id| is_mobile(id));
         let is_at_all = at.iter().any(|name| name == "all");
         let body = Body {
             msgtype: "markdown",
             markdown: Markdown { title: data.title.clone(), text },
-            at: At { at_mobiles: mobiles, is_at_all },
+            at: At { at_mobiles, at_user_ids, is_at_all },
         };
         // Strings: this cannot fail.
         serde_json::to_string(&body).unwrap_or_default()
     }
+}
+
+/// Digits, perhaps with a country: user ids have letters.
+fn is_mobile(id: &str) -> bool {
+    id.chars().all(|c| c.is_ascii_digit() || c == '+' || c == '-')
 }
 
 impl Compose for Composer {

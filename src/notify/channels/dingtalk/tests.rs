@@ -28,11 +28,10 @@ fn checked(view: &MessageView, composed: &Composed) -> Value {
     let text = body["markdown"]["text"].as_str().unwrap();
     assert!(text.contains(words::keyword(view.language)), "{text}");
     assert_bare(text, "@13800001111");
-    assert_eq!(
-        text.ends_with("@13800001111"),
-        body["at"]["atMobiles"] == json!(["13800001111"]),
-        "{text}"
-    );
+    // Whoever is mentioned stands in the text, and nobody else.
+    let mobiles = body["at"]["atMobiles"].as_array().unwrap().iter();
+    let mobiles: Vec<String> = mobiles.map(|m| format!("@{}", m.as_str().unwrap())).collect();
+    assert!(text.ends_with(&mobiles.join(" ")), "{text}");
     let named = composed.named;
     assert!(named <= view.items.len());
     for item in view.items.iter().take(named).filter(|_| view.items.len() > 1) {
@@ -101,7 +100,9 @@ fn people_are_mentioned_for_critical_news_only() {
     let all = build(json!({"dingtalk": {"url": URL, "at": ["all"]}})).0;
     let view = probe::view(MessageKind::Incident, Language::En, vec![probe::failing(1, "a")]);
     let body: Value = serde_json::from_str(&all.composer().compose(&view).frozen.body).unwrap();
-    assert_eq!(body["at"], json!({"atMobiles": [], "isAtAll": true}));
+    // The owner, too, who is in `people`.
+    assert_eq!(body["at"], json!({"atMobiles": ["13900002222"], "isAtAll": true}));
+    assert!(body["markdown"]["text"].as_str().unwrap().ends_with("@13900002222"), "{body}");
 }
 
 #[test]
@@ -214,8 +215,11 @@ fn a_template_of_the_users_own_cannot_make_a_message_too_long_or_lose_the_word()
     let compose = |template: String| {
         std::fs::write(folder.join("body.mark.hbs"), template).unwrap();
         let templates = crate::notify::render::Templates::load(Some(dir.path())).unwrap();
-        let writer =
-            super::message::Composer { templates: std::sync::Arc::new(templates), at: Vec::new() };
+        let writer = super::message::Composer {
+            templates: std::sync::Arc::new(templates),
+            at: Vec::new(),
+            people: Default::default(),
+        };
         let view = probe::view(MessageKind::Storm, Language::Zh, vec![probe::failing(1, "a"); 9]);
         crate::notify::Compose::compose(&writer, &view)
     };

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use lettre::address::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, MultiPart, MultiPartKind, SinglePart};
 
 use crate::model::{Frozen, MessageKind};
 use crate::notify::channels::options::endpoint_hash;
+use crate::notify::channels::people::People;
 use crate::notify::render::{
     Detail, MessageData, Templates, escape, message_data, thread_subject, words,
 };
@@ -15,6 +17,8 @@ use crate::notify::{Compose, Composed, ItemView, MessageView};
 
 /// The last second of the year 9999: mail knows no later one.
 const LAST: i64 = 253_402_300_799_000;
+/// Owners who get a copy of one mail.
+const MAX_COPIES: usize = 20;
 /// A mail has room, but nobody reads more.
 const DETAIL: Detail = Detail { named: 200, text: 2_000, title: 300, links: true };
 
@@ -24,6 +28,8 @@ pub(super) struct Composer {
     pub(super) from: Mailbox,
     pub(super) to: Vec<Mailbox>,
     pub(super) reply_to: Option<Mailbox>,
+    /// Owners who get a copy.
+    pub(super) owners: Option<People>,
 }
 
 /// Names of a mail and of the thread it belongs to.
@@ -77,6 +83,22 @@ impl Composer {
         )
     }
 
+    /// Addresses of the owners of what it is about, without those it goes to anyway. Whoever got one
+    /// about an incident gets all of them, its end too.
+    fn copies(&self, view: &MessageView) -> Vec<Address> {
+        let mut found: Vec<Address> = Vec::new();
+        let Some(people) = &self.owners else { return found };
+        for item in &view.items {
+            let owner = people.email(item.incident.labels.get("owner"));
+            let Some(owner) = owner.and_then(|text| text.parse::<Address>().ok()) else { continue };
+            let known = self.to.iter().any(|to| to.email == owner) || found.contains(&owner);
+            if !known && found.len() < MAX_COPIES {
+                found.push(owner);
+            }
+        }
+        found
+    }
+
     fn headers(&self, view: &MessageView, thread: &Thread, data: &MessageData) -> MessageBuilder {
         let millis = u64::try_from(view.now.0.clamp(0, LAST)).unwrap_or(0);
         let mut builder = lettre::Message::builder()
@@ -86,6 +108,9 @@ impl Composer {
             .message_id(Some(thread.id.clone()));
         for to in &self.to {
             builder = builder.to(to.clone());
+        }
+        for owner in self.copies(view) {
+            builder = builder.cc(Mailbox::new(None, owner));
         }
         if let Some(to) = &self.reply_to {
             builder = builder.reply_to(to.clone());
@@ -107,6 +132,32 @@ impl Composer {
         }
         builder
     }
+}
+
+/// Whom a written mail goes to: everybody, and those it names as getting a copy.
+pub(super) fn with_copies(everybody: &[Address], mail: &str) -> Vec<Address> {
+    let mut copies = String::new();
+    let mut inside = false;
+    for line in mail.lines().take_while(|line| !line.is_empty()) {
+        inside = match line.strip_prefix("Cc: ") {
+            Some(first) => {
+                copies.push_str(first);
+                true
+            }
+            None => inside && line.starts_with([' ', '\t']),
+        };
+        if inside && line.starts_with([' ', '\t']) {
+            copies.push_str(line);
+        }
+    }
+    let mut to = everybody.to_vec();
+    let copies = copies.split(',').filter_map(|text| text.trim().parse::<Address>().ok());
+    for copy in copies {
+        if !to.contains(&copy) {
+            to.push(copy);
+        }
+    }
+    to
 }
 
 /// What may stand in a Message-ID.

@@ -1,6 +1,8 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::mail::with_copies;
+
 use crate::model::{MessageKind, SendOutcome, Ts};
 use crate::notify::channels::testing::{
     HOSTILE, assert_title, build, good, hostile_views, message, now, parts,
@@ -319,4 +321,31 @@ async fn refusals_are_permanent_or_not() {
     let (channel, _) = build(config(1));
     let outcome = channel.send(&opening(&*channel), "k", now()).await;
     assert!(matches!(outcome, SendOutcome::Retry { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn owners_get_a_copy_where_that_is_asked_for_and_keep_nothing_from_others() {
+    let mut with = config(25);
+    with["email"]["to_owner"] = json!(true);
+    let (channel, _) = build(with);
+    let view = |item| probe::view(MessageKind::Incident, Language::En, vec![item]);
+    let opened = channel.composer().compose(&view(probe::failing(1, "a"))).frozen.body;
+    assert_eq!(header(&opened, "Cc").as_deref(), Some("duyao@example.com"));
+    let over = channel.composer().compose(&view(probe::recovered(1, "a"))).frozen.body;
+    assert_eq!(header(&over, "Cc").as_deref(), Some("duyao@example.com"), "and of the end");
+    assert_eq!(header(&mail(&view(probe::failing(1, "a"))), "Cc"), None, "it was not asked for");
+    let mut strangers = probe::failing(1, "a");
+    strangers.incident.labels.set("owner", "nobody");
+    let none = channel.composer().compose(&view(strangers)).frozen.body;
+    assert_eq!(header(&none, "Cc"), None);
+
+    let everybody = ["oncall@example.com".parse().unwrap()];
+    let to = |mail: &str| {
+        let to = with_copies(&everybody, mail);
+        to.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(to(&opened), ["oncall@example.com", "duyao@example.com"]);
+    assert_eq!(to(&none), ["oncall@example.com"]);
+    let folded = "To: a@b\r\nCc: c@d,\r\n e@f\r\nSubject: g@h\r\n\r\nCc: i@j\r\n";
+    assert_eq!(to(folded), ["oncall@example.com", "c@d", "e@f"]);
 }

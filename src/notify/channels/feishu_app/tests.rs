@@ -58,8 +58,11 @@ fn an_open_incident_has_a_button_to_acknowledge_and_mentions_its_owner() {
     assert!(open.contains("<at id=ou_1></at> <at id=ou_duyao></at>"), "{open}");
     let mut taken = probe::failing(128, "a");
     taken.incident.state = IncidentState::Acknowledged;
+    let (by, comment) = ("ann".to_owned(), String::new());
+    let at = taken.incident.opened_at;
+    taken.incident.acknowledged = Some(crate::model::Acknowledgement { by, at, comment });
     let taken = text(taken);
-    assert!(taken.contains("**Acknowledged**") && !taken.contains("<at id"), "{taken}");
+    assert!(taken.contains("**Acknowledged** ann, 11-21") && !taken.contains("<at id"), "{taken}");
     assert!(!taken.contains("Acknowledge\""), "{taken}");
     let over = text(probe::recovered(128, "a"));
     assert!(!over.contains("Acknowledge") && over.contains("\"green\""), "{over}");

@@ -93,7 +93,11 @@ fn people_are_mentioned_for_critical_news_only() {
     let mentions = |reason, item: crate::notify::ItemView| {
         let item = crate::notify::ItemView { reason, ..item };
         let view = probe::view(MessageKind::Incident, Language::En, vec![item]);
-        bot.composer().compose(&view).frozen.body.contains("<at id=ou_1></at>")
+        bot.composer()
+            .compose(&view)
+            .frozen
+            .body
+            .contains("<at id=ou_1></at> <at id=ou_duyao></at>")
     };
     assert!(mentions(NoticeReason::Opened, probe::failing(1, "a")));
     assert!(mentions(NoticeReason::Worse, probe::failing(1, "a")));

@@ -94,7 +94,7 @@ fn events(view: &MessageView, data: &MessageData) -> Vec<Event> {
         let key = format!("weir-{}", view.key);
         let details = many(&[], data);
         let payload = payload(data.title.clone(), "weir", Severity::Info, view, details);
-        let resolve = resolve(key.clone());
+        let resolve = bare(Action::Resolve, key.clone());
         return vec![trigger(key, payload, None, view), resolve];
     }
     let mut alerts: Vec<Alert<'_>> = Vec::new();
@@ -128,17 +128,20 @@ fn alert(item: &ItemView, view: &MessageView) -> (String, bool) {
     (key, fold)
 }
 
-/// What a piece of news does. Acknowledging, once it is news, is [`Action::Acknowledge`] here, and
-/// an event of its own in [`events`].
+/// What a piece of news does.
 fn action(item: &ItemView) -> Action {
     match item.reason {
         NoticeReason::Resolved => Action::Resolve,
+        NoticeReason::Acknowledged if item.incident.is_open() => Action::Acknowledge,
         NoticeReason::Opened
         | NoticeReason::FirstLook
         | NoticeReason::Worse
         | NoticeReason::Reopened
         | NoticeReason::Flapping
-        | NoticeReason::Repeat => {
+        | NoticeReason::Repeat
+        | NoticeReason::Escalated
+        | NoticeReason::Acknowledged
+        | NoticeReason::Unacknowledged => {
             if item.incident.is_open() {
                 Action::Trigger
             } else {
@@ -160,24 +163,21 @@ fn closed(alert: &Alert<'_>) -> Option<Event> {
         Known::Alone => true,
         Known::Together { open, .. } => open == 0,
     };
-    (all_over && last).then(|| resolve(alert.key.clone()))
+    (all_over && last).then(|| bare(Action::Resolve, alert.key.clone()))
 }
 
-fn resolve(dedup_key: String) -> Event {
-    Event {
-        action: Action::Resolve,
-        dedup_key,
-        payload: None,
-        links: Vec::new(),
-        client: None,
-        client_url: None,
-    }
+/// An event that says nothing else of its alert.
+fn bare(action: Action, dedup_key: String) -> Event {
+    Event { action, dedup_key, payload: None, links: Vec::new(), client: None, client_url: None }
 }
 
 fn opened(alert: &Alert<'_>, view: &MessageView, data: &MessageData) -> Option<Event> {
     let open: Vec<(&ItemView, &ItemData)> =
         alert.news.iter().filter(|(item, _)| !is_over(item)).copied().collect();
     let (first, first_data) = *open.first()?;
+    if open.iter().all(|(item, _)| action(item) == Action::Acknowledge) {
+        return Some(bare(Action::Acknowledge, alert.key.clone()));
+    }
     let worst = open.iter().map(|(item, _)| item.incident.severity).max()?;
     if open.len() == 1 && !alert.fold {
         let source = short(&first.incident.subject.to_string(), 255);

@@ -43,7 +43,7 @@ fn events(view: &MessageView) -> Vec<Value> {
                     assert!(link["href"].as_str().unwrap().starts_with("https://"), "{link}");
                 }
             }
-            "resolve" => assert_eq!(event.as_object().unwrap().len(), 2, "{event}"),
+            "resolve" | "acknowledge" => assert_eq!(event.as_object().unwrap().len(), 2, "{event}"),
             other => panic!("{other}"),
         }
     }
@@ -96,12 +96,18 @@ fn known(id: u64, known: Known, reason: NoticeReason) -> ItemView {
 
 #[test]
 fn each_alert_is_closed_by_the_key_it_was_opened_with() {
-    use NoticeReason::{Opened, Repeat, Resolved, Worse};
+    use NoticeReason::{Acknowledged, Opened, Repeat, Resolved, Unacknowledged, Worse};
     let view = |kind, items| probe::view(kind, Language::En, items);
     let together = |open| Known::Together { message: 5, open };
     let one = |item| actions(&view(MessageKind::Incident, vec![item]));
     assert_eq!(one(known(1, Known::New, Opened)), pairs(&[("trigger", "weir-k3p9-1")]));
     assert_eq!(one(known(1, Known::Alone, Worse)), pairs(&[("trigger", "weir-k3p9-1")]));
+    let back = one(known(1, Known::Alone, Unacknowledged));
+    assert_eq!(back, pairs(&[("trigger", "weir-k3p9-1")]));
+    let taken = one(known(1, Known::Alone, Acknowledged));
+    assert_eq!(taken, pairs(&[("acknowledge", "weir-k3p9-1")]));
+    let taken = one(known(1, together(3), Acknowledged));
+    assert_eq!(taken, pairs(&[("acknowledge", "weir-k3p9-m5")]));
     assert_eq!(one(known(1, Known::Alone, Resolved)), pairs(&[("resolve", "weir-k3p9-1")]));
     assert_eq!(one(known(1, together(3), Repeat)), pairs(&[("trigger", "weir-k3p9-m5")]));
     assert_eq!(one(known(1, together(3), Resolved)), []);

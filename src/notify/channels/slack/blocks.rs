@@ -10,7 +10,7 @@ use super::MAX_AT;
 use crate::model::{Frozen, IncidentState, MessageKind, NoticeReason, Severity};
 use crate::notify::channels::people::People;
 use crate::notify::render::escape::{cut, mrkdwn, short};
-use crate::notify::render::words::{self, pick};
+use crate::notify::render::words::{self, acknowledged_lines, pick};
 use crate::notify::render::{Detail, MessageData, Templates, message_data};
 use crate::notify::{Compose, Composed, ItemView, MessageView};
 
@@ -72,8 +72,9 @@ impl Writer {
         let text = self.templates.render("slack", view.language, "body.mrkdwn.hbs", data);
         let mut text = text
             .unwrap_or_else(|| data.fallback().lines().map(mrkdwn).collect::<Vec<_>>().join("\n"));
-        if view.items.iter().any(|i| i.incident.state == IncidentState::Acknowledged) {
-            text.push_str(pick(view.language, "\n*Acknowledged*", "\n*已有人认领*"));
+        for line in acknowledged_lines(data, view.language, |text| format!("*{text}*"), mrkdwn) {
+            text.push('\n');
+            text.push_str(&line);
         }
         text
     }
@@ -196,7 +197,8 @@ fn buttons(view: &MessageView, data: &MessageData) -> Vec<Value> {
     let language = view.language;
     let mut buttons = Vec::new();
     // The page asks before it acknowledges: whatever fetches links must not.
-    if let Some(url) = page.filter(|_| item.is_some() && open) {
+    let link = item.and_then(|item| item.ack_url.as_ref());
+    if let Some(url) = link.or(page).filter(|_| item.is_some() && open) {
         let text = pick(language, "Acknowledge", "认领");
         buttons.push(button("acknowledge", Some("danger"), text, url));
     }

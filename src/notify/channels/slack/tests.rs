@@ -83,9 +83,15 @@ fn people_are_mentioned_once_and_only_while_it_is_nobodys() {
     assert!(open.ends_with(" <!here> <@U1> <!subteam^S2> <@UDUYAO>"), "{open}");
     let mut taken = probe::failing(1, "a");
     taken.incident.state = IncidentState::Acknowledged;
+    let (by, comment) = ("ann".to_owned(), String::new());
+    let at = taken.incident.opened_at;
+    taken.incident.acknowledged = Some(crate::model::Acknowledgement { by, at, comment });
     assert!(!text(taken.clone()).contains('<'));
     let body = checked(&one(taken)).to_string();
-    assert!(body.contains("*Acknowledged*") && !body.contains("\"acknowledge\""), "{body}");
+    assert!(
+        body.contains("*Acknowledged* ann, 11-21") && !body.contains("\"acknowledge\""),
+        "{body}"
+    );
     assert!(!text(probe::recovered(1, "a")).contains('<'));
 }
 

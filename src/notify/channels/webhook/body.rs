@@ -145,6 +145,8 @@ struct AlertOurs {
     restored_from: Option<String>,
     action: Option<String>,
     ui_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledge_url: Option<String>,
     alerts: Vec<Member>,
 }
 
@@ -230,6 +232,7 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
             restored_from: incident.restored_from.as_deref().map(text),
             action: item.action.as_deref().map(text),
             ui_url,
+            acknowledge_url: item.link.as_deref().filter(|_| incident.is_open()).and_then(url),
             alerts: incident
                 .members
                 .iter()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::Frozen;
-use crate::notify::channels::group_bot::{fitting, needs_somebody, text};
+use crate::notify::channels::group_bot::{fitting, needs_somebody, owners, text};
+use crate::notify::channels::people::People;
 use crate::notify::render::{Detail, Templates};
 use crate::notify::{Compose, Composed, MessageView};
 
@@ -24,6 +25,8 @@ const LEVELS: [Detail; 5] = [
 pub(super) struct Composer {
     pub(super) templates: Arc<Templates>,
     pub(super) at: Vec<String>,
+    /// Owners to mention beside them.
+    pub(super) people: People,
 }
 
 #[derive(Serialize)]
@@ -40,6 +43,12 @@ struct Markdown<'a> {
 impl Composer {
     fn mentions(&self, view: &MessageView) -> String {
         let at = if needs_somebody(view) { &self.at[..] } else { &[] };
+        let mut at = at.to_vec();
+        for owner in owners(view, |owner| self.people.wecom(owner)) {
+            if !at.contains(&owner) {
+                at.push(owner);
+            }
+        }
         at.iter().map(|id| format!("<@{id}>")).collect::<Vec<_>>().join(" ")
     }
 }

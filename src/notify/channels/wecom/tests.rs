@@ -81,7 +81,7 @@ fn people_are_mentioned_for_critical_news_only() {
     let mentions = |reason, item: crate::notify::ItemView| {
         let item = crate::notify::ItemView { reason, ..item };
         let view = probe::view(MessageKind::Incident, Language::En, vec![item]);
-        checked(&view, &robot.composer().compose(&view)).ends_with("\n<@zhangsan>")
+        checked(&view, &robot.composer().compose(&view)).ends_with("\n<@zhangsan> <@du.yao>")
     };
     assert!(mentions(NoticeReason::Opened, probe::failing(1, "a")));
     assert!(mentions(NoticeReason::Worse, probe::failing(1, "a")));
@@ -167,8 +167,11 @@ fn a_template_of_the_users_own_cannot_make_a_message_too_long() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("body.mark.hbs"), "长".repeat(2_000)).unwrap();
     let templates = crate::notify::render::Templates::load(Some(dir.path())).unwrap();
-    let writer =
-        super::message::Composer { templates: std::sync::Arc::new(templates), at: Vec::new() };
+    let writer = super::message::Composer {
+        templates: std::sync::Arc::new(templates),
+        at: Vec::new(),
+        people: Default::default(),
+    };
     let view = probe::view(MessageKind::Storm, Language::Zh, vec![probe::failing(1, "a"); 9]);
     let composed = crate::notify::Compose::compose(&writer, &view);
     assert_eq!(composed.named, 0);
