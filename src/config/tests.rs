@@ -128,7 +128,8 @@ fn durations_of_channels_have_bounds() {
         "alertmanager: { urls: [\"http://h\"], resend_interval: 10m }",
         "command: { argv: [a], timeout: 100ms }",
     ] {
-        assert_eq!(channels(fine), [] as [&str; 0], "{fine}");
+        let said = channels(fine);
+        assert!(said.iter().all(|said| said.contains("warning:")), "{fine}: {said:#?}");
     }
 }
 

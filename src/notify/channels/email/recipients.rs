@@ -77,8 +77,8 @@ impl Recipients {
                 }
             }
         }
-        for (to, error) in lost {
-            miss(missed, to, &error);
+        for (to, error) in &lost {
+            miss(missed, to, error);
         }
         if waited.is_empty() {
             done.remove(&message.id);
@@ -104,14 +104,14 @@ impl Recipients {
             return SendOutcome::Rejected { error };
         };
         for to in all.iter().filter(|to| !done.contains(*to)) {
-            miss(&mut known.missed, to.clone(), &error);
+            miss(&mut known.missed, to, &error);
         }
         SendOutcome::Delivered
     }
 }
 
 /// Counts a mail that others have; said once, until one is taken again.
-fn miss(missed: &mut BTreeMap<Address, u64>, to: Address, error: &str) {
+fn miss(missed: &mut BTreeMap<Address, u64>, to: &Address, error: &str) {
     let count = missed.entry(to.clone()).or_default();
     *count += 1;
     if *count == 1 {
