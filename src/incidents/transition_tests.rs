@@ -16,15 +16,15 @@ fn lines(before: &Incident, change: impl Fn(&mut Incident)) -> Vec<String> {
     said.collect()
 }
 
-fn run(start_time: i64, job_id: &str) -> Option<RunId> {
-    Some(RunId { start_time, job_id: job_id.to_owned() })
+fn run(start_time: i64, job_id: &str) -> RunId {
+    RunId { start_time, job_id: job_id.to_owned() }
 }
 
 #[test]
 fn what_differs_between_two_turns_is_said() {
     let mut before = incident(1, "orders", IncidentState::Open, Ts(0));
     before.severity = Severity::Warning;
-    before.run = run(5, "aaaa");
+    before.run = Some(run(5, "aaaa"));
     before.restored_from = Some("s3://c/chk-7".to_owned());
     let none: [&str; 0] = [];
     assert_eq!(lines(&before, |_| {}), none);
@@ -35,11 +35,11 @@ fn what_differs_between_two_turns_is_said() {
         lines(&before, |i| i.severity = Severity::Critical),
         ["severity warning → critical"]
     );
-    assert_eq!(lines(&before, |i| i.run = run(9, "bbbb")), ["new run bbbb"]);
-    assert_eq!(lines(&before, |i| i.run = run(9, "aaaa")), ["run aaaa began anew"]);
+    assert_eq!(lines(&before, |i| i.run = Some(run(9, "bbbb"))), ["new run bbbb"]);
+    assert_eq!(lines(&before, |i| i.run = Some(run(9, "aaaa"))), ["run aaaa began anew"]);
     assert_eq!(
         lines(&before, |i| {
-            i.run = run(9, "bbbb");
+            i.run = Some(run(9, "bbbb"));
             i.restored_from = Some("s3://c/chk-8".to_owned());
         }),
         ["new run bbbb, restored from s3://c/chk-8"]
@@ -49,7 +49,7 @@ fn what_differs_between_two_turns_is_said() {
         ["restored from s3://c/chk-8"]
     );
     before.run = None;
-    assert_eq!(lines(&before, |i| i.run = run(9, "bbbb")), none, "the first that is known");
+    assert_eq!(lines(&before, |i| i.run = Some(run(9, "bbbb"))), none, "the first that is known");
 }
 
 #[test]

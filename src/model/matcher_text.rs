@@ -135,11 +135,10 @@ impl<'a> Reader<'a> {
     fn matcher(&mut self) -> Result<Written<'a>, MatcherError> {
         let whole = || self.text.to_owned();
         let shape = MatcherError::Shape(whole());
-        let open = MatcherError::Open(whole());
         self.skip_space();
         let from = self.at;
         let name = match self.quoted(false) {
-            Some(name) => name.ok_or_else(|| open.clone())?,
+            Some(name) => name?,
             None => self.bare().to_owned(),
         };
         if name.is_empty() {
@@ -148,20 +147,19 @@ impl<'a> Reader<'a> {
         let operator = OPERATORS.into_iter().find(|operator| self.take(operator.text));
         let operator = operator.ok_or(shape)?;
         self.skip_space();
-        let value = match self.quoted(operator.is_regex) {
-            Some(value) => value.ok_or(open)?,
-            None => {
-                let value = self.bare();
-                if value.is_empty() {
-                    let reserved = self.rest().chars().next().is_some_and(|c| !",}".contains(c));
-                    return Err(if reserved {
-                        MatcherError::Reserved(whole())
-                    } else {
-                        MatcherError::Empty(whole(), name)
-                    });
-                }
-                value.to_owned()
+        let value = if let Some(value) = self.quoted(operator.is_regex) {
+            value?
+        } else {
+            let value = self.bare();
+            if value.is_empty() {
+                let reserved = self.rest().chars().next().is_some_and(|c| !",}".contains(c));
+                return Err(if reserved {
+                    MatcherError::Reserved(whole())
+                } else {
+                    MatcherError::Empty(whole(), name)
+                });
             }
+            value.to_owned()
         };
         let text = self.text.get(from..self.at).unwrap_or_default();
         self.skip_space();
@@ -178,15 +176,16 @@ impl<'a> Reader<'a> {
         rest.get(..end).unwrap_or_default()
     }
 
-    /// What stands in quotes, if a quote comes next; nothing in it when they do not end, or what
-    /// they hold is no text.
-    fn quoted(&mut self, is_regex: bool) -> Option<Option<String>> {
+    /// What stands in quotes, if a quote comes next; an error when they do not end, or what they hold
+    /// is no text.
+    fn quoted(&mut self, is_regex: bool) -> Option<Result<String, MatcherError>> {
         let inner = self.rest().strip_prefix('"')?;
+        let broken = || MatcherError::Open(self.text.to_owned());
         let mut out: Vec<u8> = Vec::new();
         let mut left = inner;
         loop {
             let mut chars = left.chars();
-            let Some(c) = chars.next() else { return Some(None) };
+            let Some(c) = chars.next() else { return Some(Err(broken())) };
             left = chars.as_str();
             match c {
                 '"' => break,
@@ -194,8 +193,9 @@ impl<'a> Reader<'a> {
                 c => push(c, &mut out),
             }
         }
+        let read = String::from_utf8(out).map_err(|_| broken());
         self.at += self.rest().len() - left.len();
-        Some(String::from_utf8(out).ok())
+        Some(read)
     }
 }
 
