@@ -305,7 +305,8 @@ impl Story {
 
     /// What was told since the last look was to be told.
     fn judge(&mut self) -> Result<(), TestCaseError> {
-        let new: Vec<(i64, String, Vec<(u64, NoticeReason)>)> = self.bench.taken[self.seen..]
+        type Told = (i64, String, Vec<(u64, NoticeReason)>);
+        let new: Vec<Told> = self.bench.taken[self.seen..]
             .iter()
             .map(|(at, m)| {
                 (*at, m.to.receiver.clone(), serde_json::from_str(&m.frozen.body).unwrap())

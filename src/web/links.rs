@@ -94,7 +94,7 @@ fn standing(link: &Link, incident: Option<&Incident>, now: Time) -> Standing {
 pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>) -> Response {
     let (link, view) = match find(&shared, &token) {
         Ok(found) => found,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let incident = view.incidents.get(&link.incident).map(Arc::as_ref);
     let standing = standing(&link, incident, view.at.unwrap_or(Time::at(0)));
@@ -108,7 +108,7 @@ pub(super) async fn act(
 ) -> Response {
     let (link, view) = match find(&shared, &token) {
         Ok(found) => found,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let incident = view.incidents.get(&link.incident).map(Arc::as_ref);
     let standing = standing(&link, incident, view.at.unwrap_or(Time::at(0)));
@@ -142,17 +142,17 @@ pub(super) async fn act(
 }
 
 /// What a token is for, or the answer to who may not know.
-fn find(shared: &Shared, token: &str) -> Result<(Link, Arc<View>), Response> {
+fn find(shared: &Shared, token: &str) -> Result<(Link, Arc<View>), Box<Response>> {
     if shared.gate.0.check().is_err() {
         let text = "Too many requests; try again in a minute. / 请求过于频繁，请稍后再试。";
-        return Err(answer(StatusCode::TOO_MANY_REQUESTS, "Weir", &paragraph(text)));
+        return Err(Box::new(answer(StatusCode::TOO_MANY_REQUESTS, "Weir", &paragraph(text))));
     }
     let view = shared.view();
     let receivers = view.channels.keys().map(|id| id.receiver.as_str());
     let link = shared.web.links.as_ref().and_then(|key| key.read(token, receivers));
     link.map(|link| (link, Arc::clone(&view))).ok_or_else(|| {
         let text = "This link is none of this Weir's. / 链接无效。";
-        answer(StatusCode::NOT_FOUND, "Weir", &paragraph(text))
+        Box::new(answer(StatusCode::NOT_FOUND, "Weir", &paragraph(text)))
     })
 }
 

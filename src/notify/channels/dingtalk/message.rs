@@ -46,12 +46,13 @@ struct Markdown {
 
 /// Only who is named here is mentioned, whatever stands in the text.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct At {
-    at_mobiles: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    at_user_ids: Vec<String>,
-    is_at_all: bool,
+    #[serde(rename = "atMobiles")]
+    mobiles: Vec<String>,
+    #[serde(rename = "atUserIds", skip_serializing_if = "Vec::is_empty")]
+    user_ids: Vec<String>,
+    #[serde(rename = "isAtAll")]
+    all: bool,
 }
 
 impl Composer {
@@ -69,12 +70,12 @@ impl Composer {
             text = format!("{text}\n{}", numbers.join(" "));
         }
         let text = text.lines().collect::<Vec<_>>().join(BREAK);
-        let (at_mobiles, at_user_ids) = named.into_iter().partition(|id| is_mobile(id));
-        let is_at_all = at.iter().any(|name| name == "all");
+        let (mobiles, user_ids) = named.into_iter().partition(|id| is_mobile(id));
+        let all = at.iter().any(|name| name == "all");
         let body = Body {
             msgtype: "markdown",
             markdown: Markdown { title: data.title.clone(), text },
-            at: At { at_mobiles, at_user_ids, is_at_all },
+            at: At { mobiles, user_ids, all },
         };
         // Strings: this cannot fail.
         serde_json::to_string(&body).unwrap_or_default()

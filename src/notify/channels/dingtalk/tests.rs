@@ -218,7 +218,7 @@ fn a_template_of_the_users_own_cannot_make_a_message_too_long_or_lose_the_word()
         let writer = super::message::Composer {
             templates: std::sync::Arc::new(templates),
             at: Vec::new(),
-            people: Default::default(),
+            people: crate::notify::channels::People::default(),
         };
         let view = probe::view(MessageKind::Storm, Language::Zh, vec![probe::failing(1, "a"); 9]);
         crate::notify::Compose::compose(&writer, &view)
