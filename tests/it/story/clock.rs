@@ -73,7 +73,7 @@ fn an_hour_more_or_less_moves_neither_opening_nor_end() {
         }
     }
     println!("at most {} s late and {} s early", latest / SECOND, -earliest / SECOND);
-    assert!(latest <= MINUTE, "{latest} ms late");
+    assert!(latest <= 2 * MINUTE, "{latest} ms late");
     assert!(earliest >= -2 * MINUTE, "{earliest} ms early");
 }
 
@@ -96,15 +96,15 @@ fn a_silence_ends_when_the_clock_says_so_and_what_is_wrong_then_is_told_once() {
     for by in [-HOUR, HOUR] {
         for restarts in [false, true] {
             let mut bench = dead(Setup::default(), None);
-            let (made, set) = (DEATH - MINUTE, DEATH + 30 * MINUTE);
+            let (made, set) = (DEATH - MINUTE, DEATH + 90 * MINUTE);
             bench.jumps.push((set, by));
             bench.run(made);
-            bench.command(made, "s", quiet_for(2)).unwrap().unwrap();
+            bench.command(made, "s", quiet_for(4)).unwrap().unwrap();
             bench.run(set + MINUTE);
             if restarts {
                 bench.restart(set + MINUTE);
             }
-            let end = made + 2 * HOUR - by;
+            let end = made + 4 * HOUR - by;
             bench.run(end - 1);
             assert_eq!(told(&bench, "bot"), [], "by {by}");
             bench.run(end + 10 * MINUTE);

@@ -95,14 +95,14 @@ fn meddle(bench: &mut Bench, dice: &mut Dice) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(16), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(64), ..ProptestConfig::default() })]
 
     #[test]
     fn the_promises_hold_whatever_people_do(
         seed in any::<u64>(),
         clusters in 1_usize..3,
-        jobs in 1_usize..5,
-        poll_s in 20_i64..=60,
+        jobs in 1_usize..4,
+        poll_s in 30_i64..=90,
         apart in any::<bool>(),
         edits in any::<bool>(),
         fallback in any::<bool>(),
