@@ -124,11 +124,8 @@ route: {{ receiver: team, group_by: ["..."], group_wait: 0s, group_interval: 1s 
         channels.section(),
         story::sources(&fleet, 1)
     );
-    let began = time::now();
     let mut weir = Weir::start(crate::binary(), dir.path(), &config).await?;
     story::ready(&weir).await?;
-    // On a busy machine, too, it lives long enough to do something now and then.
-    let alive = 1_500 + 2 * time::since(began).as_millis() as u64;
 
     let over = Arc::new(AtomicBool::new(false));
     let (heard, news) = watch::channel(Heard::new());
@@ -139,7 +136,13 @@ route: {{ receiver: team, group_by: ["..."], group_wait: 0s, group_interval: 1s 
     let mut dice = Dice(seed);
     let (wanted, mut instants, began) = (kills(), Instants::default(), time::now());
     while instants.count() < wanted && time::since(began) < EACH * wanted as u32 {
-        tokio::time::sleep(Duration::from_millis(50 + dice.below(alive))).await;
+        // Every other life gets as far as it takes to do something, however slow the machine is.
+        if instants.count().is_multiple_of(2) {
+            tokio::time::sleep(Duration::from_millis(50 + dice.below(1_000))).await;
+        } else {
+            story::ready(&weir).await?;
+            tokio::time::sleep(Duration::from_millis(dice.below(3_000))).await;
+        }
         let was_ready = weir.answer("/-/ready").await.map(|(status, _)| status);
         // Not always just after an answer.
         tokio::time::sleep(Duration::from_millis(dice.below(30))).await;
