@@ -24,7 +24,7 @@ const DIE: usize = 6;
 const JOBS: usize = DIE + 3;
 const SIZE: &str = "size=16m";
 /// That the store cannot be written is told after a minute.
-const TOLD_AFTER: Duration = Duration::from_secs(60);
+const TOLD_AFTER: Duration = Duration::from_mins(1);
 
 /// How the store comes to have no space.
 enum Space {

@@ -167,7 +167,7 @@ async fn the_end_of_everything_reaches_everybody_and_nobody_waits_for_others() -
 
     for channel in CHANNELS {
         let what = format!("all ends on {channel}");
-        let arrived = time::wait_for(&what, 2 * story::SOON, || async {
+        let arrived = time::wait_for(&what, 4 * story::SOON, || async {
             Ok((scene.ends(channel).await? == JOBS).then_some(()))
         });
         arrived.await.with_context(|| scene.weir.log_tail())?;

@@ -75,7 +75,7 @@ fn handed_over(bench: &Bench) -> BTreeSet<(String, u64)> {
     let moved = bench.kept.notices.values().filter_map(|n| {
         let anyway = n.held_by.as_deref().is_some_and(|h| h.ends_with("is told of it anyway"));
         let to = n.moved_to.map(|id| bench.kept.notices[&id].to.channel.clone());
-        (anyway || to.is_some()).then(|| (n, to))
+        (anyway || to.is_some()).then_some((n, to))
     });
     moved
         .flat_map(|(n, to)| {
