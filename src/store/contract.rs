@@ -276,7 +276,7 @@ pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
     while store.prune(Ts(i64::MAX)).await.unwrap() > 0 {}
     let loaded = store.load(NOW).await.unwrap();
     assert!(loaded.incidents.is_empty() && loaded.messages.is_empty());
-    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (5, 5, 3));
+    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (4, 4, 3));
 }
 
 fn piece(segment: u64, number: u32, from_start: bool, at: i64) -> HistoryChunk {
