@@ -27,7 +27,9 @@ impl SystemClock {
     }
 }
 
-fn anchor(wall: Ts, last_steady: Option<Ts>) -> Ts {
+/// Where steady time begins, at this wall time and after `last_steady`; see
+/// [`SystemClock::anchored`].
+pub fn anchor(wall: Ts, last_steady: Option<Ts>) -> Ts {
     let limit = wall.shifted(24 * 3_600_000);
     last_steady.filter(|last| *last > wall && *last < limit).unwrap_or(wall)
 }

@@ -134,17 +134,20 @@ pub(crate) async fn last_word_wins(store: &dyn Store) {
     assert_eq!(store.load(NOW).await.unwrap().jobs, [("kept".to_owned(), "3".to_owned())]);
 }
 
-/// What a start reads is bounded: open or recent incidents, pending notices, due messages.
+/// What a start reads is bounded: incidents that are open, recent or not told to the end, their
+/// notices, due messages.
 pub(crate) async fn load_is_bounded(store: &dyn Store) {
     let changes = [
         boxed_incident(1, "a", IncidentState::Resolved, OLD),
         boxed_incident(2, "a", IncidentState::Open, OLD),
         boxed_incident(3, "a", IncidentState::Acknowledged, OLD),
         boxed_incident(4, "a", IncidentState::Resolved, NOW),
+        boxed_incident(5, "a", IncidentState::Resolved, OLD),
         boxed_notice(1, 1, Outcome::Sent, OLD),
         boxed_notice(2, 1, Outcome::Pending, OLD),
         boxed_notice(3, 2, Outcome::Sent, OLD),
         boxed_notice(4, 4, Outcome::Muted, OLD),
+        boxed_notice(5, 5, Outcome::Sent, OLD),
         boxed_message(1, MessageState::Sent, OLD),
         boxed_message(2, MessageState::Due, OLD),
         boxed_message(3, MessageState::Failed, NOW),
@@ -154,13 +157,13 @@ pub(crate) async fn load_is_bounded(store: &dyn Store) {
     store.commit("b1", &changes).await.unwrap();
     let loaded = store.load(NOW).await.unwrap();
     let ids: Vec<u64> = loaded.incidents.iter().map(|i| i.id).collect();
-    assert_eq!(ids, [2, 3, 4]);
+    assert_eq!(ids, [1, 2, 3, 4]);
     let ids: Vec<u64> = loaded.notices.iter().map(|n| n.id).collect();
-    assert_eq!(ids, [2, 3, 4]);
+    assert_eq!(ids, [1, 2, 3, 4]);
     let ids: Vec<u64> = loaded.messages.iter().map(|m| m.id).collect();
     assert_eq!(ids, [2, 3]);
     assert_eq!(loaded.attempts.len(), 1);
-    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (4, 4, 3));
+    assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (5, 5, 3));
 }
 
 /// Pages come newest first, and filters hold.
@@ -349,6 +352,7 @@ pub(crate) async fn memory_is_like(store: &dyn Store) {
         boxed_incident(1, "a", IncidentState::Resolved, OLD),
         boxed_incident(2, "a", IncidentState::Open, OLD),
         boxed_incident(4, "a", IncidentState::Resolved, NOW),
+        boxed_incident(5, "a", IncidentState::Resolved, OLD),
         boxed_notice(1, 1, Outcome::Sent, OLD),
         boxed_notice(2, 1, Outcome::Pending, OLD),
         boxed_notice(3, 4, Outcome::Sent, OLD),

@@ -3,7 +3,7 @@
 
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     Alert, Attempt, Change, Incident, IncidentState, Loaded, Message, MessageState, Notice,
@@ -93,8 +93,12 @@ impl MemoryStore {
     /// What a start at this steady time reads, bounded as [`super::Store::load`] bounds it.
     pub fn load(&self, now: Ts) -> Loaded {
         let recent = now.shifted(-RECENT_MS);
+        let is_pending = |notice: &&Notice| notice.outcome == Outcome::Pending;
+        let waiting: BTreeSet<u64> =
+            self.notices.values().filter(is_pending).map(|n| n.incident).collect();
         let is_recent = |incident: &Incident| {
-            incident.state != IncidentState::Resolved
+            waiting.contains(&incident.id)
+                || incident.state != IncidentState::Resolved
                 || incident.resolved_steady.is_some_and(|at| at >= recent)
         };
         let of_recent = |id: u64| self.incidents.get(&id).is_some_and(is_recent);
@@ -108,7 +112,7 @@ impl MemoryStore {
             notices: self
                 .notices
                 .values()
-                .filter(|n| n.outcome == Outcome::Pending || of_recent(n.incident))
+                .filter(|n| waiting.contains(&n.incident) || of_recent(n.incident))
                 .cloned()
                 .collect(),
             messages: self

@@ -19,7 +19,8 @@ struct Scene {
 }
 
 impl Scene {
-    async fn open(austin: &Austin, hook: &Webhook) -> Result<Scene> {
+    /// Austin may take so long to say what became of a message.
+    async fn open(austin: &Austin, hook: &Webhook, confirm_within: &str) -> Result<Scene> {
         let dir = tempfile::tempdir()?;
         let fleet = Fleet::start(FleetOptions::of(1, 6, Version::V1_20)).await?;
         std::fs::write(dir.path().join("rules.yaml"), story::JOB_FAILED)?;
@@ -34,7 +35,7 @@ receivers:
     storm: {{ incidents: 100, within: 1s }}
     fallback: direct
     channels:
-      - austin: {{ url: "{}", template: 7, receivers: ["13800000000"], confirm_within: 3s }}
+      - austin: {{ url: "{}", template: 7, receivers: ["13800000000"], confirm_within: {confirm_within} }}
       - webhook: {{ name: direct, url: "{}" }}
 {}"#,
             austin.url(),
@@ -68,7 +69,7 @@ receivers:
 async fn what_austin_swallows_is_told_directly() -> Result<()> {
     let austin = Austin::start(7, 1).await?;
     let hook = Webhook::start(WebhookOptions::default()).await?;
-    let scene = Scene::open(&austin, &hook).await?;
+    let scene = Scene::open(&austin, &hook, "20s").await?;
 
     let (first, _) = scene.kill();
     let sent = scene.ended(1).await?;
@@ -113,7 +114,7 @@ async fn what_austin_swallows_is_told_directly() -> Result<()> {
 async fn the_night_shield_and_a_trace_that_says_nothing_are_not_delivered() -> Result<()> {
     let austin = Austin::start(7, 100).await?;
     let hook = Webhook::start(WebhookOptions::default()).await?;
-    let scene = Scene::open(&austin, &hook).await?;
+    let scene = Scene::open(&austin, &hook, "3s").await?;
     austin.set_night(true);
     scene.kill();
     let night = scene.ended(1).await?;

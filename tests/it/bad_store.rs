@@ -1,5 +1,5 @@
-//! The store cannot be written: nothing is decided or sent, readiness and heartbeat say so, and
-//! afterwards it goes on. A second Weir on the same store is refused.
+//! The store is locked: nothing is decided or sent, readiness and heartbeat say so, and afterwards it
+//! goes on. A second Weir on the same store is refused.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -32,7 +32,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn open(store: Option<&Path>) -> Result<Scene> {
+    async fn open() -> Result<Scene> {
         let dir = tempfile::tempdir()?;
         let fleet = Fleet::start(FleetOptions::of(1, 3, Version::V1_20)).await?;
         let hook = Webhook::start(WebhookOptions::default()).await?;
@@ -51,8 +51,7 @@ receivers:
             hook.url(),
             story::sources(&fleet, 1)
         );
-        let store = store.map_or_else(|| dir.path().join("weir.db"), Path::to_owned);
-        let weir = Weir::start_on(crate::binary(), dir.path(), &store, &config).await?;
+        let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
         story::ready(&weir).await?;
         Ok(Scene { fleet, hook, beats, weir, dir })
     }
@@ -113,7 +112,7 @@ async fn hold(database: &Path) -> Result<Child> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_store_is_waited_for() -> Result<()> {
-    let scene = Scene::open(None).await?;
+    let scene = Scene::open().await?;
     scene.beats_again().await?;
     let mut holder = hold(&scene.dir.path().join("weir.db")).await?;
     scene
@@ -129,7 +128,7 @@ async fn a_locked_store_is_waited_for() -> Result<()> {
 /// After a minute people are told past the store, once; what happened meanwhile is told afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_locked_for_long_is_told_past_it() -> Result<()> {
-    let scene = Scene::open(None).await?;
+    let scene = Scene::open().await?;
     let mut holder = hold(&scene.dir.path().join("weir.db")).await?;
     scene.fleet.kill_job(0, 0, &Failure::new("java.io.IOException", "disk gone"));
     let began = time::now();
@@ -156,51 +155,9 @@ async fn a_store_locked_for_long_is_told_past_it() -> Result<()> {
     scene.weir.stop().await
 }
 
-/// Mounting needs rights that not every machine gives.
-async fn mount(folder: &Path) -> bool {
-    let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-        .arg(folder)
-        .stderr(Stdio::null())
-        .status()
-        .await;
-    mount.is_ok_and(|status| status.success())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_is_waited_for() -> Result<()> {
-    let disk = tempfile::tempdir()?;
-    if !mount(disk.path()).await {
-        tools::note("no right to mount a small disk here: the locked store stands for it");
-        return Ok(());
-    }
-    let told = full(disk.path()).await;
-    let unmounted = Command::new("umount").arg("-l").arg(disk.path()).status().await?;
-    ensure!(unmounted.success(), "the small disk is still mounted");
-    told
-}
-
-async fn full(disk: &Path) -> Result<()> {
-    let scene = Scene::open(Some(&disk.join("weir.db"))).await?;
-    scene.beats_again().await?;
-    let filler = disk.join("filler");
-    // Until nothing fits any more, be it a byte.
-    for size in [64 * 1024, 4096, 512] {
-        loop {
-            let file = std::fs::File::options().create(true).append(true).open(&filler)?;
-            let mut file = std::io::BufWriter::with_capacity(0, file);
-            if std::io::Write::write_all(&mut file, &vec![b' '; size]).is_err() {
-                break;
-            }
-        }
-    }
-    scene.survives(async || Ok(std::fs::remove_file(&filler)?)).await?;
-    scene.weir.stop().await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_weir_names_the_first() -> Result<()> {
-    let scene = Scene::open(None).await?;
+    let scene = Scene::open().await?;
     let config = std::fs::read_to_string(scene.dir.path().join("weir.yaml"))?;
     let other = config.replacen(&scene.weir.url(""), "http://127.0.0.1:0", 1);
     let listen = scene.weir.url("").replace("http://", "");

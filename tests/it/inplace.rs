@@ -125,10 +125,12 @@ async fn a_crash_loop_is_one_card_though_weir_is_killed_in_the_middle() -> Resul
     assert_eq!(app.chat().len(), 1, "{:#?}", app.chat());
     assert!(app.replies().is_empty(), "nothing got worse: {:#?}", app.replies());
     assert!(card.edits >= 3, "{} edits", card.edits);
-    for pair in card.edited_ms[..card.edits - 1].windows(2) {
-        // Received a moment sooner or later than decided.
-        ensure!(pair[1] - pair[0] >= EDIT_EVERY - 300, "{} ms apart", pair[1] - pair[0]);
-    }
+    // Received a moment sooner or later than decided, so that two may come close together; the last
+    // one is news and waits for nobody.
+    let times = &card.edited_ms[..card.edits - 1];
+    let span = times.last().zip(times.first()).map_or(0, |(last, first)| last - first);
+    let most = span / EDIT_EVERY + 2;
+    ensure!(times.len() as i64 <= most, "{} edits in {span} ms: {times:?}", times.len());
     assert!(card.titles.iter().all(|t| t.contains("#1")), "{:?}", card.titles);
     let refused: Vec<i64> = app.refused().iter().map(|r| r.code).collect();
     assert!(refused.iter().all(|code| *code == feishu_app::TOKEN), "{refused:?}");

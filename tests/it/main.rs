@@ -25,6 +25,7 @@ mod fallback;
 mod first_look;
 mod flink_source;
 mod flink_testbed;
+mod full_disk;
 mod grafana;
 mod inbound;
 mod inplace;

@@ -1,11 +1,14 @@
 //! Stories in virtual time: the promises of the engine, from what Flink shows to what people get.
 
 mod bench;
+mod calendar;
 mod chat;
+mod clock;
 mod commands;
 mod edges;
 mod history;
 mod inplace;
+mod people;
 mod promises;
 mod random;
 mod reload;

@@ -29,6 +29,22 @@ impl<T: Clone> Inbox<T> {
         self.items.lock().expect("no panic while locked").clone()
     }
 
+    /// Those after the first `read`, once there are any.
+    pub async fn after(&self, read: usize) -> Vec<T> {
+        loop {
+            let news = self.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            {
+                let items = self.items.lock().expect("no panic while locked");
+                if let Some(rest) = items.get(read..).filter(|rest| !rest.is_empty()) {
+                    return rest.to_vec();
+                }
+            }
+            news.await;
+        }
+    }
+
     /// The first one, present or to come, that `wanted` accepts; `None` when `deadline` passes.
     pub async fn wait_for(
         &self,

@@ -13,6 +13,8 @@ use super::{cache, tools};
 
 /// The leash waits 3 s between SIGTERM and SIGKILL.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// Nothing survives SIGKILL, but on a busy machine the leash may take long to notice.
+const KILL_LIMIT: Duration = Duration::from_mins(1);
 
 /// A program on a leash: `leash.py` ends it when its stdin, which this holds, is closed.
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl Leashed {
     /// When it cannot be killed.
     pub(crate) async fn kill9_child(&mut self) -> Result<()> {
         self.kill9_now();
-        self.wait().await?;
+        self.wait_within(KILL_LIMIT).await?;
         Ok(())
     }
 
@@ -117,10 +119,14 @@ impl Leashed {
     /// # Errors
     /// When it is still there after ten seconds.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
+        self.wait_within(STOP_LIMIT).await
+    }
+
+    async fn wait_within(&mut self, limit: Duration) -> Result<ExitStatus> {
         // `Child::wait` would close our end of the pipe, but that end is ours since `spawn`.
-        let status = tokio::time::timeout(STOP_LIMIT, self.leash.wait())
+        let status = tokio::time::timeout(limit, self.leash.wait())
             .await
-            .with_context(|| format!("{} did not end in {STOP_LIMIT:?}", self.name))??;
+            .with_context(|| format!("{} did not end in {limit:?}", self.name))??;
         Ok(status)
     }
 

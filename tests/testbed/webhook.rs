@@ -125,6 +125,11 @@ impl Webhook {
         self.shared.inbox.all()
     }
 
+    /// What arrived after the first `read`, once something has.
+    pub async fn after(&self, read: usize) -> Vec<Received> {
+        self.shared.inbox.after(read).await
+    }
+
     /// What the receiver took, in order.
     pub fn accepted(&self) -> Vec<Received> {
         self.received().into_iter().filter(|r| r.accepted).collect()

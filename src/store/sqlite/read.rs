@@ -33,16 +33,19 @@ async fn everything(conn: &mut SqliteConnection, recent: i64) -> Result<Loaded, 
         .fetch_all(&mut *conn)
         .await?;
     loaded.alerts = parsed(bodies)?;
+    // An end may wait longer than a day for its hour: its incident is needed to tell it.
     let bodies = sqlx::query_scalar(
-        "SELECT body FROM incidents WHERE state != 'resolved' OR resolved_steady >= ?1 ORDER BY id",
+        "SELECT body FROM incidents WHERE state != 'resolved' OR resolved_steady >= ?1 OR id IN \
+         (SELECT incident FROM notices WHERE outcome = 'pending') ORDER BY id",
     )
     .bind(recent)
     .fetch_all(&mut *conn)
     .await?;
     loaded.incidents = parsed(bodies)?;
     let bodies = sqlx::query_scalar(
-        "SELECT body FROM notices WHERE outcome = 'pending' OR incident IN (SELECT id FROM \
-         incidents WHERE state != 'resolved' OR resolved_steady >= ?1) ORDER BY id",
+        "SELECT body FROM notices WHERE incident IN (SELECT id FROM incidents WHERE state != \
+         'resolved' OR resolved_steady >= ?1) OR incident IN (SELECT incident FROM notices WHERE \
+         outcome = 'pending') ORDER BY id",
     )
     .bind(recent)
     .fetch_all(&mut *conn)

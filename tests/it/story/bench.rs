@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use weir::clock::anchor;
 use weir::engine::{Effect, Engine, EngineSettings, Input, Reload, base, outgoing};
 use weir::journal::{Base, Writer};
 use weir::model::*;
@@ -99,6 +100,8 @@ pub(super) struct Setup {
     pub(super) seen: bool,
     /// What else was changed in the rule files.
     pub(super) edit: fn(&mut RuleSet),
+    /// What else is configured otherwise.
+    pub(super) shape: fn(&mut Settings),
 }
 
 impl Default for Setup {
@@ -118,6 +121,7 @@ impl Default for Setup {
             more: &[],
             seen: true,
             edit: |_| {},
+            shape: |_| {},
         }
     }
 }
@@ -143,10 +147,16 @@ pub(super) struct Bench {
     pub(super) reloads: BTreeSet<u64>,
     /// How a vendor answers.
     pub(super) answer: fn(&Message) -> SendOutcome,
+    /// Channels that cannot be reached between two times.
+    pub(super) down: Vec<(&'static str, i64, i64)>,
+    /// What was tried: steady time and endpoint.
+    pub(super) tries: Vec<(Ts, String)>,
     /// What stands in the chat of the channel that can edit.
     pub(super) chat: Chat,
-    /// The wall clock is set: from these times on it is so far from the steady one.
+    /// The wall clock is set: from these times on it is so far off.
     pub(super) jumps: Vec<(i64, i64)>,
+    /// Steady time less the time of the story: what a start took from a clock that was off.
+    steady: i64,
     /// Everything every step said, for comparison.
     pub(super) journal: Option<String>,
     /// What a shell would leave of the history: the open segment, and what was committed.
@@ -216,7 +226,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         let to = Route { id: "0/0".to_owned(), receiver: (*name).to_owned(), ..route.clone() };
         route.routes.push(to);
     }
-    let settings = EngineSettings {
+    let mut settings = EngineSettings {
         sources: worlds.iter().map(|w| (w.source.clone(), "flink".to_owned())).collect(),
         incidents: weir::incidents::Settings::default(),
         notify: Settings {
@@ -242,6 +252,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         rule.hold = rule.hold.max(Duration::from_millis(setup.hold_ms));
     }
     (setup.edit)(&mut rules);
+    (setup.shape)(&mut settings.notify);
     (settings, rules, composers)
 }
 
@@ -264,8 +275,11 @@ impl Bench {
             kills: BTreeMap::new(),
             reloads: BTreeSet::new(),
             answer: |_| SendOutcome::Delivered,
+            down: Vec::new(),
+            tries: Vec::new(),
             chat: Chat::default(),
             jumps: Vec::new(),
+            steady: 0,
             journal: None,
             history: None,
         }
@@ -303,10 +317,12 @@ impl Bench {
             self.turn(now, input);
             if self.reloads.remove(&self.turns) {
                 let reload = Input::Reload(self.configuration());
-                for effect in self.engine.step(Time::at(now), reload) {
+                for effect in self.engine.step(self.time(now), reload) {
                     let harmless = match &effect {
                         Effect::Publish(_) => true,
-                        Effect::Deadline(at) => self.deadline.is_none_or(|known| known == at.0),
+                        Effect::Deadline(at) => {
+                            self.deadline.is_none_or(|known| known == at.0 - self.steady)
+                        }
                         Effect::Persist(_)
                         | Effect::Send(_)
                         | Effect::Answer(_)
@@ -347,8 +363,9 @@ impl Bench {
         self.jumps.iter().rev().find(|(from, _)| *from <= now).map_or(0, |(_, offset)| *offset)
     }
 
-    fn time(&self, now: i64) -> Time {
-        Time { steady: Ts(now), wall: Ts(now + self.wall_offset(now)) }
+    /// What clocks show.
+    pub(super) fn time(&self, now: i64) -> Time {
+        Time { steady: Ts(now + self.steady), wall: Ts(now + self.wall_offset(now)) }
     }
 
     fn turn(&mut self, now: i64, input: Input) {
@@ -388,7 +405,8 @@ impl Bench {
                 Effect::Persist(changes) => self.kept.apply(changes),
                 Effect::Send(_) if kill == Some(Kill::BeforeSend) => break,
                 Effect::Send(message) => {
-                    let mut outcome = (self.answer)(&message);
+                    self.tries.push((at.steady, message.endpoint.clone()));
+                    let mut outcome = self.answer_to(now, &message);
                     let taken = outcome == SendOutcome::Delivered;
                     if taken && self.setup.edits.is_some() && message.to.channel == "bot" {
                         outcome = self.chat.take(now, &message);
@@ -409,9 +427,9 @@ impl Bench {
                 }
                 Effect::Publish(_) => {}
                 Effect::Answer(replied) => self.replies.push(*replied),
-                Effect::Deadline(at) => {
-                    assert!(at.0 > now, "a deadline in the past");
-                    self.deadline = Some(at.0);
+                Effect::Deadline(due) => {
+                    assert!(due > at.steady, "a deadline in the past");
+                    self.deadline = Some(due.0 - self.steady);
                 }
             }
         }
@@ -420,10 +438,25 @@ impl Bench {
         }
     }
 
-    /// A new process over what was committed.
+    fn answer_to(&self, now: i64, message: &Message) -> SendOutcome {
+        let is_down = |(channel, from, until): &(&str, i64, i64)| {
+            *channel == message.to.channel && (*from..*until).contains(&now)
+        };
+        if self.down.iter().any(is_down) {
+            return SendOutcome::Retry { after_ms: None, error: "no route to host".to_owned() };
+        }
+        (self.answer)(message)
+    }
+
+    /// A new process over what was committed, by what the clock of the machine shows then.
     pub(super) fn restart(&mut self, now: i64) {
         let (settings, rules, composers) = settings(&self.setup, &self.worlds);
-        let engine = Engine::new(settings, rules, composers, &self.kept.load(Ts(now)));
+        let wall = self.time(now).wall;
+        let mut loaded = self.kept.load(wall);
+        let steady = anchor(wall, loaded.steady());
+        loaded.clamp(steady);
+        self.steady = steady.0 - now;
+        let engine = Engine::new(settings, rules, composers, &loaded);
         self.engine = if self.setup.seen { engine } else { engine.unseen() };
         self.begin_history(now);
         self.answers.clear();

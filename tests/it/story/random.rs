@@ -13,24 +13,24 @@ use super::promises;
 use super::world::{Fail, SimRun, World};
 use super::{CALM, HOUR, MINUTE, SECOND, START, draw, looping};
 
-const REPEAT: Duration = Duration::from_hours(4);
+pub(super) const REPEAT: Duration = Duration::from_hours(4);
 /// Trouble is made for so long, and mended at its end.
-const LASTS: i64 = 2 * HOUR;
+pub(super) const LASTS: i64 = 2 * HOUR;
 /// All is mended by then, though some of it only after somebody was reminded.
 const MENDED: i64 = START + CALM + LASTS + 4 * HOUR;
 /// Then everything has time to be told.
-const END: i64 = MENDED + 90 * MINUTE;
+pub(super) const END: i64 = MENDED + 90 * MINUTE;
 
 /// Draws in a row.
-struct Dice(u64, u64);
+pub(super) struct Dice(pub(super) u64, pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, limit: i64) -> i64 {
+    pub(super) fn below(&mut self, limit: i64) -> i64 {
         self.1 += 1;
         draw(self.0, self.1, limit.max(1) as u64) as i64
     }
 
-    fn between(&mut self, from: i64, to: i64) -> i64 {
+    pub(super) fn between(&mut self, from: i64, to: i64) -> i64 {
         from + self.below(to - from)
     }
 }
@@ -69,7 +69,7 @@ fn life(dice: &mut Dice, name: &str) -> Vec<SimRun> {
     runs
 }
 
-fn worlds(seed: u64, clusters: usize, jobs: usize) -> Vec<World> {
+pub(super) fn worlds(seed: u64, clusters: usize, jobs: usize) -> Vec<World> {
     let mut dice = Dice(seed, 0);
     let mut worlds = Vec::new();
     for c in 0..clusters {
@@ -98,7 +98,7 @@ fn chance(message: &Message, of: u64) -> u64 {
 }
 
 /// A vendor that fails one time in five, and one that also refuses for good one time in ten.
-fn answer(message: &Message) -> SendOutcome {
+pub(super) fn answer(message: &Message) -> SendOutcome {
     match (chance(message, 100), message.to.channel.as_str()) {
         (0..=9, "mail") => SendOutcome::Rejected { error: "550 no such user".to_owned() },
         (10..=29, _) => SendOutcome::Retry { after_ms: None, error: "11232".to_owned() },
@@ -115,14 +115,14 @@ fn played(setup: Setup, worlds: Vec<World>, kills: &[(u64, Kill)]) -> Bench {
     bench
 }
 
-fn kills(seed: u64, count: u64, turns: u64) -> Vec<(u64, Kill)> {
+pub(super) fn kills(seed: u64, count: u64, turns: u64) -> Vec<(u64, Kill)> {
     let kinds = [Kill::BeforeCommit, Kill::BeforeSend, Kill::AfterSend];
     let one = |k| (20 + draw(seed, 5_000 + k, turns), kinds[draw(seed, 9_000 + k, 3) as usize]);
     (0..count).map(one).collect()
 }
 
 /// Each story is seven hours long: few of them unless more are asked for (`PROPTEST_CASES`).
-fn cases(share: u32) -> u32 {
+pub(super) fn cases(share: u32) -> u32 {
     (ProptestConfig::default().cases / share).max(1)
 }
 
@@ -141,7 +141,7 @@ fn some_rules(rules: &mut RuleSet) {
     rules.rules.retain(|rule| some.contains(&rule.id.alert.as_str()));
 }
 
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     Setup { seen: false, edit: some_rules, ..Setup::default() }
 }
 
@@ -175,7 +175,7 @@ proptest! {
         promises::resolutions_follow_openings(&bench, "mail")?;
         promises::nothing_is_said_twice(&bench, REPEAT, "mail")?;
         if let Some(budget) = budget {
-            promises::budgets_hold(&bench, budget, END)?;
+            promises::budgets_hold(&bench, budget, None)?;
         }
     }
 }
@@ -236,5 +236,42 @@ proptest! {
         let (listed, shuffled) = (tell(None), tell(Some(order)));
         let differs = listed.lines().zip(shuffled.lines()).find(|(a, b)| a != b);
         prop_assert!(listed == shuffled, "{differs:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(64), ..ProptestConfig::default() })]
+
+    /// The clock is set, and Weir dies again and again and starts by what it shows then: it cannot know
+    /// how long it was away, but nothing is lost and nothing said twice.
+    #[test]
+    fn a_clock_that_is_set_while_weir_dies_loses_nothing(
+        seed in any::<u64>(),
+        jobs in 1_usize..4,
+        poll_s in 30_i64..=90,
+        killed in 1_u64..12,
+        jumps in prop::collection::vec((0..LASTS, -HOUR..=HOUR), 1..6),
+        limited in any::<bool>(),
+    ) {
+        let budget = Budget { messages: 4, per: Duration::from_mins(1) };
+        let setup = Setup {
+            poll_ms: poll_s * SECOND,
+            budget: limited.then_some(budget),
+            ..setup()
+        };
+        let mut bench = Bench::new(setup, worlds(seed, 2, jobs));
+        bench.answer = answer;
+        bench.jumps = jumps.iter().map(|(at, by)| (START + CALM + at, *by)).collect();
+        bench.jumps.sort_unstable();
+        let turns = ((END - START) / (poll_s * SECOND)) as u64 * 2;
+        bench.kills = kills(seed, killed, turns).into_iter().collect();
+        bench.begin(START);
+        bench.run(END);
+        promises::nothing_vanishes(&bench)?;
+        promises::resolutions_follow_openings(&bench, "mail")?;
+        promises::nothing_is_said_twice(&bench, REPEAT, "mail")?;
+        if limited {
+            promises::budgets_hold(&bench, budget, None)?;
+        }
     }
 }

@@ -165,6 +165,8 @@ mod tests {
             ("不合法的secret参数", "does not know"),
         ] {
             let fate = told(&[&format!("{at}消息接收成功==>{at}{words}==>")]).unwrap();
+            let outcome = fate.clone().outcome();
+            assert!(matches!(outcome, Some(SendOutcome::Rejected { .. })), "{words}: {outcome:?}");
             let Fate::Lost(why) = fate else { panic!("{words}: {fate:?}") };
             assert!(why.contains(part), "{words}: {why}");
         }

@@ -289,6 +289,16 @@ async fn that_the_store_works_again_is_said_by_the_next_message() {
     assert!(rx.try_recv().is_err(), "once is enough");
 }
 
+#[tokio::test]
+async fn a_key_is_never_told() {
+    let config = json!({"routing_key": KEY, "url": "http://127.0.0.1:9/v2/enqueue"});
+    let (pager, _) = build(json!({ "pagerduty": config }));
+    let SendOutcome::Retry { error, .. } = pager.send(&list(1), "k", now()).await else {
+        panic!("nobody answers there")
+    };
+    assert!(error.contains("cannot connect") && !error.contains("hush"), "{error}");
+}
+
 #[test]
 fn options_are_checked() {
     let config = |value: Value| {

@@ -95,6 +95,17 @@ fn people_are_mentioned_once_and_only_while_it_is_nobodys() {
     assert!(!text(probe::recovered(1, "a")).contains('<'));
 }
 
+#[tokio::test]
+async fn a_token_is_never_told() {
+    let slack = slack("http://127.0.0.1:9");
+    let (_, view) = good(Language::En).swap_remove(0);
+    let message = message(slack.composer().compose(&view).frozen);
+    let SendOutcome::Retry { error, .. } = slack.send(&message, "k", now()).await else {
+        panic!("nobody answers there")
+    };
+    assert!(error.starts_with("cannot connect") && !error.contains("hush"), "{error}");
+}
+
 #[test]
 fn options_are_checked() {
     let config = |value: Value| {

@@ -115,6 +115,17 @@ async fn a_refusal_with_status_200_is_a_refusal() {
     }
 }
 
+#[tokio::test]
+async fn an_address_is_never_told() {
+    let (robot, _) = build(json!({"wecom": {"url": "http://127.0.0.1:9/send?key=key-hush"}}));
+    let (_, view) = good(Language::Zh).swap_remove(0);
+    let message = message(robot.composer().compose(&view).frozen);
+    let SendOutcome::Retry { error, .. } = robot.send(&message, "k", now()).await else {
+        panic!("nobody answers there")
+    };
+    assert!(error.starts_with("cannot connect") && !error.contains("hush"), "{error}");
+}
+
 #[test]
 fn options_are_checked() {
     let config =
