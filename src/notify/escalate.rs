@@ -77,7 +77,7 @@ impl Pipeline {
                 let rank = step.severity.rank();
                 let known = self.escalations.known_since(incident.id, &route.receiver, rank);
                 let Some(at) = due_at(step, known, incident.nobodys_since) else { continue };
-                for to in self.channels_of(&route, step, incident.id) {
+                for to in self.channels_of(route, step, incident.id) {
                     if !planned.iter().any(|other| other.to == to) {
                         planned.push(Planned { at, after: step.after, to, group: group.clone() });
                     }

@@ -281,13 +281,12 @@ impl Bench {
             for message in sends {
                 let error = "as told".to_owned();
                 let outcome = match self.modes.get(&message.to) {
-                    None | Some(Mode::Up) => SendOutcome::Delivered,
                     Some(Mode::Down) => SendOutcome::Retry { after_ms: None, error },
                     Some(Mode::Refuses) => SendOutcome::Rejected { error },
                     Some(Mode::ChokesOn(id)) if self.is_about(&message, *id) => {
                         SendOutcome::Retry { after_ms: None, error }
                     }
-                    Some(Mode::ChokesOn(_)) => SendOutcome::Delivered,
+                    None | Some(Mode::Up | Mode::ChokesOn(_)) => SendOutcome::Delivered,
                 };
                 if outcome == SendOutcome::Delivered && message.attempts > 0 {
                     self.taken.push((self.now, message.clone()));
