@@ -4,11 +4,12 @@
 //!
 //! ```text
 //!  sources ──Snapshot──▶ tracker ──facts──▶ rules ──alerts──▶ incidents ──notices──▶ notify ──messages──▶ channels
-//!  flink                 runs, history,     when/for/         one episode,           group, repeat,       feishu_bot,
-//!     ▲                  windows, distinct  keep_firing_for   causality, flap        budget, digest,      dingtalk, wecom,
-//!     │                  failures              │                                     storm                email, …
-//!     └───────────────── Demand ◀──────────────┘                 store: all of it, committed before any effect
-//!                                                                web, metrics: the immutable View of the last step
+//!  flink                 runs, history,     when/for/         one episode,           group, repeat,       chats: feishu, slack,
+//!     ▲                  windows, distinct  keep_firing_for   causality, flap        escalate, budget,      dingtalk, wecom; email;
+//!     │                  failures              │                 ▲                   digest, storm        pagers, webhooks, programs
+//!     └───────────────── Demand ◀──────────────┘                 │
+//!                        commands of people, alerts of others ───┘  store: all of it, committed before any effect
+//!                        (page, CLI, links in messages, /api/v2)    web, metrics: the immutable View of the last step
 //! ```
 //!
 //! A functional core in an async shell. [`engine::Engine::step`] is synchronous, deterministic and

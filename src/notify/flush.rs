@@ -182,12 +182,14 @@ impl Pipeline {
             Storming::Few => self.begin_storm(time, to),
         }
         let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
-        if held_back {
+        let split = self.plan(to).is_some_and(|c| c.per_incident);
+        let parts = parts(self, time.steady, &due, split, incidents);
+        // What fits one message anyway needs no digest.
+        if held_back && parts.len() > 1 {
             self.compose(time, to, MessageKind::Digest, "digest", &due, incidents, changes);
             return;
         }
-        let split = self.plan(to).is_some_and(|c| c.per_incident);
-        for (group, part) in parts(self, time.steady, &due, split, incidents) {
+        for (group, part) in parts {
             let several = part.iter().filter_map(|id| self.notices.get(id)).map(|n| n.incident);
             let several = several.collect::<BTreeSet<u64>>().len() > 1;
             let kind = if several { MessageKind::Group } else { MessageKind::Incident };
@@ -349,3 +351,7 @@ fn parts(
     parts.sort_by_key(|(_, ids)| std::cmp::Reverse(worst(ids)));
     parts
 }
+
+#[cfg(test)]
+#[path = "flush_tests.rs"]
+mod tests;

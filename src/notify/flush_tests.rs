@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+use crate::model::{MessageKind, NoticeReason, Severity};
+use crate::notify::testing::{Bench, SECOND, plan};
+use crate::notify::{Budget, ChannelPlan};
+
+/// One message in ten seconds; each incident has its own.
+fn bench() -> Bench {
+    let budgets = vec![Budget { messages: 1, per: Duration::from_secs(10) }];
+    let plan = ChannelPlan { budgets, per_incident: true, ..plan("team/a") };
+    Bench::new(vec![plan], vec!["team"])
+}
+
+fn kinds(bench: &Bench) -> Vec<MessageKind> {
+    bench.taken.iter().map(|(_, message)| message.kind).collect()
+}
+
+#[test]
+fn what_waited_for_its_budget_is_a_digest_only_if_it_is_several_messages() {
+    let mut bench = bench();
+    let id = bench.open(Severity::Warning);
+    bench.pass(2 * SECOND);
+    bench.edit(id, NoticeReason::Worse, |i| i.severity = Severity::Critical);
+    bench.pass(30 * SECOND);
+    assert_eq!(kinds(&bench), [MessageKind::Incident, MessageKind::Incident]);
+    bench.open(Severity::Warning);
+    bench.pass(2 * SECOND);
+    bench.open(Severity::Warning);
+    bench.open(Severity::Warning);
+    bench.pass(30 * SECOND);
+    assert_eq!(kinds(&bench)[2..], [MessageKind::Incident, MessageKind::Digest]);
+}
