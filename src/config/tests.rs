@@ -293,11 +293,45 @@ fn a_token_is_never_wider_than_it_says() {
     assert!(problems.iter().any(|p| p.contains("jobs have no label `severity`")), "{problems:?}");
 }
 
+/// As `weir run` would refuse it after the next start.
+#[test]
+fn a_token_that_opens_nothing_or_too_much_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name).display().to_string()
+    };
+    let (good, short, empty) =
+        (file("good", "0123456789abcdef\n"), file("short", "x\n"), file("empty", ""));
+    let long = "fedcba9876543210";
+    for (tokens, expected) in [
+        (format!("{{ name: a, token: {long} }}, {{ name: b, token_file: {good} }}"), ""),
+        ("{ name: a, token: hunter2 }".to_owned(), "token `a` is shorter than 16 characters"),
+        (format!("{{ name: a, token_file: {short} }}"), "token `a` is shorter than 16 characters"),
+        (format!("{{ name: a, token_file: {empty} }}"), "token `a` "),
+        (
+            format!("{{ name: a, token: {long} }}, {{ name: a, token_file: {good} }}"),
+            "there are two tokens `a`",
+        ),
+        (
+            format!("{{ name: a, token: {long} }}, {{ name: b, token: {long}, access: operate }}"),
+            "tokens `a` and `b` are the same secret",
+        ),
+    ] {
+        let text = format!("{MINIMAL}route: {{ receiver: me }}\nweb: {{ tokens: [{tokens}] }}\n");
+        let problems = said(&text, &none);
+        let ours: Vec<_> = problems.iter().filter(|p| p.contains(" token")).collect();
+        assert_eq!(ours.len(), usize::from(!expected.is_empty()), "{tokens}: {problems:?}");
+        assert!(ours.iter().all(|p| p.contains(expected)), "{problems:?}");
+        assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+    }
+}
+
 #[test]
 fn secrets_are_never_shown() {
     let text = r#"
 store: { url: "sqlite://hunter2.db" }
-web: { tokens: [{ name: a, token: hunter2 }] }
+web: { tokens: [{ name: a, token: hunter2-hunter2-hunter2 }] }
 sources:
   - flink: { name: prod, urls: ["http://jm:8081"] }
 heartbeat: { url: "https://h/hunter2" }

@@ -287,10 +287,16 @@ impl Story {
             Op::Return(n) => {
                 if let Some((id, IncidentState::Resolved, _)) = find(n) {
                     self.bench.reopen(id);
-                    // The team may still not have heard of the end: then it knows all along.
+                    // Who has not heard of the end knows of it all along, and may be told again where
+                    // others have: the team, and whom it was escalated to.
+                    let last = |to: &str| {
+                        let mut told = self.bench.told(&format!("{to}/chat")).into_iter().rev();
+                        told.find(|(about, _)| *about == id).map(|(_, reason)| reason)
+                    };
                     let expected = self.expected.entry(id).or_default();
                     expected.nobodys = now;
-                    expected.escalated.clear();
+                    expected.escalated.retain(|to, _| last(to) != Some(Resolved));
+                    expected.escalated.values_mut().for_each(|count| *count = 0);
                 }
             }
             Op::Inhibit(n, on) => {

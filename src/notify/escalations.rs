@@ -65,6 +65,13 @@ impl Escalations {
 
     /// A notice went into a message. A first report alarms nobody, and starts no clock.
     pub(super) fn told(&mut self, notice: &Notice, at: Ts) {
+        // Who heard that it is over has to hear again that nobody has it.
+        if notice.reason == NoticeReason::Resolved
+            && let Some(episode) = self.0.get_mut(&notice.incident)
+        {
+            episode.to.remove(&notice.to);
+            episode.next = Next::default();
+        }
         if !is_opening(notice.reason) && notice.reason != NoticeReason::Worse {
             return;
         }

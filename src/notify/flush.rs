@@ -163,12 +163,11 @@ impl Pipeline {
         if due.is_empty() {
             return;
         }
-        match self.storm(time, to, &rest) {
+        let (ends, news) = self.ends_among(&rest);
+        match self.storm(time, to, &news) {
             Storming::No => {}
             Storming::Told => {
-                for id in &due {
-                    self.hold(*id, Some(&Hold::Storm), changes);
-                }
+                self.wait_for_storm(&due, changes);
                 return;
             }
             Storming::Many => {
@@ -181,6 +180,7 @@ impl Pipeline {
             // Too few for a storm message, but what follows them waits for one.
             Storming::Few => self.begin_storm(time, to),
         }
+        let due = self.tell_ends(time, to, due, &ends, incidents, changes);
         let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
         let split = self.plan(to).is_some_and(|c| c.per_incident);
         let parts = parts(self, time.steady, &due, split, incidents);
@@ -194,6 +194,37 @@ impl Pipeline {
             let several = several.collect::<BTreeSet<u64>>().len() > 1;
             let kind = if several { MessageKind::Group } else { MessageKind::Incident };
             self.compose(time, to, kind, &group, &part, incidents, changes);
+        }
+    }
+
+    /// Ends of many incidents are one message, and what begins meanwhile is not buried in it; returns
+    /// what is left to tell.
+    fn tell_ends(
+        &mut self,
+        time: Time,
+        to: &ChannelId,
+        due: Vec<u64>,
+        ends: &[u64],
+        incidents: &Incidents,
+        changes: &mut Vec<Change>,
+    ) -> Vec<u64> {
+        let (over, left): (Vec<u64>, Vec<u64>) = due.iter().partition(|id| ends.contains(id));
+        match self.storm_of_ends(time, to, ends) {
+            Storming::No | Storming::Few => return due,
+            _ if over.is_empty() => {}
+            Storming::Told => self.wait_for_storm(&over, changes),
+            Storming::Many => {
+                if self.compose(time, to, MessageKind::Storm, "storm", ends, incidents, changes) {
+                    self.begin_storm(time, to);
+                }
+            }
+        }
+        left
+    }
+
+    fn wait_for_storm(&mut self, ids: &[u64], changes: &mut Vec<Change>) {
+        for id in ids {
+            self.hold(*id, Some(&Hold::Storm), changes);
         }
     }
 

@@ -30,3 +30,25 @@ fn what_waited_for_its_budget_is_a_digest_only_if_it_is_several_messages() {
     bench.pass(30 * SECOND);
     assert_eq!(kinds(&bench)[2..], [MessageKind::Incident, MessageKind::Digest]);
 }
+
+#[test]
+fn what_begins_is_not_buried_among_ends() {
+    let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+    let mut old = Vec::new();
+    for _ in 0..2 {
+        old.extend([(); 3].map(|()| bench.open(Severity::Warning)));
+        bench.pass(40 * SECOND);
+    }
+    let before = bench.taken.len();
+    for id in old {
+        bench.resolve(id);
+    }
+    let new = bench.open(Severity::Critical);
+    bench.pass(40 * SECOND);
+    let about: Vec<(MessageKind, usize)> =
+        bench.taken[before..].iter().map(|(_, m)| (m.kind, m.notices.len())).collect();
+    assert_eq!(about.len(), 2, "{about:?}");
+    assert!(about.contains(&(MessageKind::Incident, 1)), "{about:?}");
+    assert!(about.contains(&(MessageKind::Storm, 6)), "{about:?}");
+    assert!(bench.told("team/a").contains(&(new, NoticeReason::Opened)));
+}

@@ -56,28 +56,50 @@ impl Pipeline {
         own.unwrap_or(self.settings.storm)
     }
 
-    /// What is to be done about all that waits for a channel.
-    pub(super) fn storm(&self, time: Time, to: &ChannelId, waiting: &[u64]) -> Storming {
+    /// Parts notices into those of incidents whose end waits to be told, and the others.
+    pub(super) fn ends_among(&self, waiting: &[u64]) -> (Vec<u64>, Vec<u64>) {
+        let of = |id: &u64| self.notices.get(id);
+        let over = waiting.iter().filter_map(of).filter(|n| n.reason == NoticeReason::Resolved);
+        let over: BTreeSet<u64> = over.map(|n| n.incident).collect();
+        waiting.iter().partition(|id| of(id).is_some_and(|n| over.contains(&n.incident)))
+    }
+
+    fn incidents_of(&self, ids: &[u64]) -> BTreeSet<u64> {
+        let notices = ids.iter().filter_map(|id| self.notices.get(id));
+        // Reminders are no storm: what they say is known.
+        notices.filter(|n| n.reason != NoticeReason::Repeat).map(|n| n.incident).collect()
+    }
+
+    /// What is to be done about news that wait for a channel, those of what is over left out.
+    pub(super) fn storm(&self, time: Time, to: &ChannelId, news: &[u64]) -> Storming {
         let storm = self.storm_of(&to.receiver);
         let enough = storm.incidents as usize;
-        // Reminders are no storm: what they say is known.
-        let notices = waiting.iter().filter_map(|id| self.notices.get(id));
-        let news = notices.filter(|n| n.reason != NoticeReason::Repeat);
-        let incidents: BTreeSet<u64> = news.clone().map(|n| n.incident).collect();
-        let many = incidents.len() >= enough;
+        let many = self.incidents_of(news).len() >= enough;
         let recently = || {
             let from = time.steady - storm.within;
             let openings = self.openings.get(&to.receiver);
             let recent = openings.map_or(0, |times| times.iter().filter(|at| **at >= from).count());
-            recent >= enough && news.clone().any(|n| is_opening(n.reason))
+            let notices = news.iter().filter_map(|id| self.notices.get(id));
+            recent >= enough && notices.into_iter().any(|n| is_opening(n.reason))
         };
         if !many && !recently() {
             return Storming::No;
         }
-        if self.storms.get(to).is_some_and(|at| *at > time.steady) {
-            return Storming::Told;
+        self.unless_told(time, to, if many { Storming::Many } else { Storming::Few })
+    }
+
+    /// What is to be done about ends that wait for a channel.
+    pub(super) fn storm_of_ends(&self, time: Time, to: &ChannelId, ends: &[u64]) -> Storming {
+        let enough = self.storm_of(&to.receiver).incidents as usize;
+        if self.incidents_of(ends).len() < enough {
+            return Storming::No;
         }
-        if many { Storming::Many } else { Storming::Few }
+        self.unless_told(time, to, Storming::Many)
+    }
+
+    fn unless_told(&self, time: Time, to: &ChannelId, otherwise: Storming) -> Storming {
+        let told = self.storms.get(to).is_some_and(|at| *at > time.steady);
+        if told { Storming::Told } else { otherwise }
     }
 
     /// From now on what follows is collected.

@@ -17,6 +17,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use super::config::{Scope, WebConfig};
 use super::confined;
@@ -26,7 +27,7 @@ use super::v2::PATH as ALERTS;
 use crate::model::Matcher;
 
 /// Shorter tokens can be guessed.
-const SHORTEST: usize = 16;
+pub const SHORTEST_TOKEN: usize = 16;
 
 /// Who asked; in the request's extensions.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +87,7 @@ pub(super) struct Auth {
 #[derive(Debug)]
 struct Token {
     caller: Caller,
-    hash: Mutex<[u8; 32]>,
+    hash: Mutex<Option<[u8; 32]>>,
     file: Option<(PathBuf, Mutex<Option<SystemTime>>)>,
 }
 
@@ -103,9 +104,9 @@ impl Auth {
                 }
                 (None, None) => continue,
             };
-            if secret.expose_secret().len() < SHORTEST {
+            if secret.expose_secret().len() < SHORTEST_TOKEN {
                 return Err(WebError::Config(format!(
-                    "token `{}` of web.tokens is shorter than {SHORTEST} characters; make one with \
+                    "token `{}` of web.tokens is shorter than {SHORTEST_TOKEN} characters; make one with \
                      `openssl rand -hex 24`",
                     entry.name
                 )));
@@ -113,7 +114,7 @@ impl Auth {
             let only = entry.matchers.clone().into();
             let caller =
                 Caller { name: entry.name.clone(), scope: entry.scope, local: false, only };
-            let hash = Mutex::new(hash(secret.expose_secret()));
+            let hash = Mutex::new(Some(hash(secret.expose_secret())));
             tokens.push(Token { caller, hash, file });
         }
         let required = !config.listen.ip().is_loopback();
@@ -126,7 +127,7 @@ impl Auth {
         let mut found: Option<Caller> = None;
         // All of them, whether or not one matched already: the time tells nothing.
         for token in &self.tokens {
-            if same(&presented, &token.current()) {
+            if token.current().is_some_and(|known| same(&presented, &known)) {
                 found = Some(token.caller.clone());
             }
         }
@@ -135,20 +136,21 @@ impl Auth {
 }
 
 impl Token {
-    fn current(&self) -> [u8; 32] {
+    /// The hash of the token as of now; a file that says none opens nothing.
+    fn current(&self) -> Option<[u8; 32]> {
         let mut hash = self.hash.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((path, seen)) = &self.file {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             let now = modified(path);
-            if now != *seen && now.is_some() {
-                match read(path) {
-                    Ok(secret) if secret.expose_secret().len() >= SHORTEST => {
-                        *hash = self::hash(secret.expose_secret());
-                        *seen = now;
-                    }
-                    // A file half written: the old token holds until the new one can be read.
-                    Ok(_) | Err(_) => {}
+            if now != *seen || (now.is_none() && hash.is_some()) {
+                let secret = read(path).ok();
+                let secret = secret.filter(|s| s.expose_secret().len() >= SHORTEST_TOKEN);
+                if secret.is_none() && hash.is_some() {
+                    let (name, file) = (&self.caller.name, path.display());
+                    warn!(token = name, %file, "no token can be read there any more: it opens nothing");
                 }
+                *hash = secret.map(|secret| self::hash(secret.expose_secret()));
+                *seen = now;
             }
         }
         *hash

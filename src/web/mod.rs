@@ -36,7 +36,7 @@ use crate::notify::LinkKey;
 use crate::store::Store;
 
 pub use api::{command, explain, notices, report, routes, schedule, silences};
-pub use auth::Caller;
+pub use auth::{Caller, SHORTEST_TOKEN};
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;
 pub use reload::{Reload, ReloadError, Reloaded};

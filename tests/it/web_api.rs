@@ -480,7 +480,8 @@ async fn off_loopback_a_token_is_needed() {
         scope: weir::web::Scope::Read,
         matchers: Vec::new(),
     };
-    let from_file = TokenConfig { token: None, token_file: Some(file), ..token("file", "unused") };
+    let from_file =
+        TokenConfig { token: None, token_file: Some(file.clone()), ..token("file", "unused") };
     let config = WebConfig {
         listen: "0.0.0.0:9321".parse().unwrap(),
         tokens: vec![token("ops", "ops-token-0123456789"), from_file],
@@ -515,6 +516,21 @@ async fn off_loopback_a_token_is_needed() {
     let answer = server.send("GET", "/api/v1/history", read_only).await;
     assert_eq!(answer.status, 403, "the texts of messages are in it");
     assert!(answer.error().contains("access: operate"));
+
+    // Taken away, or emptied, it opens nothing; a new one does at once.
+    let by_file = async |value: &str| {
+        let header = format!("Authorization: Bearer {value}\r\n");
+        server.send("GET", "/api/v1/jobs", &header).await.status
+    };
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(by_file("file-token-0123456789").await, 401);
+    std::fs::write(&file, "other-token-0123456789\n").unwrap();
+    assert_eq!(by_file("file-token-0123456789").await, 401);
+    assert_eq!(by_file("other-token-0123456789").await, 200);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(by_file("other-token-0123456789").await, 401);
+    std::fs::write(&file, "file-token-0123456789\n").unwrap();
+    assert_eq!(by_file("file-token-0123456789").await, 200);
 
     let open = Server::start(WebConfig { metrics_open: true, ..config.clone() }).await;
     assert_eq!(open.get("/metrics").await.status, 200);

@@ -4,12 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::config::de::{At, Secret};
 use crate::model::Matcher;
+use crate::web::SHORTEST_TOKEN;
 use crate::yaml::findings::Findings;
+use crate::yaml::tree::Place;
 
 /// Labels alerts have and jobs do not.
 const OF_ALERTS: [&str; 4] = ["alertname", "severity", "receiver", "channel"];
@@ -130,7 +132,11 @@ impl WebConfig {
                 );
             }
         }
-        let tokens = self.tokens.into_iter().filter_map(|t| token(t, findings)).collect();
+        let tokens = self.tokens.into_iter();
+        let tokens = tokens.filter_map(|t| Some((t.place, token(t, findings)?)));
+        let tokens: Vec<(Place, Token)> = tokens.collect();
+        twins(&tokens, findings);
+        let tokens = tokens.into_iter().map(|(_, token)| token).collect();
         Web {
             listen,
             external_url: self.external_url.map(|u| u.trim_end_matches('/').to_owned()),
@@ -169,7 +175,51 @@ fn token(written: At<TokenConfig>, findings: &mut Findings) -> Option<Token> {
         );
         return None;
     };
+    if let Some(said) = too_short(&secret) {
+        findings.error(
+            place,
+            format!("token `{}` {said}", raw.name),
+            Some("make one with `openssl rand -hex 24`".to_owned()),
+        );
+    }
     Some(Token { name: raw.name, secret, access: raw.access, matchers })
+}
+
+/// What is wrong with a token, as far as it can be read; that a file is missing is said elsewhere.
+fn too_short(secret: &Secret) -> Option<String> {
+    if let Secret::File(path) = secret
+        && !path.is_file()
+    {
+        return None;
+    }
+    match secret.read() {
+        Ok(token) if token.expose_secret().len() >= SHORTEST_TOKEN => None,
+        Ok(_) => Some(format!("is shorter than {SHORTEST_TOKEN} characters")),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Two tokens with one name could not be told apart, and one secret would open what both do.
+fn twins(tokens: &[(Place, Token)], findings: &mut Findings) {
+    for (n, (place, token)) in tokens.iter().enumerate() {
+        let earlier = || tokens.iter().take(n).map(|(_, earlier)| earlier);
+        if earlier().any(|other| other.name == token.name) {
+            let what = format!("there are two tokens `{}`", token.name);
+            findings.error(*place, what, Some("give each a name of its own".to_owned()));
+        }
+        let secret = |token: &Token| token.secret.read().ok();
+        let same = |other: &&Token| match (secret(other), secret(token)) {
+            (Some(a), Some(b)) => a.expose_secret() == b.expose_secret(),
+            _ => false,
+        };
+        if let Some(other) = earlier().find(same) {
+            findings.error(
+                *place,
+                format!("tokens `{}` and `{}` are the same secret", other.name, token.name),
+                Some("make one for each with `openssl rand -hex 24`".to_owned()),
+            );
+        }
+    }
 }
 
 fn address(text: &str) -> Option<SocketAddr> {

@@ -115,6 +115,8 @@ fn intro(view: &MessageView) -> Option<String> {
     let language = view.language;
     let text = match view.kind {
         MessageKind::Incident | MessageKind::Group => return None,
+        // All over: there is nothing to look for any more.
+        MessageKind::Storm if view.items.iter().all(|i| !i.incident.is_open()) => return None,
         MessageKind::Digest if view.group_key == HELD_DIGEST => pick(
             language,
             "Kept for this hour, as the route says. What ended before is not in it.",

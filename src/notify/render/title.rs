@@ -197,7 +197,7 @@ fn list(view: &MessageView) -> String {
             );
             bracket(language, pick(language, "FIRST LOOK", "首次巡检"), &rest)
         }
-        MessageKind::Storm => {
+        MessageKind::Storm if open > 0 => {
             let rest = pick(
                 language,
                 format!("alert storm: {count} incidents"),
@@ -221,7 +221,7 @@ fn list(view: &MessageView) -> String {
             };
             bracket(language, pick(language, "DIGEST", "汇总"), &rest)
         }
-        MessageKind::Incident | MessageKind::Group => {
+        MessageKind::Incident | MessageKind::Group | MessageKind::Storm => {
             let over = count - open;
             let rest = match (open, over) {
                 (open, 0) => pick(language, alerts(open), format!("{open} 条告警")),

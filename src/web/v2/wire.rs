@@ -95,8 +95,14 @@ fn checked(wire: Wire) -> Result<Posted, String> {
 
 fn time(name: &str, text: Option<String>) -> Result<Option<Ts>, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let at: jiff::Timestamp =
-        text.parse().map_err(|_| format!("{name} {:?} is no RFC 3339 time", cut(text)))?;
+    let at = match text.parse::<jiff::Timestamp>() {
+        Ok(at) => at,
+        // "For ever", as some write it, is later than any zone can show.
+        Err(_) if text.parse::<jiff::civil::Date>().is_ok_and(|day| day.year() == 9999) => {
+            jiff::Timestamp::MAX
+        }
+        Err(_) => return Err(format!("{name} {:?} is no RFC 3339 time", cut(text))),
+    };
     let at = at.as_millisecond();
     Ok((at != NO_TIME).then_some(Ts(at)))
 }
@@ -143,6 +149,13 @@ mod tests {
             let read = read_text(&text).unwrap();
             assert_eq!((read.posted[0].starts_at, read.posted[0].ends_at), (None, None), "{none}");
         }
+    }
+
+    #[test]
+    fn for_ever_is_the_latest_there_is() {
+        let text = r#"[{"labels":{"a":"b"},"endsAt":"9999-12-31T23:59:59Z"}]"#;
+        let read = read_text(text).unwrap();
+        assert_eq!(read.posted[0].ends_at, Some(Ts(jiff::Timestamp::MAX.as_millisecond())));
     }
 
     #[test]
