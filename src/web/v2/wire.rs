@@ -98,13 +98,17 @@ fn time(name: &str, text: Option<String>) -> Result<Option<Ts>, String> {
     let at = match text.parse::<jiff::Timestamp>() {
         Ok(at) => at,
         // "For ever", as some write it, is later than any zone can show.
-        Err(_) if text.parse::<jiff::civil::Date>().is_ok_and(|day| day.year() == 9999) => {
-            jiff::Timestamp::MAX
-        }
+        Err(_) if is_last_year(&text) => jiff::Timestamp::MAX,
         Err(_) => return Err(format!("{name} {:?} is no RFC 3339 time", cut(text))),
     };
     let at = at.as_millisecond();
     Ok((at != NO_TIME).then_some(Ts(at)))
+}
+
+/// It would be a time, had it not been the very last of them.
+fn is_last_year(text: &str) -> bool {
+    let other = text.strip_prefix("9999").map(|rest| format!("9998{rest}"));
+    other.is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok())
 }
 
 fn cut(text: String) -> String {
