@@ -122,9 +122,7 @@ pub(super) async fn act(
     };
     let only = Arc::new([]);
     let caller = Caller { name: name.clone(), scope: Scope::Operate, local: false, only };
-    // One for all links of what is nobody's now: of two that come at once the second comes too late.
-    let nobodys = incident.and_then(|incident| incident.nobodys_since).map_or(0, |at| at.0);
-    let id = Some(format!("link-{}-{nobodys}", link.incident));
+    let id = Some(format!("link-{}-{}-{}", link.incident, link.message, link.written.0));
     let order = Order { id, ..Order::default() };
     let number = link.incident;
     let what = |comment| Action::Ack { incident: number, comment };
