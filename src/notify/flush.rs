@@ -164,8 +164,9 @@ impl Pipeline {
             return;
         }
         let (ends, news) = self.ends_among(&rest);
-        match self.storm(time, to, &news) {
-            Storming::No => {}
+        let storming = self.storm(time, to, &news);
+        match storming {
+            Storming::No | Storming::Few => {}
             Storming::Told => {
                 self.wait_for_storm(&due, changes);
                 return;
@@ -177,10 +178,12 @@ impl Pipeline {
                 }
                 return;
             }
-            // Too few for a storm message, but what follows them waits for one.
-            Storming::Few => self.begin_storm(time, to),
         }
         let due = self.tell_ends(time, to, due, &ends, incidents, changes);
+        if storming == Storming::Few {
+            // Too few for a storm message, but what follows them waits for one.
+            self.begin_storm(time, to);
+        }
         let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
         let split = self.plan(to).is_some_and(|c| c.per_incident);
         let parts = parts(self, time.steady, &due, split, incidents);
