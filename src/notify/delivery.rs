@@ -13,6 +13,7 @@ use super::groups::Group;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Pipeline};
 use super::standing::Standing;
+use super::storm;
 use super::summary::Summaries;
 use crate::model::{
     Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
@@ -68,12 +69,7 @@ impl Pipeline {
             let group = groups.entry((notice.to.clone(), notice.group.clone())).or_default();
             group.spoke(at(notice), notice);
         }
-        let storms = loaded
-            .messages
-            .iter()
-            .filter(|m| m.kind == MessageKind::Storm)
-            .map(|m| (m.to.clone(), m.at_steady + settings.route.group_interval))
-            .collect();
+        let storms = storm::restore(&loaded.messages, &notices, settings.route.group_interval);
         let due = |m: &&Message| m.state == MessageState::Due;
         let handovers = Handovers::restore(&notices);
         let escalations = Escalations::restore(&notices, &at);
@@ -99,6 +95,7 @@ impl Pipeline {
             live_at: None,
             openings: BTreeMap::new(),
             storms,
+            newest_look: None,
             counts: BTreeMap::new(),
             next_notice: loaded.max_notice + 1,
             next_message: loaded.max_message + 1,

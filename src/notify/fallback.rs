@@ -104,6 +104,10 @@ impl Pipeline {
             message.state = MessageState::Failed;
             message.next_attempt = None;
             message.done_at = Some(time.wall);
+            if message.error.is_none() {
+                // Another one was tried in its place.
+                message.error = self.health.get(&message.to).and_then(|h| h.error.clone());
+            }
             self.settle(time, &message, changes);
             changes.push(Change::Message(Box::new(message)));
         }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::model::{Notice, NoticeReason, Outcome, Severity};
+use crate::notify::ChannelPlan;
 use crate::notify::testing::{Bench, MINUTE, Mode, SECOND, channel, plan, with_fallback};
 use NoticeReason::{Opened, Reopened, Resolved, Worse};
 
@@ -137,6 +138,23 @@ fn one_that_is_told_anyway_is_not_told_twice() {
         let anyway = to(&bench, "team/c");
         assert_eq!(anyway[0].held_by.as_deref(), Some("backup/b is told of it anyway"));
         assert_eq!(anyway[0].moved_to, None);
+    }
+}
+
+#[test]
+fn what_was_not_tried_itself_says_why_its_channel_is_down() {
+    let alone = ChannelPlan { per_incident: true, ..with_fallback("team/a", "backup/b") };
+    let mut bench = Bench::new(vec![alone, plan("backup/b")], vec!["team"]);
+    bench.set("team/a", Mode::Down);
+    let mut ids = vec![bench.open(Severity::Critical)];
+    bench.pass(10 * MINUTE);
+    ids.extend([(); 3].map(|()| bench.open(Severity::Critical)));
+    bench.pass(10 * MINUTE);
+    let handed = to(&bench, "team/a");
+    assert_eq!(bench.told("backup/b").len(), ids.len());
+    assert!(handed.iter().any(|n| n.attempts == 0), "all were tried: {handed:#?}");
+    for notice in handed {
+        assert!(notice.error.is_some(), "{notice:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::hold::{self, Hold};
 use super::pipeline::{Flushed, Pipeline};
-use super::storm::Storming;
+use super::storm::{StormOf, Storming};
 use super::{HELD_DIGEST, compose, standing};
 use crate::incidents::Incidents;
 use crate::model::{
@@ -164,9 +164,10 @@ impl Pipeline {
             return;
         }
         let (ends, news) = self.ends_among(&rest);
-        let storming = self.storm(time, to, &news);
-        match storming {
-            Storming::No | Storming::Few => {}
+        match self.storm(time, to, &news) {
+            Storming::No => {}
+            // Too few for a storm message, but what follows them waits for one.
+            Storming::Few => self.begin_storm(time, to, StormOf::News),
             Storming::Told => {
                 self.wait_for_storm(&due, changes);
                 return;
@@ -174,16 +175,12 @@ impl Pipeline {
             Storming::Many => {
                 // Everything that waits for this channel goes into the one storm message.
                 if self.compose(time, to, MessageKind::Storm, "storm", &rest, incidents, changes) {
-                    self.begin_storm(time, to);
+                    self.begin_storm(time, to, StormOf::News);
                 }
                 return;
             }
         }
         let due = self.tell_ends(time, to, due, &ends, incidents, changes);
-        if storming == Storming::Few {
-            // Too few for a storm message, but what follows them waits for one.
-            self.begin_storm(time, to);
-        }
         let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
         let split = self.plan(to).is_some_and(|c| c.per_incident);
         let parts = parts(self, time.steady, &due, split, incidents);
@@ -218,7 +215,7 @@ impl Pipeline {
             Storming::Told => self.wait_for_storm(&over, changes),
             Storming::Many => {
                 if self.compose(time, to, MessageKind::Storm, "storm", ends, incidents, changes) {
-                    self.begin_storm(time, to);
+                    self.begin_storm(time, to, StormOf::Ends);
                 }
             }
         }
@@ -348,7 +345,7 @@ impl Pipeline {
             self.groups.get(&key).and_then(|g| g.next_flush).unwrap_or(notice.at_steady)
         };
         if hold == Some(Hold::Storm) {
-            at = at.max(self.storms.get(&notice.to).copied().unwrap_or(at));
+            at = at.max(self.storm_over(now.steady, &notice.to).unwrap_or(at));
         }
         if matches!(hold, Some(Hold::Budget(_))) {
             at = at.max(self.free_again.get(&notice.to).copied().unwrap_or(at));

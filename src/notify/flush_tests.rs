@@ -52,3 +52,36 @@ fn what_begins_is_not_buried_among_ends() {
     assert!(about.contains(&(MessageKind::Storm, 6)), "{about:?}");
     assert!(bench.told("team/a").contains(&(new, NoticeReason::Opened)));
 }
+
+#[test]
+fn ends_hold_back_nothing_that_begins() {
+    for restarts in [false, true] {
+        let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+        let mut old = Vec::new();
+        for _ in 0..2 {
+            old.extend([(); 3].map(|()| bench.open(Severity::Warning)));
+            bench.pass(40 * SECOND);
+        }
+        for id in old {
+            bench.resolve(id);
+        }
+        bench.pass(2 * SECOND);
+        if restarts {
+            bench.restart();
+        }
+        let (before, from) = (bench.taken.len(), bench.now);
+        assert_eq!(kinds(&bench).last(), Some(&MessageKind::Storm));
+        for _ in 0..6 {
+            bench.open(Severity::Critical);
+        }
+        bench.pass(SECOND);
+        // The next ones wait, for they follow a storm of their kind.
+        for _ in 0..6 {
+            bench.open(Severity::Critical);
+        }
+        bench.pass(20 * SECOND);
+        let later: Vec<(i64, MessageKind)> =
+            bench.taken[before..].iter().map(|(at, m)| ((at - from) / SECOND, m.kind)).collect();
+        assert_eq!(later, [(1, MessageKind::Storm), (6, MessageKind::Storm)], "{restarts}");
+    }
+}

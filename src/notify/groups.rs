@@ -1,7 +1,10 @@
 //! Groups: what waits for `group_wait` and `group_interval`, together with what.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::pipeline::Pipeline;
-use crate::model::{ChannelId, Notice, NoticeReason, Severity, Time, Ts};
+use crate::model::{Change, ChannelId, Notice, NoticeReason, Severity, Time, Ts};
 
 /// A group of notices of one channel: when it speaks next.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +27,15 @@ impl Group {
     }
 }
 
+/// A look whose news were taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Steady time at which they were.
+    pub(super) taken: Ts,
+    /// How long it took: what it found had happened before.
+    pub(super) took: Duration,
+}
+
 /// A person must know now.
 fn presses(notice: &Notice) -> bool {
     let news = matches!(
@@ -34,12 +46,19 @@ fn presses(notice: &Notice) -> bool {
 }
 
 impl Pipeline {
+    /// What is found at this time comes from a look that took so long.
+    pub fn note_look(&mut self, time: Time, took: Duration) {
+        self.newest_look = Some(Look { taken: time.steady, took });
+    }
+
     /// Those whose group may speak now; starts the timers of new groups.
     pub(super) fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
         for id in ids {
             let Some(notice) = self.notices.get(id) else { continue };
-            let (group, since, presses) = (notice.group.clone(), notice.at_steady, presses(notice));
-            self.group_due(to, group, since, presses);
+            let (group, presses) = (notice.group.clone(), presses(notice));
+            let found = self.newest_look.filter(|look| look.taken == notice.at_steady);
+            let (since, took) = (notice.at_steady, found.map_or(Duration::ZERO, |l| l.took));
+            self.group_due(to, group, since, took, presses);
         }
         let is_due = |id: &&u64| {
             let key = self.notices.get(id).map(|n| (to.clone(), n.group.clone()));
@@ -50,10 +69,19 @@ impl Pipeline {
     }
 
     /// Keeps when the group of a notice speaks next. What is critical waits behind what is not no
-    /// longer than a group's first news; behind what is, as everything does.
-    fn group_due(&mut self, to: &ChannelId, group: String, since: Ts, presses: bool) {
+    /// longer than a group's first news; behind what is, as everything does. The time it took to find
+    /// it counts as waited, as long as half of `group_wait` is left to collect more.
+    fn group_due(
+        &mut self,
+        to: &ChannelId,
+        group: String,
+        since: Ts,
+        took: Duration,
+        presses: bool,
+    ) {
         let route = self.settings.route.of_group(&group);
         let (wait, interval) = (route.group_wait, route.group_interval);
+        let wait = wait - took.min(wait / 2);
         let state = self.groups.entry((to.clone(), group)).or_default();
         let recent = |at: Option<Ts>| at.filter(|last| since.since(*last) < interval);
         let usual = match recent(state.last_flush) {
@@ -66,6 +94,30 @@ impl Pipeline {
             next = next.min(since + wait);
         }
         state.next_flush = Some(next);
+    }
+
+    /// With its rank an incident may change its group: what still waits to be told of it goes along,
+    /// or somebody would hear that it is worse, and then that it began. It waits no longer for that.
+    pub(super) fn join_groups(&mut self, newest: &Notice, changes: &mut Vec<Change>) {
+        let elsewhere =
+            |n: &&Notice| n.message.is_none() && n.to == newest.to && n.group != newest.group;
+        let of: Vec<u64> =
+            self.of_incident(newest.incident).filter(elsewhere).map(|n| n.id).collect();
+        for id in of {
+            let Some(notice) = self.notices.get_mut(&id) else { continue };
+            let old = notice.clone();
+            notice.group.clone_from(&newest.group);
+            changes.push(Change::Notice(Box::new(notice.clone())));
+            let due = |groups: &BTreeMap<(ChannelId, String), Group>, group: &str| {
+                groups.get(&(newest.to.clone(), group.to_owned())).and_then(|g| g.next_flush)
+            };
+            if let Some(at) = due(&self.groups, &old.group) {
+                let at = due(&self.groups, &newest.group).map_or(at, |next| next.min(at));
+                let key = (newest.to.clone(), newest.group.clone());
+                self.groups.entry(key).or_default().next_flush = Some(at);
+            }
+            self.stop_timer(&old);
+        }
     }
 
     /// The timer of a group nothing waits for any more must not rush the next news of that group.
@@ -86,6 +138,8 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::model::Severity;
     use crate::notify::testing::{Bench, SECOND, plan};
 
@@ -114,6 +168,51 @@ mod tests {
             // The warning that waited goes along.
             assert_eq!(times(&bench, from), [1, 3], "{:?}", bench.taken);
             assert_eq!(bench.told("team/a").len(), 3);
+        }
+    }
+
+    #[test]
+    fn the_look_that_found_it_counts_as_waited_up_to_a_half() {
+        for (took, told_after) in [(0, 1_000), (300, 700), (10_000, 500)] {
+            let mut bench = bench();
+            let from = bench.now;
+            let now = crate::model::Time::at(from);
+            bench.pipeline.note_look(now, Duration::from_millis(took));
+            bench.open(Severity::Warning);
+            bench.pass(2 * SECOND);
+            // What comes without a look waits as long as ever.
+            let later = bench.now + 20 * SECOND;
+            bench.pass(20 * SECOND);
+            bench.open(Severity::Warning);
+            bench.pass(2 * SECOND);
+            let times: Vec<i64> = bench.taken.iter().map(|(at, _)| *at).collect();
+            assert_eq!(times, [from + told_after, later + 1_000], "{took}");
+        }
+    }
+
+    #[test]
+    fn what_waits_follows_its_incident_to_another_group() {
+        let ranks = [(Severity::Warning, Severity::Critical), (Severity::Info, Severity::Warning)];
+        for ((from, to), restarts) in ranks.into_iter().flat_map(|r| [(r, false), (r, true)]) {
+            let mut bench = bench();
+            let began = bench.now;
+            let id = bench.open(from);
+            bench.pass(SECOND / 2);
+            if restarts {
+                bench.restart();
+            }
+            bench.edit(id, crate::model::NoticeReason::Worse, |i| {
+                i.severity = to;
+                i.labels.set("cluster", "another");
+            });
+            bench.pass(10 * SECOND);
+            assert_eq!(times(&bench, began), [1], "{to:?}, {restarts}: {:?}", bench.taken);
+            assert_eq!(bench.taken[0].1.notices, [1, 2]);
+            // The group it left is as if it had never been.
+            let later = bench.now;
+            bench.open(Severity::Warning);
+            bench.pass(10 * SECOND);
+            assert_eq!(times(&bench, later).last(), Some(&1), "{to:?}, {restarts}");
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Told {
     pub(super) every: Duration,
     /// News since it was last told to be over, less those the vendor refused.
     pub(super) standing: u32,
+    /// The message that told the first of these.
+    began: Option<u64>,
     /// News so far: the number of the last one in the thread.
     pub(super) sequence: u32,
     /// The message that told it open, where it did so together with others.
@@ -61,12 +63,14 @@ impl Ledger {
             repeats: 0,
             open: true,
             standing: 0,
+            began: None,
             every,
             sequence: 0,
             fold: None,
             marked: false,
         });
         if entry.standing == 0 {
+            entry.began = notice.message;
             entry.fold = notice.message.filter(|_| folded);
             entry.marked = false;
         }
@@ -88,9 +92,11 @@ impl Ledger {
     }
 
     /// The vendor refused the message that told it: if that was all it was told, it knows nothing.
+    /// News from before it was told to be over no longer count, refused or not.
     pub(super) fn untell(&mut self, notice: &Notice) {
         if let Some(told) = self.told.get_mut(&(notice.incident, notice.to.clone()))
             && notice.reason != NoticeReason::Resolved
+            && notice.message >= told.began
         {
             told.standing = told.standing.saturating_sub(1);
             told.open = told.standing > 0;

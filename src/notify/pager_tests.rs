@@ -300,6 +300,10 @@ impl World {
 
     fn settle(&mut self) {
         self.luck.clear();
+        self.settle_with_luck();
+    }
+
+    fn settle_with_luck(&mut self) {
         for _ in 0..60 {
             self.play(Op::Wait(60));
             if self.pipeline.backlog() == (0, 0) {
@@ -360,6 +364,28 @@ fn a_first_report_that_is_refused_leaves_no_alert_behind_its_news() {
     }
     world.settle();
     assert_eq!(world.alerts, BTreeSet::new());
+}
+
+#[test]
+fn a_reminder_refused_after_it_is_over_and_back_does_not_make_it_unknown() {
+    for restarts in [false, true] {
+        let mut world = World::new(Vec::new());
+        world.play(Op::Begin(0, false));
+        world.play(Op::Wait(2));
+        world.luck = vec![Luck::Fails; 9];
+        for op in [Op::Wait(700), Op::End(0), Op::Wait(30), Op::Begin(0, false), Op::Wait(30)] {
+            world.play(op);
+        }
+        if restarts {
+            world.play(Op::Restart);
+        }
+        world.luck = vec![Luck::Refuses];
+        world.settle_with_luck();
+        assert_eq!(world.alerts.len(), 1, "{restarts}");
+        world.play(Op::End(0));
+        world.settle();
+        assert_eq!(world.alerts, BTreeSet::new(), "{restarts}");
+    }
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {

@@ -11,10 +11,11 @@ use super::budget::Endpoint;
 use super::cards::Cards;
 use super::escalations::Escalations;
 use super::fallback::Handovers;
-use super::groups::Group;
+use super::groups::{Group, Look};
 use super::hold::Hold;
 use super::ledger::Ledger;
 use super::standing::Standing;
+use super::storm::Storms;
 use super::summary::Summaries;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
@@ -89,8 +90,10 @@ pub struct Pipeline {
     pub(super) live_at: Option<Ts>,
     /// Steady times of openings per receiver, for storms.
     pub(super) openings: BTreeMap<String, Vec<Ts>>,
-    /// When a receiver's storm may speak again.
-    pub(super) storms: BTreeMap<ChannelId, Ts>,
+    /// When a channel may speak of a storm again.
+    pub(super) storms: Storms,
+    /// The look the newest news are from.
+    pub(super) newest_look: Option<Look>,
     pub(super) counts: BTreeMap<(ChannelId, Outcome, NoticeReason), u64>,
     pub(super) next_notice: u64,
     pub(super) next_message: u64,
@@ -245,6 +248,7 @@ impl Pipeline {
 
     pub(super) fn put_notice(&mut self, notice: Notice, changes: &mut Vec<Change>) {
         self.next_notice = notice.id + 1;
+        self.join_groups(&notice, changes);
         self.handovers.note(&notice);
         self.escalations.note(&notice);
         changes.push(Change::Notice(Box::new(notice.clone())));

@@ -89,7 +89,7 @@ impl Pipeline {
         message.error = Some(why.to_owned());
         message.next_attempt = None;
         message.done_at = Some(time.wall);
-        self.storms.remove(&message.to);
+        self.storms.retain(|(of, _), _| *of != message.to);
         for notice in &message.notices {
             let Some(notice) = self.notices.get_mut(notice) else { continue };
             if notice.reason != NoticeReason::Resolved {

@@ -1,11 +1,14 @@
 //! Storms: when a receiver would hear of too much at once, it hears of all of it together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::Storm;
 use super::pipeline::{Pipeline, is_opening};
 use crate::incidents::Incidents;
-use crate::model::{ChannelId, Incident, NoticeReason, Severity, Time};
+use crate::model::{
+    ChannelId, Incident, Message, MessageKind, Notice, NoticeReason, Severity, Time, Ts,
+};
 
 /// Openings remembered per receiver.
 const REMEMBERED: usize = 10_000;
@@ -21,6 +24,32 @@ pub(super) enum Storming {
     Many,
     /// There were many openings, but only a few of them wait.
     Few,
+}
+
+/// What a storm message tells of. Many that end hold back no news of what begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum StormOf {
+    News,
+    /// Everything it tells of is over.
+    Ends,
+}
+
+/// Steady times at which channels may speak of the next storm.
+pub(super) type Storms = BTreeMap<(ChannelId, StormOf), Ts>;
+
+/// The same from messages and their notices.
+pub(super) fn restore(messages: &[Message], notices: &[Notice], interval: Duration) -> Storms {
+    let told = notices.iter().filter_map(|n| Some((n.message?, (n.incident, n.reason))));
+    let mut over: BTreeMap<(u64, u64), bool> = BTreeMap::new();
+    for (message, (incident, reason)) in told {
+        *over.entry((message, incident)).or_default() |= reason == NoticeReason::Resolved;
+    }
+    let of = |id: u64| {
+        let mut incidents = over.range((id, 0)..=(id, u64::MAX));
+        if incidents.all(|(_, over)| *over) { StormOf::Ends } else { StormOf::News }
+    };
+    let storms = messages.iter().filter(|m| m.kind == MessageKind::Storm);
+    storms.map(|m| ((m.to.clone(), of(m.id)), m.at_steady + interval)).collect()
 }
 
 impl Pipeline {
@@ -85,7 +114,8 @@ impl Pipeline {
         if !many && !recently() {
             return Storming::No;
         }
-        self.unless_told(time, to, if many { Storming::Many } else { Storming::Few })
+        let otherwise = if many { Storming::Many } else { Storming::Few };
+        self.unless_told(time, to, StormOf::News, otherwise)
     }
 
     /// What is to be done about ends that wait for a channel.
@@ -94,17 +124,29 @@ impl Pipeline {
         if self.incidents_of(ends).len() < enough {
             return Storming::No;
         }
-        self.unless_told(time, to, Storming::Many)
+        self.unless_told(time, to, StormOf::Ends, Storming::Many)
     }
 
-    fn unless_told(&self, time: Time, to: &ChannelId, otherwise: Storming) -> Storming {
-        let told = self.storms.get(to).is_some_and(|at| *at > time.steady);
+    fn unless_told(
+        &self,
+        time: Time,
+        to: &ChannelId,
+        of: StormOf,
+        otherwise: Storming,
+    ) -> Storming {
+        let told = self.storms.get(&(to.clone(), of)).is_some_and(|at| *at > time.steady);
         if told { Storming::Told } else { otherwise }
     }
 
-    /// From now on what follows is collected.
-    pub(super) fn begin_storm(&mut self, time: Time, to: &ChannelId) {
+    /// From now on what follows of its kind is collected.
+    pub(super) fn begin_storm(&mut self, time: Time, to: &ChannelId, of: StormOf) {
         let interval = self.settings.route.group_interval;
-        self.storms.insert(to.clone(), time.steady + interval);
+        self.storms.insert((to.clone(), of), time.steady + interval);
+    }
+
+    /// When what a storm holds back may be told at the earliest.
+    pub(super) fn storm_over(&self, now: Ts, to: &ChannelId) -> Option<Ts> {
+        let both = [StormOf::News, StormOf::Ends].map(|of| self.storms.get(&(to.clone(), of)));
+        both.into_iter().flatten().copied().filter(|at| *at > now).min()
     }
 }

@@ -346,7 +346,11 @@ proptest! {
         prop_assert_eq!(cards.len(), 1, "{:#?}", cards);
         prop_assert!(cards[0].is_green(), "{:#?}", cards[0]);
         prop_assert_eq!(&cards[0].now().occurrences, &vec![count as u64]);
-        prop_assert!(cards[0].replies.len() <= 1);
+        // It gets worse once; where it lasts longer than that, people are reminded.
+        let told = |why| cards[0].replies.iter().filter(|(_, _, t)| t.named[0].1 == why).count();
+        let reminders = (end - START) / (4 * 60 * MINUTE);
+        prop_assert!(told(Worse) <= 1 && told(Repeat) <= reminders as usize, "{:#?}", cards[0]);
+        prop_assert_eq!(told(Worse) + told(Repeat), cards[0].replies.len());
         for notice in bench.kept.notices.values() {
             prop_assert!(notice.outcome != Outcome::Pending, "ended nowhere: {notice:?}");
         }
