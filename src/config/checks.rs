@@ -12,7 +12,8 @@ use crate::yaml::tree::{Entry, Kind, Node, Place, Style, excerpt};
 /// Mappings whose keys are the user's own words.
 const FREE: [&str; 4] = ["labels", "people", "headers", "env"];
 /// Time limits and the like of sources and channels.
-const SPANS: [&str; 5] = ["timeout", "per", "resend_interval", "confirm_within", "edit_every"];
+const SPANS: [&str; 6] =
+    ["timeout", "grace", "per", "resend_interval", "confirm_within", "edit_every"];
 
 /// What a mapping is part of.
 #[derive(Clone, Copy, PartialEq, Eq)]

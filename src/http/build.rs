@@ -16,9 +16,33 @@ pub(super) fn stamps(config: &HttpConfig) -> Vec<Option<Stamp>> {
     config.tls.iter().flat_map(TlsConfig::files).map(|path| stamp(path)).collect()
 }
 
+/// How many hosts a client talks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// A few, again and again: connections are kept.
+    Few,
+    /// Any number: kept connections would use up the files a process may open.
+    Many,
+}
+
+impl Pool {
+    /// For how long an idle connection is kept, and how many of them to one host.
+    fn keeps(self) -> (Duration, usize) {
+        match self {
+            Pool::Few => (Duration::from_secs(90), 8),
+            Pool::Many => (Duration::from_secs(2), 2),
+        }
+    }
+}
+
 /// Applies the settings.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
-pub(super) fn new_client(config: &HttpConfig, timeout: Duration) -> Result<Client, HttpError> {
+pub(super) fn new_client(
+    config: &HttpConfig,
+    timeout: Duration,
+    pool: Pool,
+) -> Result<Client, HttpError> {
+    let (idle, per_host) = pool.keeps();
     let bad = |what: String, hint: &str| HttpError::Config { what, hint: hint.to_owned() };
     let mut headers = HeaderMap::new();
     for (name, value) in &config.headers {
@@ -33,8 +57,8 @@ pub(super) fn new_client(config: &HttpConfig, timeout: Duration) -> Result<Clien
         .referer(false)
         .gzip(true)
         .tcp_nodelay(true)
-        .pool_idle_timeout(Duration::from_secs(90))
-        .pool_max_idle_per_host(8);
+        .pool_idle_timeout(idle)
+        .pool_max_idle_per_host(per_host);
     builder = match &config.proxy_url {
         None => builder.no_proxy(),
         Some(url) => builder.proxy(reqwest::Proxy::all(url.expose_secret()).map_err(|_| {

@@ -10,7 +10,7 @@ mod redact;
 mod tests;
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -25,7 +25,7 @@ pub use redact::{one_line, redact_url};
 
 use crate::clock::{Clock, SystemClock};
 use auth::{Auth, Credentials, Stamp};
-use build::{new_client, stamps};
+use build::{Pool, new_client, stamps};
 
 /// Time limit where none is configured.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,9 +97,10 @@ impl Response {
 pub struct HttpClient {
     config: HttpConfig,
     timeout: Duration,
-    auth: Auth,
-    client: Mutex<(Vec<Option<Stamp>>, Client)>,
-    clock: SystemClock,
+    pool: Pool,
+    auth: Arc<Auth>,
+    client: Arc<Mutex<(Vec<Option<Stamp>>, Client)>>,
+    clock: Arc<SystemClock>,
     rate: DefaultDirectRateLimiter,
 }
 
@@ -113,6 +114,34 @@ impl HttpClient {
     /// # Errors
     /// When a setting makes no sense, or a certificate or key cannot be read.
     pub fn build(config: &HttpConfig) -> Result<HttpClient, HttpError> {
+        HttpClient::pooled(config, Pool::Few)
+    }
+
+    /// Builds a client for any number of hosts: it holds no connection open from one poll to the
+    /// next.
+    ///
+    /// # Errors
+    /// As [`HttpClient::build`].
+    pub fn build_for_many(config: &HttpConfig) -> Result<HttpClient, HttpError> {
+        HttpClient::pooled(config, Pool::Many)
+    }
+
+    /// Another one of the same settings, credentials and certificates, with a rate of its own: one
+    /// per cluster where many clusters are reached alike.
+    #[must_use]
+    pub fn sibling(&self) -> HttpClient {
+        HttpClient {
+            config: self.config.clone(),
+            timeout: self.timeout,
+            pool: self.pool,
+            auth: Arc::clone(&self.auth),
+            client: Arc::clone(&self.client),
+            clock: Arc::clone(&self.clock),
+            rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
+        }
+    }
+
+    fn pooled(config: &HttpConfig, pool: Pool) -> Result<HttpClient, HttpError> {
         install_tls();
         let timeout = config.timeout.unwrap_or(DEFAULT_TIMEOUT);
         if timeout.is_zero() {
@@ -124,13 +153,14 @@ impl HttpClient {
         if let Some(auth) = &config.auth {
             auth::check(auth)?;
         }
-        let client = (stamps(config), new_client(config, timeout)?);
+        let client = (stamps(config), new_client(config, timeout, pool)?);
         Ok(HttpClient {
             config: config.clone(),
             timeout,
-            auth: Auth::new(config.auth.clone()),
-            client: Mutex::new(client),
-            clock: SystemClock::anchored(None),
+            pool,
+            auth: Arc::new(Auth::new(config.auth.clone())),
+            client: Arc::new(Mutex::new(client)),
+            clock: Arc::new(SystemClock::anchored(None)),
             rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
         })
     }
@@ -293,7 +323,7 @@ impl HttpClient {
         if self.config.tls.is_some() {
             let now = stamps(&self.config);
             if now != built.0 {
-                match new_client(&self.config, self.timeout) {
+                match new_client(&self.config, self.timeout, self.pool) {
                     Ok(client) => *built = (now, client),
                     // Half-written files: the old ones serve until the new ones can be read.
                     Err(error) => tracing::warn!(%error, "changed certificates are not usable yet"),

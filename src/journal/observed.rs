@@ -4,7 +4,7 @@ use super::bytes::{Bytes, Damaged, put_u64};
 use super::delta::{Delta, Identified, fields};
 use crate::model::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Counters, Failure, JobKey, JobState,
-    Labels, Lag, Metrics, RunId, RunObservation, Seen, TaskCounts,
+    Labels, Lag, Metrics, PlatformWait, RunId, RunObservation, Seen, TaskCounts,
 };
 
 fields!(RunObservation as RunMemory {
@@ -28,6 +28,7 @@ fields!(RunObservation as RunMemory {
     batch: Seen<bool>,
     metrics: Metrics,
     ui_url: Option<String>,
+    waits: Option<PlatformWait>,
 });
 
 impl Identified for RunObservation {
@@ -43,6 +44,7 @@ fields!(ClusterObservation as ClusterMemory {
     slots_available: Option<u32>,
     jobmanager_cpu: Option<i64>,
     metrics: Metrics,
+    unseen: Option<String>,
 });
 
 impl Identified for ClusterObservation {
@@ -50,6 +52,16 @@ impl Identified for ClusterObservation {
         self.flink_cluster == memory.flink_cluster
     }
 }
+
+fields!(PlatformWait as WaitMemory {
+    queue: String,
+    of_masters: bool,
+    of_cluster: bool,
+    used_mb: Option<u64>,
+    most_mb: Option<u64>,
+    used_vcores: Option<u64>,
+    most_vcores: Option<u64>,
+});
 
 fields!(RunId as RunIdMemory { start_time: i64, job_id: String });
 

@@ -125,7 +125,7 @@ prop_compose! {
         lag in seen(option::of(number())),
         batch in seen(any::<bool>()),
         metrics in metrics(),
-        truncated in any::<bool>(),
+        last in (any::<bool>(), option::of((text(), option::of(0_u64..9)))),
     ) -> RunObservation {
         let mut labels = Labels::default();
         labels.set("team", label.unwrap_or_default());
@@ -149,13 +149,18 @@ prop_compose! {
             },
             checkpoints,
             failures,
-            failures_truncated: truncated,
+            failures_truncated: last.0,
             lag: match lag {
                 Seen::Fresh(records) => Seen::Fresh(Lag { records }),
                 _ => Seen::NotAsked,
             },
             batch,
             metrics,
+            waits: last.1.map(|(queue, most_mb)| PlatformWait {
+                queue,
+                most_mb,
+                ..PlatformWait::default()
+            }),
             ..RunObservation::default()
         }
     }
@@ -164,17 +169,18 @@ prop_compose! {
 prop_compose! {
     fn snapshot()(
         source in "[pq]",
-        how in 0_u8..4,
+        how in 0_u8..5,
         said in text(),
         clock in option::of((any::<i64>(), -5_i64..5)),
         version in option::of(text()),
         frozen in any::<bool>(),
-        clusters in vec(("[mn]", option::of(0_u32..3), metrics()), 0..3),
+        clusters in vec(("[mn]", option::of(0_u32..3), metrics(), option::of(text())), 0..3),
         runs in vec(run(), 0..6),
     ) -> Snapshot {
         let completeness = match how {
             0 => Completeness::Partial { reason: said },
             1 => Completeness::Failed { error: said, starting: frozen },
+            2 => Completeness::Unlisted { error: said, starting: frozen },
             _ => Completeness::Complete,
         };
         Snapshot {
@@ -184,10 +190,11 @@ prop_compose! {
             metrics_frozen: frozen,
             clusters: clusters
                 .into_iter()
-                .map(|(flink_cluster, taskmanagers, metrics)| ClusterObservation {
+                .map(|(flink_cluster, taskmanagers, metrics, unseen)| ClusterObservation {
                     flink_cluster,
                     taskmanagers,
                     metrics,
+                    unseen,
                     ..ClusterObservation::default()
                 })
                 .collect(),

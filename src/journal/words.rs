@@ -103,6 +103,10 @@ impl Delta for Completeness {
                 out.push(2 + u8::from(*starting));
                 put_bytes(error.as_bytes(), out);
             }
+            Completeness::Unlisted { error, starting } => {
+                out.push(4 + u8::from(*starting));
+                put_bytes(error.as_bytes(), out);
+            }
         }
         *memory = Some(self.clone());
     }
@@ -112,6 +116,9 @@ impl Delta for Completeness {
             1 => Completeness::Partial { reason: from.text()?.to_owned() },
             form @ (2 | 3) => {
                 Completeness::Failed { error: from.text()?.to_owned(), starting: form == 3 }
+            }
+            form @ (4 | 5) => {
+                Completeness::Unlisted { error: from.text()?.to_owned(), starting: form == 5 }
             }
             _ => return Err(Damaged("a look is complete in an unknown way")),
         });

@@ -48,7 +48,7 @@ pub use metric::{Across, MetricKey, MetricQuery, MetricScope, Vertices};
 pub use notice::{ChannelId, Notice, NoticeReason, Outcome, Step};
 pub use observation::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
-    Metrics, RunObservation, Seen, Snapshot, SourceClock,
+    Metrics, PlatformWait, RunObservation, Seen, Snapshot, SourceClock,
 };
 pub use posted::Posted;
 pub use problem::Problem;

@@ -45,6 +45,14 @@ pub enum Completeness {
         /// What was missing, for people.
         reason: String,
     },
+    /// The platform's listing could not be had, or is not to be believed; what is shown was looked
+    /// at without it, and is fresh. The source counts as unreachable all the same.
+    Unlisted {
+        /// What went wrong, bounded, without secrets.
+        error: String,
+        /// It is expected to come back by itself.
+        starting: bool,
+    },
     /// Nothing could be seen; jobs become unknown, never lost.
     Failed {
         /// What went wrong, bounded, without secrets.
@@ -111,6 +119,10 @@ pub struct ClusterObservation {
     /// Metrics of its `TaskManagers` and of its `JobManager`.
     #[serde(default)]
     pub metrics: Metrics,
+    /// Why it could not be looked into, though the platform says that it is there: its jobs are
+    /// unknown, and absence says nothing about them.
+    #[serde(default)]
+    pub unseen: Option<String>,
 }
 
 /// One run of one job.
@@ -159,6 +171,28 @@ pub struct RunObservation {
     pub metrics: Metrics,
     /// Link to the run in Flink's web UI.
     pub ui_url: Option<String>,
+    /// What the platform keeps it waiting for before Flink begins.
+    #[serde(default)]
+    pub waits: Option<PlatformWait>,
+}
+
+/// A run the platform has accepted and has no place for yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PlatformWait {
+    /// Queue it waits in; empty where there are none.
+    pub queue: String,
+    /// The limit is one for `ApplicationMasters`, not for everything that runs.
+    pub of_masters: bool,
+    /// The numbers are of the whole cluster, because none of the queue are known.
+    pub of_cluster: bool,
+    /// Memory in use, MB.
+    pub used_mb: Option<u64>,
+    /// Memory there may be in use, MB.
+    pub most_mb: Option<u64>,
+    /// Virtual cores in use.
+    pub used_vcores: Option<u64>,
+    /// Virtual cores there may be in use.
+    pub most_vcores: Option<u64>,
 }
 
 /// The job metrics that matter (`/jobs/:id/metrics`); a missing one was not reported.

@@ -175,7 +175,10 @@ impl Rules {
             let values = || named(cluster);
             let facts = Facts::of(About::Cluster(facts));
             let picks = of_labels(&rules, &labels());
-            let seen = turn.seen && track.clusters.iter().any(|c| c.flink_cluster == *cluster);
+            let is_it = |c: &crate::model::ClusterObservation| c.flink_cluster == *cluster;
+            let seen = turn.seen
+                && !track.unseen.contains_key(cluster)
+                && track.clusters.iter().any(is_it);
             let turn = Turn { picks: &picks, seen, ..turn };
             self.judge(turn, Scope::Clusters, subject, &facts, &labels, &values, &mut judged);
         }

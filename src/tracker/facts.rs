@@ -53,6 +53,13 @@ impl<'a> JobFacts<'a> {
     /// The job was looked at by the last look at its source: in it, or absent from a complete one.
     /// Nothing is fresh otherwise.
     pub fn is_fresh(&self) -> bool {
+        if self.source.unseen.contains_key(&self.job.flink_cluster) {
+            return false;
+        }
+        if let Some(at) = self.source.unlisted_at {
+            // Whoever lists the jobs cannot be seen: those that were looked at by another way.
+            return self.job.last_seen >= at;
+        }
         let last = self.source.last_success.map(|t| t.steady);
         let complete = self.source.last_complete.map(|t| t.steady);
         self.source.is_up() && (complete == last || Some(self.job.last_seen) >= last)

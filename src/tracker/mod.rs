@@ -13,6 +13,7 @@ mod jobmanager;
 mod life;
 mod numbers;
 mod packed;
+mod platform_words;
 mod retired;
 mod run;
 mod scheduled;
@@ -209,9 +210,12 @@ impl Tracker {
         folded: &mut Folded,
     ) {
         let mut forget = Vec::new();
+        let unseen = self.sources.get(&snapshot.source).map(|source| &source.unseen);
+        let is_unseen =
+            |job: &JobTrack| unseen.is_some_and(|unseen| unseen.contains_key(&job.flink_cluster));
         let mut keys = self.by_source.remove(&snapshot.source).unwrap_or_default();
         for key in keys.iter().filter(|key| !present.contains(key)) {
-            let Some(job) = self.jobs.get_mut(key) else { continue };
+            let Some(job) = self.jobs.get_mut(key).filter(|job| !is_unseen(job)) else { continue };
             job.note_absent(time);
             let gone_for = time.steady.since(job.last_seen).as_millis() as i64;
             // One with a schedule is missed when its hours begin, however long that takes.

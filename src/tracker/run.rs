@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointTrack;
 use super::failures::{Added, FailureCount, Testimony};
-use crate::model::{JobState, RootCause, RunId, RunObservation, Seen, TaskCounts, Time, Ts};
+use crate::model::{
+    JobState, PlatformWait, RootCause, RunId, RunObservation, Seen, TaskCounts, Time, Ts,
+};
 
 /// A run as of its last sighting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,9 @@ pub struct Run {
     /// none is known.
     #[serde(default)]
     pub left_before: Option<String>,
+    /// What the platform keeps it waiting for.
+    #[serde(default)]
+    pub waits: Option<Box<PlatformWait>>,
 }
 
 fn yes() -> bool {
@@ -94,6 +99,7 @@ impl Run {
             batch: None,
             batch_untold: false,
             left_before: None,
+            waits: None,
             // Found later than at the first look, it may have died since: then that is news.
             dead_at_first_look: seen.state == JobState::Failed
                 && first_look_source.is_some_and(|first| seen.end_time.is_none_or(|e| e <= first)),
@@ -115,6 +121,9 @@ impl Run {
         self.tasks = seen.tasks;
         self.end_time = seen.end_time;
         self.ui_url.clone_from(&seen.ui_url);
+        if self.waits.as_deref() != seen.waits.as_ref() {
+            self.waits = seen.waits.clone().map(Box::new);
+        }
         self.listed = true;
         let counters = seen.counters.fresh();
         if let Some(counters) = counters {

@@ -52,6 +52,12 @@ pub struct SourceTrack {
     /// Numbers of its Flink clusters that rules asked for by name.
     #[serde(skip)]
     pub numbers: BTreeMap<String, Numbers>,
+    /// Steady time of the last look, if it was one without the platform's listing.
+    #[serde(skip)]
+    pub unlisted_at: Option<Ts>,
+    /// Flink clusters the last look could not look into, with why.
+    #[serde(skip)]
+    pub unseen: BTreeMap<String, String>,
     /// Flink clusters whose jobs are all gone, with how many.
     #[serde(skip)]
     pub emptied: BTreeMap<String, usize>,
@@ -98,6 +104,8 @@ impl SourceTrack {
             offset_written: None,
             clusters: Vec::new(),
             numbers: BTreeMap::new(),
+            unlisted_at: None,
+            unseen: BTreeMap::new(),
             emptied: BTreeMap::new(),
             jobmanagers: BTreeMap::new(),
             dirty: false,
@@ -110,23 +118,25 @@ impl SourceTrack {
         self.polls.took_ms = snapshot.took_ms;
         self.polls.requests = snapshot.requests;
         self.polls.bytes = snapshot.bytes;
-        if let Completeness::Failed { error, starting } = &snapshot.completeness {
-            self.polls.failed += 1;
-            self.failing_since.get_or_insert(time);
-            self.error = Some(error.clone());
-            self.starting = *starting;
-            return false;
+        self.unlisted_at = None;
+        match &snapshot.completeness {
+            Completeness::Failed { error, starting } => {
+                self.fail(time, error, *starting);
+                return false;
+            }
+            Completeness::Unlisted { error, starting } => {
+                self.fail(time, error, *starting);
+                self.unlisted_at = Some(time.steady);
+            }
+            Completeness::Complete | Completeness::Partial { .. } => self.succeed(time),
         }
-        self.polls.ok += 1;
-        self.failing_since = None;
-        self.error = None;
-        self.starting = false;
-        self.last_success = Some(time);
         if snapshot.completeness == Completeness::Complete {
             self.last_complete = Some(time);
         }
         self.frozen = snapshot.metrics_frozen;
         self.clusters.clone_from(&snapshot.clusters);
+        let why = |c: &ClusterObservation| Some((c.flink_cluster.clone(), c.unseen.clone()?));
+        self.unseen = self.clusters.iter().filter_map(why).collect();
         if snapshot.completeness == Completeness::Complete {
             let listed = |name: &String| self.clusters.iter().any(|c| c.flink_cluster == *name);
             self.jobmanagers.retain(|name, _| listed(name));
@@ -148,12 +158,27 @@ impl SourceTrack {
         if let Some(clock) = snapshot.clock {
             self.offset_ms = Some(clock.offset_ms);
         }
-        if self.first_look.is_some() {
+        if self.first_look.is_some() || self.unlisted_at.is_some() {
             return false;
         }
         self.first_look = Some(time);
         self.first_look_source = Some(snapshot.clock.map_or(time.wall.0, |clock| clock.now));
         true
+    }
+
+    fn fail(&mut self, time: Time, error: &str, starting: bool) {
+        self.polls.failed += 1;
+        self.failing_since.get_or_insert(time);
+        self.error = Some(error.to_owned());
+        self.starting = starting;
+    }
+
+    fn succeed(&mut self, time: Time) {
+        self.polls.ok += 1;
+        self.failing_since = None;
+        self.error = None;
+        self.starting = false;
+        self.last_success = Some(time);
     }
 
     pub(super) fn fit_numbers(&mut self, spans: &Spans) {

@@ -1,7 +1,7 @@
 //! Why a run that has begun does not run.
 
-use super::JobFacts;
-use crate::model::{JobState, RootCause};
+use super::{JobFacts, platform_words};
+use crate::model::{JobState, PlatformWait, RootCause};
 
 /// What a run that does not run is waiting for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Waiting<'a> {
 /// The stages of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage<'a> {
+    /// The platform has accepted it and has no place for its `JobManager` yet.
+    Platform(&'a PlatformWait),
     /// The `JobManager` plans the job or reads its state.
     Initializing,
     /// Tasks wait for slots. `None`: not known.
@@ -50,7 +52,9 @@ impl<'a> JobFacts<'a> {
         let tasks = run.tasks.total.saturating_sub(run.tasks.running + run.tasks.finished);
         let refused = cause.is_some_and(|c| c.class.ends_with("NoResourceAvailableException"));
         let scheduled = run.tasks.scheduled > 0 || run.state == JobState::Created;
-        let stage = if run.state == JobState::Initializing {
+        let stage = if let Some(waits) = &run.waits {
+            Stage::Platform(waits)
+        } else if run.state == JobState::Initializing {
             Stage::Initializing
         } else if refused || scheduled {
             Stage::Slots {
@@ -72,6 +76,7 @@ impl Waiting<'_> {
     /// For people: `waiting for slots: 4 tasks wait, 0 of 8 slots free`.
     pub fn words(&self) -> String {
         let (free, all) = match &self.stage {
+            Stage::Platform(waits) => return platform_words::words(waits),
             Stage::Initializing => {
                 return "initializing: the JobManager plans the job or reads its state".to_owned();
             }
@@ -98,6 +103,7 @@ impl Waiting<'_> {
     /// The same in Chinese.
     pub fn words_zh(&self) -> String {
         let (free, all) = match &self.stage {
+            Stage::Platform(waits) => return platform_words::words_zh(waits),
             Stage::Initializing => {
                 return "正在初始化：JobManager 正在生成执行计划或读取状态".to_owned();
             }

@@ -13,7 +13,7 @@ use crate::yaml::tree::Node;
 const SECTIONS: [(&str, &str); 1] = [("restarts", "Weir restarts nothing")];
 
 /// Kinds of sources that are not built yet.
-const SOURCES: [&str; 4] = ["yarn", "kubernetes", "streampark", "dinky"];
+const SOURCES: [&str; 3] = ["kubernetes", "streampark", "dinky"];
 
 /// Anything; whether it is empty is checked in the tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
             findings.error(
                 entry.place,
                 format!("source kind `{}` is not built yet", entry.key),
-                Some("only `flink` is for now".to_owned()),
+                Some("only `flink` and `yarn` are for now".to_owned()),
             );
             findings.drop_node(item.id);
         }

@@ -340,6 +340,10 @@ pub(crate) fn why_not_fresh(job: &JobFacts<'_>) -> String {
             let error = source.error.as_deref().unwrap_or("no reason given");
             format!("{} cannot be reached since {since}: {error}", source.name)
         }
+        None if source.unseen.contains_key(&job.job.flink_cluster) => {
+            let why = source.unseen.get(&job.job.flink_cluster).map_or("", String::as_str);
+            format!("{} could not be looked into: {why}", job.job.flink_cluster)
+        }
         None if source.last_success.is_none() => format!("{} was not seen yet", source.name),
         None => "the last look was incomplete and did not show this job".to_owned(),
     }

@@ -84,27 +84,36 @@ impl FlinkConfig {
         }
         let urls = self.urls.iter().map(|u| ("urls", u));
         for (key, url) in urls.chain(self.ui_url.iter().map(|u| ("ui_url", u))) {
-            match reqwest::Url::parse(url) {
-                Ok(u) if !matches!(u.scheme(), "http" | "https") || !u.has_host() => add(
-                    format!("an address in `{key}` is neither http nor https"),
-                    "addresses look like http://jm-1:8081",
-                ),
-                Ok(u) if !u.username().is_empty() || u.password().is_some() => add(
-                    format!("an address in `{key}` holds credentials"),
-                    "put them under `auth.basic`",
-                ),
-                Ok(u) if u.query().is_some() || (key == "urls" && u.fragment().is_some()) => add(
-                    format!("an address in `{key}` has a query or fragment"),
-                    "write the address up to where Flink's own paths begin",
-                ),
-                Ok(_) => {}
-                Err(error) => add(
-                    format!("an address in `{key}` cannot be read: {error}"),
-                    "addresses look like http://jm-1:8081",
-                ),
-            }
+            found.extend(address_problem(key, url, "http://jm-1:8081"));
         }
         found
+    }
+}
+
+/// What is wrong with an address, and the way out. `key` is where it stands; `example` is what one
+/// looks like.
+pub(in crate::sources) fn address_problem(
+    key: &str,
+    url: &str,
+    example: &str,
+) -> Option<(String, String)> {
+    let say = |what: &str, hint: &str| {
+        Some((format!("an address in `{key}` {what}"), hint.to_owned()))
+    };
+    let like = format!("addresses look like {example}");
+    match reqwest::Url::parse(url) {
+        Ok(u) if !matches!(u.scheme(), "http" | "https") || !u.has_host() => {
+            say("is neither http nor https", &like)
+        }
+        Ok(u) if !u.username().is_empty() || u.password().is_some() => {
+            say("holds credentials", "put them under `auth.basic`")
+        }
+        // A page for people may have a fragment.
+        Ok(u) if u.query().is_some() || (key != "ui_url" && u.fragment().is_some()) => {
+            say("has a query or fragment", "write the address up to where the API's own paths begin")
+        }
+        Ok(_) => None,
+        Err(error) => say(&format!("cannot be read: {error}"), &like),
     }
 }
 

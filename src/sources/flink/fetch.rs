@@ -67,6 +67,11 @@ impl Api<'_> {
         self.get("config", 64 * KIB).await
     }
 
+    /// The configuration the `JobManager` runs with.
+    pub(super) async fn settings(&self) -> Result<Vec<wire::Setting>, HttpError> {
+        self.get("jobmanager/config", MIB).await
+    }
+
     pub(super) async fn applications(&self) -> Result<wire::ApplicationsOverview, HttpError> {
         self.get("applications/overview", 4 * MIB).await
     }
@@ -415,7 +420,7 @@ async fn discover(api: Api<'_>, row: &Row, wanted: &Wanted) -> Result<Vec<Node>,
 }
 
 /// Percent-encodes a metric id; SQL puts brackets, plus signs and Chinese into them.
-pub(super) fn encode(id: &str) -> String {
+pub(in crate::sources) fn encode(id: &str) -> String {
     let mut out = String::with_capacity(id.len());
     for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -8,13 +8,13 @@ mod config;
 mod cost;
 mod fetch;
 mod freeze;
-mod lenient;
+pub(in crate::sources) mod lenient;
 mod named;
 mod observe;
 mod plan;
 #[cfg(test)]
 mod poll_tests;
-mod root_cause;
+pub(in crate::sources) mod root_cause;
 mod shared;
 mod start;
 #[cfg(test)]
@@ -45,8 +45,11 @@ use observe::Row;
 use plan::RunMemory;
 use wanted::Wanted;
 
+pub(in crate::sources) use config::address_problem;
 pub use config::FlinkConfig;
 pub use cost::{Cost, cost};
+pub(in crate::sources) use fetch::encode;
+pub(in crate::sources) use wanted::Wanted;
 
 /// A poll takes at most so many request timeouts.
 const POLL_TIMEOUTS: u32 = 4;
@@ -61,7 +64,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 pub struct FlinkSource {
     config: FlinkConfig,
     poller: String,
-    client: HttpClient,
+    client: Arc<HttpClient>,
     /// `JobManagers`, without trailing slashes.
     bases: Vec<String>,
     ui: String,
@@ -104,11 +107,28 @@ impl FlinkSource {
         if let Some((what, hint)) = config.problems().into_iter().next() {
             return Err(HttpError::Config { what, hint });
         }
+        let client = Arc::new(HttpClient::build(&config.http(timeout))?);
+        FlinkSource::sharing(config, client, poller)
+    }
+
+    /// A source for one of many clusters that are reached alike: by `client`, whatever `config` says
+    /// of it.
+    ///
+    /// # Errors
+    /// When an address makes no sense.
+    pub(in crate::sources) fn sharing(
+        config: FlinkConfig,
+        client: Arc<HttpClient>,
+        poller: &str,
+    ) -> Result<FlinkSource, HttpError> {
+        if let Some((what, hint)) = config.problems().into_iter().next() {
+            return Err(HttpError::Config { what, hint });
+        }
         let trim = |url: &String| url.trim_end_matches('/').to_owned();
         let bases: Vec<String> = config.urls.iter().map(trim).collect();
         let ui = config.ui_url.as_ref().or(config.urls.first()).map(trim).unwrap_or_default();
         Ok(FlinkSource {
-            client: HttpClient::build(&config.http(timeout))?,
+            client,
             poller: poller.to_owned(),
             bases,
             ui,
@@ -133,9 +153,15 @@ impl FlinkSource {
     }
 
     async fn look(&mut self, demand: &Demand, now: Time) -> Snapshot {
+        self.wanted = Wanted::renewed(&self.wanted, demand);
+        let wanted = Arc::clone(&self.wanted);
+        self.look_for(&wanted, now).await
+    }
+
+    /// One look for what is wanted.
+    pub(in crate::sources) async fn look_for(&mut self, wanted: &Wanted, now: Time) -> Snapshot {
         let started = self.stopwatch.now().steady;
         let traffic = Traffic::default();
-        let wanted = self.compiled(demand);
         let deadline = tokio::time::sleep(self.client.timeout() * POLL_TIMEOUTS);
         let mut deadline = std::pin::pin!(deadline);
         let listing = {
@@ -147,7 +173,7 @@ impl FlinkSource {
             }
         };
         let mut snapshot = match listing {
-            Ok(listing) => self.details(listing, &wanted, now, &traffic, deadline).await,
+            Ok(listing) => self.details(listing, wanted, now, &traffic, deadline).await,
             Err((error, starting)) => {
                 self.version = None;
                 self.warm_at = None;
@@ -162,12 +188,16 @@ impl FlinkSource {
         snapshot
     }
 
-    fn compiled(&mut self, demand: &Demand) -> Arc<Wanted> {
-        if self.wanted.demand != *demand {
-            let generation = self.wanted.generation + 1;
-            self.wanted = Arc::new(Wanted { generation, ..Wanted::of(demand) });
-        }
-        Arc::clone(&self.wanted)
+    /// A setting of the `JobManager` that answered last; `None` where it has none of that name.
+    ///
+    /// # Errors
+    /// When it does not answer with its settings.
+    pub(in crate::sources) async fn setting(&self, key: &str) -> Result<Option<String>, HttpError> {
+        let base = self.bases.get(self.current).map_or("", String::as_str);
+        let traffic = Traffic::default();
+        let api = Api { client: &self.client, base, traffic: &traffic };
+        let settings = api.settings().await?.into_iter();
+        Ok(settings.filter(|s| s.key.as_deref() == Some(key)).find_map(|s| s.value))
     }
 
     /// Lists the jobs of the first `JobManager` that answers, the last good one first.

@@ -54,14 +54,14 @@ const LIBRARIES: [&str; 9] = [
 
 /// What a stack trace boils down to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Cause {
-    pub(super) class: String,
-    pub(super) message: String,
-    pub(super) frame: Option<String>,
+pub(in crate::sources) struct Cause {
+    pub(in crate::sources) class: String,
+    pub(in crate::sources) message: String,
+    pub(in crate::sources) frame: Option<String>,
     /// The restart strategy gave up with this.
-    pub(super) gave_up: bool,
+    pub(in crate::sources) gave_up: bool,
     /// Nothing but wrappers was found.
-    pub(super) hollow: bool,
+    pub(in crate::sources) hollow: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,7 +99,7 @@ impl<'a> Link<'a> {
 }
 
 /// Reads a stack trace as Java prints it. `name` is the class Flink gives beside it.
-pub(super) fn extract(name: Option<&str>, trace: &str) -> Cause {
+pub(in crate::sources) fn extract(name: Option<&str>, trace: &str) -> Cause {
     let chain = chain(name, trace);
     let gave_up = chain.iter().any(Link::gave_up);
     let useful = |l: &&Link<'_>| !l.is_wrapper() && !AFTERMATH.contains(&l.class);

@@ -1,6 +1,7 @@
 //! What the demand asks for, by Flink's ids: compiled once, used at every poll. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Across, Demand, MetricKey, MetricQuery, MetricScope, Metrics, Seen, Vertices};
@@ -30,7 +31,7 @@ pub(super) const CPU_TIME: &str = "Status.JVM.CPU.Time";
 
 /// The demand, ready for asking.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
+pub(in crate::sources) struct Wanted {
     /// As the rules put it.
     pub(super) demand: Demand,
     /// How many demands there were before.
@@ -97,6 +98,14 @@ impl Wanted {
         let ids = JOB_IDS.into_iter().chain(of_jobs);
         wanted.job_path = format!("metrics?get={}", joined(ids));
         wanted
+    }
+
+    /// What `demand` wants, compiled anew only if it is another one than before.
+    pub(in crate::sources) fn renewed(known: &Arc<Wanted>, demand: &Demand) -> Arc<Wanted> {
+        if known.demand == *demand {
+            return Arc::clone(known);
+        }
+        Arc::new(Wanted { generation: known.generation + 1, ..Wanted::of(demand) })
     }
 
     fn list(&mut self, scope: MetricScope) -> &mut Vec<Wish> {

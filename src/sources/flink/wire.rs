@@ -20,6 +20,16 @@ pub(super) struct Features {
     pub(super) web_history: Option<bool>,
 }
 
+/// An element of `/jobmanager/config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Setting {
+    #[serde(deserialize_with = "text")]
+    pub(super) key: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) value: Option<String>,
+}
+
 /// `/overview`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
