@@ -163,11 +163,14 @@ impl JobTrack {
             self.observe_run(time, source, source_now, observation, first_look);
         }
         self.failed_over = false;
+        // Of a Flink that could not be looked into, what is not shown is not gone.
+        let complete = snapshot.completeness == Completeness::Complete
+            && !source.unseen.contains_key(&self.flink_cluster);
         // Nearly always every run that is known is listed: then nothing has become of any.
         if self.runs.iter().any(|run| !run.listed) {
-            self.drop_unlisted(snapshot.completeness == Completeness::Complete);
+            self.drop_unlisted(complete);
         }
-        if snapshot.completeness == Completeness::Complete {
+        if complete {
             let lost = self.current().is_some_and(|r| !r.listed && r.state.is_live());
             self.missing_since = lost.then(|| was.0.unwrap_or(time.steady));
         }

@@ -223,6 +223,61 @@ fn absence_counts_after_a_complete_look_and_only_for_the_living() {
     assert!(orders(&tracker).missing_since.is_none(), "back again");
 }
 
+/// A platform that lists jobs is one thing, the Flink they run in another: each may be seen without
+/// the other.
+#[test]
+fn without_a_listing_what_is_looked_at_is_fresh_and_nothing_is_missing() {
+    let key = JobKey::new("s", "", "", "orders");
+    let unlisted = |at, runs| {
+        let (time, mut snapshot) = look(at, runs);
+        let error = "no ResourceManager".to_owned();
+        snapshot.completeness = Completeness::Unlisted { error, starting: false };
+        (time, snapshot)
+    };
+    let alive = || vec![run("a", 1, JobState::Running)];
+    for (name, runs, fresh) in [("looked at", alive(), true), ("not", vec![], false)] {
+        let tracker = watch(vec![look(0, alive()), unlisted(10, runs)]);
+        let facts = tracker.job_facts(&key, Time::at(T0 + 10_000)).unwrap();
+        assert_eq!(facts.is_fresh(), fresh, "{name}");
+        assert!(orders(&tracker).missing_since.is_none(), "{name}");
+        let source = tracker.source("s").unwrap();
+        assert!(!source.is_up() && source.error.is_some(), "{name}: somebody has to know");
+    }
+    let dead = run("a", 1, JobState::Failed);
+    let tracker = watch(vec![look(0, alive()), unlisted(10, vec![dead])]);
+    assert_eq!(orders(&tracker).state(), JobState::Failed, "news by another way");
+    let tracker = watch(vec![unlisted(0, alive())]);
+    assert!(tracker.source("s").unwrap().first_look.is_none());
+}
+
+#[test]
+fn a_flink_nobody_could_look_into_has_lost_no_job() {
+    let key = JobKey::new("s", "", "", "orders");
+    let unseen = |at, runs| {
+        let (time, mut snapshot) = look(at, runs);
+        snapshot.clusters = vec![crate::model::ClusterObservation {
+            flink_cluster: "s".to_owned(),
+            unseen: Some("it hangs".to_owned()),
+            ..crate::model::ClusterObservation::default()
+        }];
+        (time, snapshot)
+    };
+    let alive = || vec![run("a", 5, JobState::Running)];
+    // What the platform shows of it, under an id of its own, takes nothing from what Flink told.
+    for shown in [vec![], vec![run("application_1", 1, JobState::Running)]] {
+        let looks = || vec![look(0, alive()), unseen(10, shown.clone())];
+        let tracker = watch(looks());
+        assert!(orders(&tracker).missing_since.is_none(), "{shown:?}");
+        assert!(!tracker.job_facts(&key, Time::at(T0 + 10_000)).unwrap().is_fresh(), "{shown:?}");
+        assert!(orders(&tracker).runs.iter().any(|run| run.id.job_id == "a"), "{shown:?}");
+        let tracker = watch(looks().into_iter().chain([look(20, alive())]).collect());
+        assert!(tracker.job_facts(&key, Time::at(T0 + 20_000)).unwrap().is_fresh());
+        assert_eq!(orders(&tracker).runs.len(), 1, "{shown:?}");
+        let tracker = watch(looks().into_iter().chain([look(20, vec![])]).collect());
+        assert!(orders(&tracker).missing_since.is_some(), "now it is: {shown:?}");
+    }
+}
+
 #[test]
 fn runs_follow_each_other_under_one_key() {
     use JobState::{Failed, Restarting, Running};

@@ -94,7 +94,7 @@ impl Kind for StartStuck {
 mod tests {
     use super::super::watch::{Watch, failure, run};
     use super::*;
-    use crate::model::{ClusterObservation, RunObservation, Seen, TaskCounts, Truth};
+    use crate::model::{ClusterObservation, PlatformWait, RunObservation, Seen, TaskCounts, Truth};
 
     fn waiting(state: JobState, scheduled: u32) -> RunObservation {
         let tasks = TaskCounts { total: scheduled, scheduled, ..TaskCounts::default() };
@@ -123,7 +123,20 @@ mod tests {
         let deploying = TaskCounts { total: 4, running: 1, created: 1, ..TaskCounts::default() };
         let deploying = RunObservation { tasks: deploying, ..waiting(Running, 0) };
         let restarting = waiting(Restarting, 0);
+        let queued = PlatformWait {
+            queue: "prod".to_owned(),
+            used_mb: Some(8_192),
+            most_mb: Some(8_192),
+            ..PlatformWait::default()
+        };
+        let queued = RunObservation { waits: Some(queued), ..waiting(Created, 0) };
         for (stuck, cluster, reason, reason_zh) in [
+            (
+                queued,
+                ClusterObservation::default(),
+                "waiting for YARN: queue prod uses 8 of 8 GB",
+                "等待 YARN：队列 prod 已用 8 / 8 GB",
+            ),
             (waiting(Initializing, 0), slots(8, 8, 1), "initializing", "正在初始化"),
             (
                 waiting(Created, 0),

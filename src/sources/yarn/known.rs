@@ -249,7 +249,9 @@ impl Known {
             let named = |c| ClusterObservation { flink_cluster: flink_cluster.clone(), ..c };
             shown.clusters.extend(snapshot.clusters.into_iter().take(1).map(named));
         }
-        self.closing.take_if(|(_, since)| turn.now.since(*since) >= CLOSING);
+        if self.closing.as_ref().is_some_and(|(_, since)| turn.now.since(*since) >= CLOSING) {
+            self.closing = None;
+        }
         shown.runs.extend(self.closing.iter().map(|(run, _)| run.clone()));
         Some(shown)
     }

@@ -1,6 +1,7 @@
 //! One poll of a YARN cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
@@ -8,7 +9,6 @@ use crate::model::{
 };
 use crate::sources::flink::Wanted;
 
-use super::decide::Fate;
 use super::errand::{self, Brought, Errand};
 use super::grace::{Judgement, Signs};
 use super::known::{Answer, Known, Shown, Turn};
@@ -157,7 +157,7 @@ impl YarnSource {
                 id: id.clone(),
                 ways: ways::ways(jobmanagers, &known.app, entry.last.as_ref(), self.proxied, web),
                 reached: entry.reached.take(),
-                wanted: std::sync::Arc::clone(wanted),
+                wanted: Arc::clone(wanted),
                 asks_target: known.asks_target(),
                 was_silent: known.silent > 0,
                 source: self.config.name.clone(),
