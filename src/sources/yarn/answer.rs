@@ -90,6 +90,14 @@ pub(super) fn kerberos(shown: &str) -> String {
     )
 }
 
+/// What `auth` gives is no good there.
+pub(super) fn expired(shown: &str) -> String {
+    format!(
+        "{shown} does not take what `auth` gives, and asks for Kerberos (401 Negotiate): a \
+         delegation token may have expired (renew it, or check what the command prints)"
+    )
+}
+
 fn page(shown: &str, text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let login = ["login", "sign in", "password"].iter().any(|word| lower.contains(word));

@@ -9,6 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use super::*;
 use crate::model::{Completeness, JobState};
 
+#[path = "outage_tests.rs"]
+mod outage;
+
 const BEGAN: i64 = 1_000;
 const T0: i64 = 100_000_000;
 
@@ -320,4 +323,22 @@ async fn one_that_hangs_delays_nobody() {
         took.push(snapshot.took_ms);
     }
     assert!(took[1..].iter().all(|ms| *ms < 600), "only the first look waits for it: {took:?}");
+}
+
+#[tokio::test]
+async fn five_thousand_applications_are_four_requests_and_none_is_left_out() {
+    let yarn = Yarn::start().await;
+    yarn.set(|rm| {
+        let named = |n: u32, words| app(n, &format!("job-{n}"), words, "N/A:-1");
+        rm.alive = (0..4_000).map(|n| named(n, "ACCEPTED/UNDEFINED")).collect();
+        rm.ended = (4_000..5_000).map(|n| named(n, "FAILED/FAILED")).collect();
+    });
+    let mut source = source(&[&yarn.url]);
+    let snapshot = poll(&mut source, 0).await;
+    assert_eq!((snapshot.completeness.clone(), yarn.asked()), (Completeness::Complete, 4));
+    assert_eq!(snapshot.runs.len(), 5_000);
+    // What ended long ago is listed no more, and not remembered.
+    yarn.set(|rm| rm.ended.clear());
+    assert_eq!(poll(&mut source, 10).await.runs.len(), 4_000);
+    assert_eq!(source.apps.len(), 4_000);
 }

@@ -231,8 +231,13 @@ impl Asker<'_> {
         let authenticate = wants.join(", ");
         let said =
             Answer { status: answer.status, authenticate: &authenticate, body: &answer.body };
-        if let Some(trouble) = answer::trouble(&master.shown, said) {
-            return Err(trouble);
+        match answer::trouble(&master.shown, said) {
+            // The command that gives the headers is asked again by itself.
+            Some(Trouble::Kerberos) if self.config.auth.is_some() => {
+                return Err(Trouble::Other(answer::expired(&master.shown)));
+            }
+            Some(trouble) => return Err(trouble),
+            None => {}
         }
         answer.json().map_err(|error| answer::of_error(&error))
     }
