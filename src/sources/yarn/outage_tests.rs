@@ -22,26 +22,31 @@ fn engine() -> Engine {
     Engine::new(settings, rules, Composers::new(), &Loaded::default())
 }
 
-/// Polls from one minute to another; incidents so far, with whether they are open.
-async fn live(
-    engine: &mut Engine,
-    source: &mut YarnSource,
-    minutes: std::ops::Range<i64>,
-) -> Vec<(String, bool)> {
-    let mut seen = Vec::new();
-    let mut second = minutes.start * 60;
-    while second < minutes.end * 60 {
-        let time = Time::at(T0 + second * 1_000);
-        let snapshot = source.poll(&engine.demand(), time).await;
-        for effect in engine.step(time, Input::Snapshot(Box::new(snapshot))) {
-            if let Effect::Publish(view) = effect {
-                let incidents = view.incidents.values();
-                seen = incidents.map(|i| (i.subject.to_string(), i.is_open())).collect();
+/// Weir's decisions about what one source shows.
+struct Play {
+    engine: Engine,
+    source: YarnSource,
+    /// Subjects of all incidents so far, and whether they are open.
+    incidents: Vec<(String, bool)>,
+}
+
+impl Play {
+    /// Polls until this minute; the incidents then.
+    async fn until(&mut self, from: i64, to: i64) -> &[(String, bool)] {
+        let steps = (from * 60 / STEP)..(to * 60 / STEP);
+        for step in steps {
+            let time = Time::at(T0 + step * STEP * 1_000);
+            let snapshot = self.source.poll(&self.engine.demand(), time).await;
+            for effect in self.engine.step(time, Input::Snapshot(Box::new(snapshot))) {
+                if let Effect::Publish(view) = effect {
+                    let incidents = view.incidents.values();
+                    self.incidents =
+                        incidents.map(|i| (i.subject.to_string(), i.is_open())).collect();
+                }
             }
         }
-        second += STEP;
+        &self.incidents
     }
-    seen
 }
 
 /// Sixty applications vanish with a ResourceManager that is restarted, and come back with it.
@@ -51,17 +56,18 @@ async fn sixty_jobs_that_vanish_with_a_restart_are_one_incident() {
     let alive: Vec<String> =
         (1..=60).map(|n| app(n, &format!("job-{n}"), "RUNNING/UNDEFINED", "127.0.0.1:1")).collect();
     yarn.set(|rm| rm.alive.clone_from(&alive));
-    let (mut engine, mut source) = (engine(), source(&[&yarn.url]));
-    assert_eq!(live(&mut engine, &mut source, 0..5).await, [], "all is well");
+    let source = source(&[&yarn.url]);
+    let mut play = Play { engine: engine(), source, incidents: Vec::new() };
+    assert!(play.until(0, 5).await.is_empty(), "all is well");
     yarn.set(|rm| rm.status = 500);
-    assert_eq!(live(&mut engine, &mut source, 5..6).await, [], "no answer for a minute");
+    assert!(play.until(5, 6).await.is_empty(), "no answer for a minute");
     yarn.set(|rm| {
         (rm.status, rm.began) = (200, T0 + 360_000);
         rm.alive.clear();
     });
     let one = |open| [("source:emr".to_owned(), open)];
-    assert_eq!(live(&mut engine, &mut source, 6..10).await, one(true));
+    assert_eq!(play.until(6, 10).await, one(true));
     yarn.set(|rm| rm.alive.clone_from(&alive));
-    assert_eq!(live(&mut engine, &mut source, 10..20).await, one(false));
-    assert_eq!(live(&mut engine, &mut source, 20..25).await, one(false), "no job was lost");
+    assert_eq!(play.until(10, 20).await, one(false));
+    assert_eq!(play.until(20, 25).await, one(false), "no job was lost");
 }
