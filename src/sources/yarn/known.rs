@@ -182,8 +182,9 @@ impl Known {
             (Fate::Waits, false) => self.accepted(turn),
             (Fate::Waits, true) if turn.steady && !self.is_session() => self.again(turn),
             (Fate::Waits, true) => self.unseen("its ApplicationMaster is started again".to_owned()),
-            (_, true) => self.unseen(why),
-            (_, false) => self.running(why, turn),
+            // What may be a session is no job before its Flink had its chance to say so.
+            (_, false) if self.silent > 0 || self.told => self.running(why, turn),
+            _ => self.unseen(why),
         }
     }
 

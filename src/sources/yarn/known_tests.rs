@@ -255,6 +255,8 @@ fn a_silent_flink_is_unknown_and_not_lost() {
         assert_eq!(shown.clusters[0].flink_cluster, "orders");
         assert_eq!(shown.clusters[0].unseen.as_deref(), Some("connection refused"));
     }
+    let shown = Known::new(running()).show(Answer::NotYet, turn());
+    assert!(shown.runs.is_empty() && shown.clusters[0].unseen.is_some(), "it may be a session");
     // Never seen: YARN's word is shown, and that nobody looked into it.
     let shown = Known::new(running()).show(silent(), turn());
     assert_eq!(seen(&shown), [("emr/orders", "application_9_1", JobState::Running)]);
