@@ -119,7 +119,8 @@ impl Masters {
             Standing::Not(trouble) => said.push((first, trouble)),
         }
         let others = self.ha.others(count);
-        let standings = join_all(others.iter().map(|index| self.standing(*index))).await;
+        let asked = others.iter().copied().map(|index| self.standing(index));
+        let standings = join_all(asked.collect::<Vec<_>>()).await;
         for (index, standing) in others.into_iter().zip(standings) {
             match standing {
                 Standing::Active(info) => return Ok((index, info)),
