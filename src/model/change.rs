@@ -101,6 +101,9 @@ pub struct Loaded {
     pub max_message: u64,
 }
 
+/// Nothing is put off for longer in steady time.
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+
 impl Loaded {
     /// Steady time of the last step that was kept.
     pub fn steady(&self) -> Option<Ts> {
@@ -119,6 +122,9 @@ impl Loaded {
         for incident in &mut self.incidents {
             bring(&mut incident.opened_steady);
             incident.resolved_steady.iter_mut().for_each(bring);
+            incident.nobodys_since.iter_mut().for_each(bring);
+            // It lies ahead, but never that far.
+            incident.inhibited_until = incident.inhibited_until.map(|at| at.min(now + DAY));
         }
         self.notices.iter_mut().for_each(|n| bring(&mut n.at_steady));
         for message in &mut self.messages {

@@ -81,7 +81,7 @@ pub(super) fn message(
         notice.held_by = None;
         let notice = notice.clone();
         let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
-        pipeline.ledger.tell(&notice, time.steady, every, is_fold(kind));
+        pipeline.ledger.tell(&notice, time.steady, every, is_fold(kind), shadow);
         pipeline.escalations.told(&notice, time.steady);
         // The first report says nothing of a group: its next news need not wait for it. Nor does it
         // say anything of one who has what is in it.
@@ -239,7 +239,7 @@ fn end_settled_groups(
     let open = open.filter_map(|(id, ..)| incidents.get(id)).filter(|i| i.is_open());
     let alive: BTreeSet<String> = open
         .flat_map(|i| {
-            let routes = pipeline.settings.route.matching(&i.labels);
+            let routes = pipeline.settings.route.matching(&i.routing_labels());
             routes.into_iter().map(|route| route.group_key(&i.labels))
         })
         .collect();

@@ -20,6 +20,10 @@ pub(super) struct Told {
     pub(super) every: Duration,
     /// News since it was last told to be over, less those the vendor refused.
     pub(super) standing: u32,
+    /// Highest rank among these.
+    pub(super) rank: u8,
+    /// All of these were only recorded: nobody has heard of it.
+    pub(super) silent: bool,
     /// The message that told the first of these.
     began: Option<u64>,
     /// News so far: the number of the last one in the thread.
@@ -50,19 +54,30 @@ impl Ledger {
         told.sort_by_key(|n| (n.message, n.id));
         for notice in told {
             if notice.outcome != Outcome::Failed {
-                ledger.tell(notice, at_steady(notice), every(notice), folded(notice));
+                let shadow = notice.outcome == Outcome::Shadow;
+                ledger.tell(notice, at_steady(notice), every(notice), folded(notice), shadow);
             }
         }
         ledger
     }
 
-    /// A notice went into a message, one about many incidents if it is `folded`.
-    pub(super) fn tell(&mut self, notice: &Notice, now: Ts, every: Duration, folded: bool) {
+    /// A notice went into a message, one about many incidents if it is `folded`, one that is only
+    /// recorded if `shadow`.
+    pub(super) fn tell(
+        &mut self,
+        notice: &Notice,
+        now: Ts,
+        every: Duration,
+        folded: bool,
+        shadow: bool,
+    ) {
         let entry = self.told.entry((notice.incident, notice.to.clone())).or_insert(Told {
             last: now,
             repeats: 0,
             open: true,
             standing: 0,
+            rank: 0,
+            silent: shadow,
             began: None,
             every,
             sequence: 0,
@@ -71,9 +86,14 @@ impl Ledger {
         });
         if entry.standing == 0 {
             entry.began = notice.message;
+            (entry.rank, entry.silent) = (0, shadow);
             entry.fold = notice.message.filter(|_| folded);
             entry.marked = false;
         }
+        if !notice.reason.is_mark() {
+            entry.rank = entry.rank.max(notice.rank);
+        }
+        entry.silent &= shadow;
         entry.last = now;
         entry.every = every;
         entry.sequence += 1;
