@@ -16,20 +16,26 @@ use super::standing::Standing;
 use super::storm;
 use super::summary::Summaries;
 use crate::model::{
-    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
-    SendOutcome, Time,
+    Change, ChannelId, KnownBy, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason,
+    Outcome, SendOutcome, Time,
 };
 
 /// Why an end is not told.
 const UNHEARD: &str = "nothing of it was told before";
 
-/// Whether a notice was told together with others. What it ended as says it for good; only a message
-/// that has not ended is looked at itself.
-fn was_folded(notice: &Notice, messages: &BTreeMap<u64, &Message>) -> bool {
+/// The message that told of an incident together with others, if this is how its channel knows it.
+/// What a notice ended as says it for good; only a message that has not ended is looked at itself.
+fn fold_of(notice: &Notice, messages: &BTreeMap<u64, &Message>) -> Option<u64> {
+    match notice.known {
+        Some(KnownBy::Itself) => return None,
+        Some(KnownBy::Message(id)) => return Some(id),
+        None => {}
+    }
     let message = || notice.message.and_then(|id| messages.get(&id));
-    notice.reason == NoticeReason::FirstLook
+    let folded = notice.reason == NoticeReason::FirstLook
         || notice.outcome == Outcome::Folded
-        || message().is_some_and(|m| is_fold(m.kind))
+        || message().is_some_and(|m| is_fold(m.kind));
+    notice.message.filter(|_| folded)
 }
 
 impl Pipeline {
@@ -57,7 +63,7 @@ impl Pipeline {
             endpoints.entry(attempt.endpoint.clone()).or_default().attempt(attempt.at);
         }
         let every = |n: &Notice| settings.route.of_group(&n.group).repeat_interval;
-        let ledger = Ledger::restore(&notices, &at, &every, &|n| was_folded(n, &messages));
+        let ledger = Ledger::restore(&notices, &at, &every, &|n| fold_of(n, &messages));
         // A group nobody is told open in any more is over.
         let is_told = |n: &Notice| {
             n.message.is_some() && ledger.get(n.incident, &n.to).is_some_and(|t| t.open)

@@ -270,6 +270,7 @@ impl Pipeline {
             outcome: Outcome::Pending,
             held_by: gate.as_ref().map(ToString::to_string),
             message: None,
+            known: None,
             moved_to: None,
             attempts: 0,
             error: None,

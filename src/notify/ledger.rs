@@ -47,7 +47,7 @@ impl Ledger {
         notices: &[Notice],
         at_steady: &dyn Fn(&Notice) -> Ts,
         every: &dyn Fn(&Notice) -> Duration,
-        folded: &dyn Fn(&Notice) -> bool,
+        fold: &dyn Fn(&Notice) -> Option<u64>,
     ) -> Ledger {
         let mut ledger = Ledger::default();
         let mut told: Vec<&Notice> = notices.iter().filter(|n| n.message.is_some()).collect();
@@ -55,20 +55,20 @@ impl Ledger {
         for notice in told {
             if notice.outcome != Outcome::Failed {
                 let shadow = notice.outcome == Outcome::Shadow;
-                ledger.tell(notice, at_steady(notice), every(notice), folded(notice), shadow);
+                ledger.tell(notice, at_steady(notice), every(notice), fold(notice), shadow);
             }
         }
         ledger
     }
 
-    /// A notice went into a message, one about many incidents if it is `folded`, one that is only
-    /// recorded if `shadow`.
+    /// A notice went into a message; into one about many incidents if there is a `fold`, into one
+    /// that is only recorded if `shadow`.
     pub(super) fn tell(
         &mut self,
         notice: &Notice,
         now: Ts,
         every: Duration,
-        folded: bool,
+        fold: Option<u64>,
         shadow: bool,
     ) {
         let entry = self.told.entry((notice.incident, notice.to.clone())).or_insert(Told {
@@ -87,7 +87,7 @@ impl Ledger {
         if entry.standing == 0 {
             entry.began = notice.message;
             (entry.rank, entry.silent) = (0, shadow);
-            entry.fold = notice.message.filter(|_| folded);
+            entry.fold = fold;
             entry.marked = false;
         }
         if !notice.reason.is_mark() {

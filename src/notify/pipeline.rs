@@ -251,6 +251,7 @@ impl Pipeline {
             group,
             message: None,
             moved_to: None,
+            known: None,
             unacknowledged_ms: None,
             at: time.wall,
             at_steady: time.steady,
