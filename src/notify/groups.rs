@@ -112,7 +112,7 @@ impl Pipeline {
     ) {
         let route = self.settings.route.of_group(&group);
         let (wait, interval) = (route.group_wait, route.group_interval);
-        let wait = wait - took.min(wait / 2);
+        let wait = wait.saturating_sub(took.min(wait / 2));
         let state = self.groups.entry((to.clone(), group)).or_default();
         let recent = |at: Option<Ts>| at.filter(|last| since.since(*last) < interval);
         let usual = match recent(state.last_flush) {

@@ -390,6 +390,7 @@ fn a_reminder_refused_after_it_is_over_and_back_does_not_make_it_unknown() {
 
 #[test]
 fn what_was_told_beside_something_refused_later_keeps_its_key() {
+    use Luck::{Refuses, Takes, TakesSilently};
     // The vendor takes the first and refuses the next; meanwhile more is told together.
     let begin = |n| Op::Begin(n, false);
     let ops = [
@@ -410,7 +411,6 @@ fn what_was_told_beside_something_refused_later_keeps_its_key() {
         Op::Wait(60),
         Op::Restart,
     ];
-    use Luck::{Refuses, Takes, TakesSilently};
     let luck = [Refuses, TakesSilently, Takes, Takes, TakesSilently, Takes, TakesSilently, Takes];
     let mut world = World::new(luck.to_vec());
     for op in ops {
