@@ -29,8 +29,7 @@ pub struct RouteConfig {
     pub continues: bool,
     /// Labels whose incidents share a message; `["..."]`: all labels.
     pub group_by: Option<Vec<At<String>>>,
-    /// Wait before the first message of a new group; 30s. The look that found it counts as waited, up
-    /// to half of this.
+    /// Wait before the first message of a new group; 30s.
     #[serde(with = "crate::config::de::duration::optional_or_zero")]
     #[schemars(with = "Option<String>")]
     pub group_wait: Option<Duration>,
