@@ -134,3 +134,26 @@ impl Loaded {
         self.attempts.iter_mut().for_each(|a| bring(&mut a.at));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::samples;
+
+    #[test]
+    fn what_a_clock_far_ahead_wrote_holds_nothing_up() {
+        let now = Ts(1_000_000);
+        let hour = std::time::Duration::from_hours(1);
+        for (written, waits_until) in [(now + hour, now + hour), (now + DAY + DAY, now + DAY)] {
+            let mut incident =
+                samples::incident(1, "orders", crate::model::IncidentState::Open, now);
+            incident.nobodys_since = Some(written);
+            incident.inhibited_until = Some(written);
+            let mut loaded = Loaded { incidents: vec![incident], ..Loaded::default() };
+            loaded.clamp(now);
+            let incident = &loaded.incidents[0];
+            assert_eq!(incident.nobodys_since, Some(now));
+            assert_eq!(incident.inhibited_until, Some(waits_until));
+        }
+    }
+}
