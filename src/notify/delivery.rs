@@ -99,6 +99,7 @@ impl Pipeline {
             live_at: None,
             openings: BTreeMap::new(),
             storms,
+            newest_look: None,
             counts: BTreeMap::new(),
             next_notice: loaded.max_notice + 1,
             next_message: loaded.max_message + 1,

@@ -1,6 +1,7 @@
 //! Groups: what waits for `group_wait` and `group_interval`, together with what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::pipeline::Pipeline;
 use crate::model::{Change, ChannelId, Notice, NoticeReason, Outcome, Severity, Time, Ts};
@@ -57,6 +58,15 @@ pub(super) fn restore(
     groups
 }
 
+/// A look whose news were taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Steady time at which they were.
+    pub(super) taken: Ts,
+    /// How long it took: what it found had happened before.
+    pub(super) took: Duration,
+}
+
 /// A person must know now.
 fn presses(notice: &Notice) -> bool {
     let news = matches!(
@@ -67,12 +77,19 @@ fn presses(notice: &Notice) -> bool {
 }
 
 impl Pipeline {
+    /// What is found at this time comes from a look that took so long.
+    pub fn note_look(&mut self, time: Time, took: Duration) {
+        self.newest_look = Some(Look { taken: time.steady, took });
+    }
+
     /// Those whose group may speak now; starts the timers of new groups.
     pub(super) fn due_notices(&mut self, time: Time, to: &ChannelId, ids: &[u64]) -> Vec<u64> {
         for id in ids {
             let Some(notice) = self.notices.get(id) else { continue };
-            let (group, since, presses) = (notice.group.clone(), notice.at_steady, presses(notice));
-            self.group_due(to, group, since, presses);
+            let (group, presses) = (notice.group.clone(), presses(notice));
+            let found = self.newest_look.filter(|look| look.taken == notice.at_steady);
+            let (since, took) = (notice.at_steady, found.map_or(Duration::ZERO, |l| l.took));
+            self.group_due(to, group, since, took, presses);
         }
         let is_due = |id: &&u64| {
             let key = self.notices.get(id).map(|n| (to.clone(), n.group.clone()));
@@ -83,10 +100,19 @@ impl Pipeline {
     }
 
     /// Keeps when the group of a notice speaks next. What is critical waits behind what is not no
-    /// longer than a group's first news; behind what is, as everything does.
-    fn group_due(&mut self, to: &ChannelId, group: String, since: Ts, presses: bool) {
+    /// longer than a group's first news; behind what is, as everything does. The time it took to find
+    /// it counts as waited, as long as half of `group_wait` is left to collect more.
+    fn group_due(
+        &mut self,
+        to: &ChannelId,
+        group: String,
+        since: Ts,
+        took: Duration,
+        presses: bool,
+    ) {
         let route = self.settings.route.of_group(&group);
         let (wait, interval) = (route.group_wait, route.group_interval);
+        let wait = wait.saturating_sub(took.min(wait / 2));
         let state = self.groups.entry((to.clone(), group)).or_default();
         let recent = |at: Option<Ts>| at.filter(|last| since.since(*last) < interval);
         let usual = match recent(state.last_flush) {
@@ -155,6 +181,8 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::model::Severity;
     use crate::notify::testing::{Bench, SECOND, plan};
 
@@ -183,6 +211,25 @@ mod tests {
             // The warning that waited goes along.
             assert_eq!(times(&bench, from), [1, 3], "{:?}", bench.taken);
             assert_eq!(bench.told("team/a").len(), 3);
+        }
+    }
+
+    #[test]
+    fn the_look_that_found_it_counts_as_waited_up_to_a_half() {
+        for (took, told_after) in [(0, 1_000), (300, 700), (10_000, 500)] {
+            let mut bench = bench();
+            let from = bench.now;
+            let now = crate::model::Time::at(from);
+            bench.pipeline.note_look(now, Duration::from_millis(took));
+            bench.open(Severity::Warning);
+            bench.pass(2 * SECOND);
+            // What comes without a look waits as long as ever.
+            let later = bench.now + 20 * SECOND;
+            bench.pass(20 * SECOND);
+            bench.open(Severity::Warning);
+            bench.pass(2 * SECOND);
+            let times: Vec<i64> = bench.taken.iter().map(|(at, _)| *at).collect();
+            assert_eq!(times, [from + told_after, later + 1_000], "{took}");
         }
     }
 

@@ -11,7 +11,7 @@ use super::budget::Endpoint;
 use super::cards::Cards;
 use super::escalations::Escalations;
 use super::fallback::Handovers;
-use super::groups::Group;
+use super::groups::{Group, Look};
 use super::hold::Hold;
 use super::ledger::Ledger;
 use super::standing::Standing;
@@ -97,6 +97,8 @@ pub struct Pipeline {
     pub(super) openings: BTreeMap<String, Vec<Ts>>,
     /// When a channel may speak of a storm again.
     pub(super) storms: Storms,
+    /// The look the newest news are from.
+    pub(super) newest_look: Option<Look>,
     pub(super) counts: BTreeMap<(ChannelId, Outcome, NoticeReason), u64>,
     pub(super) next_notice: u64,
     pub(super) next_message: u64,
