@@ -43,6 +43,7 @@ fields!(ClusterObservation as ClusterMemory {
     slots_available: Option<u32>,
     jobmanager_cpu: Option<i64>,
     metrics: Metrics,
+    planned: bool,
 });
 
 impl Identified for ClusterObservation {

@@ -111,6 +111,10 @@ pub struct ClusterObservation {
     /// Metrics of its `TaskManagers` and of its `JobManager`.
     #[serde(default)]
     pub metrics: Metrics,
+    /// It is being changed on purpose (an upgrade, a scaling): that its `JobManager` is another one
+    /// afterwards is no news.
+    #[serde(default)]
+    pub planned: bool,
 }
 
 /// One run of one job.

@@ -93,6 +93,7 @@ impl SimCluster {
             slots_available: count(&self.slots_available),
             jobmanager_cpu: (demand.counters && !frozen).then(|| self.jobmanager_cpu(t)),
             metrics: asked.map(|q| (q.key(), number(&self.metrics, &q.key(), t, frozen))).collect(),
+            planned: false,
         }
     }
 }
