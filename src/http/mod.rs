@@ -10,7 +10,7 @@ mod redact;
 mod tests;
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -97,7 +97,7 @@ impl Response {
 pub struct HttpClient {
     config: HttpConfig,
     timeout: Duration,
-    auth: Auth,
+    auth: Arc<Auth>,
     client: Mutex<(Vec<Option<Stamp>>, Client)>,
     clock: SystemClock,
     rate: DefaultDirectRateLimiter,
@@ -128,11 +128,26 @@ impl HttpClient {
         Ok(HttpClient {
             config: config.clone(),
             timeout,
-            auth: Auth::new(config.auth.clone()),
+            auth: Arc::new(Auth::new(config.auth.clone())),
             client: Mutex::new(client),
             clock: SystemClock::anchored(None),
             rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
         })
+    }
+
+    /// A client of the same settings for another endpoint: connections, certificates and credentials
+    /// are shared, the limit of requests is its own.
+    #[must_use]
+    pub fn sibling(&self) -> HttpClient {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        HttpClient {
+            config: self.config.clone(),
+            timeout: self.timeout,
+            auth: Arc::clone(&self.auth),
+            client: Mutex::new(client),
+            clock: SystemClock::anchored(None),
+            rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
+        }
     }
 
     /// Longest time one request may take.

@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for Float {
 }
 
 /// A whole number, also as a float or a string.
-pub(super) fn int<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, D::Error> {
+pub(in crate::sources) fn int<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, D::Error> {
     d.deserialize_any(Int)
 }
 
@@ -110,6 +110,6 @@ pub(super) fn float<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::E
 }
 
 /// A string, also written as a number.
-pub(super) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+pub(in crate::sources) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     d.deserialize_any(Text)
 }
