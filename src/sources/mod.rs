@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::model::{Demand, FailedRun, Snapshot, Time};
 
 pub mod flink;
+pub mod kubernetes;
 
 /// One configured source. Polls of one source never overlap.
 pub trait Source: Send {
@@ -75,6 +76,8 @@ macro_rules! sources {
 sources! {
     /// A Flink cluster, reached by REST.
     flink => Flink(flink::FlinkConfig),
+    /// A Kubernetes cluster: native Flink and the Flink Kubernetes Operator.
+    kubernetes => Kubernetes(kubernetes::KubernetesConfig),
 }
 
 impl SourceConfig {
