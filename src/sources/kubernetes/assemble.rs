@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    fn told(cluster: &Cluster, look: Option<Snapshot>, memory: &mut Memory, now: i64) -> Told {
+    fn told(cluster: &Cluster, mut look: Option<Snapshot>, memory: &mut Memory, now: i64) -> Told {
         let household = Household {
             source: "tke",
             cluster,
@@ -141,7 +141,7 @@ mod tests {
             object_labels: &[],
             several: false,
         };
-        tell(household, look.clone().as_mut(), memory, now)
+        tell(household, look.as_mut(), memory, now)
     }
 
     fn keys(told: &Told) -> Vec<&str> {

@@ -5,6 +5,7 @@
 //! longer listed: gone without a word.
 
 use super::pod_memory::Past;
+use super::trouble_of_pod::PodTrouble;
 use crate::model::{JobState, RunObservation, Seen};
 
 /// Exit codes of Flink's entry points (`ApplicationStatus`).
@@ -29,7 +30,7 @@ pub(super) fn ended(last: &[RunObservation], traces: Traces<'_>, now: i64) -> Ve
         let state = end_of(run, traces)?;
         let mut failures = Vec::new();
         if state == JobState::Failed {
-            failures.extend(traces.past.troubles.iter().rev().take(1).map(|t| t.failure()));
+            failures.extend(traces.past.troubles.iter().rev().take(1).map(PodTrouble::failure));
         }
         let failures = if failures.is_empty() { Seen::NotAsked } else { Seen::Fresh(failures) };
         Some(RunObservation { state, end_time: Some(now), failures, ..run.clone() })
@@ -57,7 +58,6 @@ fn end_of(run: &RunObservation, traces: Traces<'_>) -> Option<JobState> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trouble_of_pod::PodTrouble;
     use super::*;
 
     #[test]

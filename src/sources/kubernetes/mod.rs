@@ -17,6 +17,9 @@ mod connect;
 mod endpoint;
 mod ends;
 mod explain;
+#[cfg(test)]
+#[path = "fake_tests.rs"]
+mod fake;
 mod gone;
 mod household;
 mod names;
@@ -27,6 +30,8 @@ mod seats;
 mod selector;
 mod store;
 mod sum;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod trouble_of_pod;
 mod unseen;
@@ -160,7 +165,7 @@ impl KubernetesSource {
     async fn link(&mut self, now: Ts) -> Result<(), String> {
         let refused = || self.shared.lock().is_refused();
         if let Some(link) = &self.link
-            && !(now.since(link.since) >= READ_AGAIN && refused())
+            && (now.since(link.since) < READ_AGAIN || !refused())
         {
             return Ok(());
         }
@@ -209,7 +214,7 @@ impl KubernetesSource {
             clusters = clusters.into_iter().take(MAX_CLUSTERS).collect();
         }
         let known = self.memories.keys().chain(self.gone.keys());
-        let gone = known.filter(|id| !clusters.contains_key(id));
+        let gone = known.filter(|id| !clusters.contains_key(*id));
         let past = |id: &Id| store.past.of(id).cloned().unwrap_or_default();
         Picture {
             past: gone.map(|id| (id.clone(), past(id))).collect(),

@@ -13,8 +13,6 @@ use super::trouble_of_pod::{self, PodTrouble};
 
 /// Label of the cluster a native object belongs to.
 const APP: &str = "app";
-/// What the operator writes on the `Deployment`s it makes.
-const OF_OPERATOR: &str = "flinkdeployment.flink.apache.org/generation";
 /// Longest text kept.
 const MAX_TEXT: usize = 2_000;
 
@@ -28,7 +26,6 @@ pub(super) struct JobManager {
     pub(super) replicas: i64,
     pub(super) ready: i64,
     pub(super) created: i64,
-    pub(super) by_operator: bool,
     /// Why it gets no pods: quota, a rejected template.
     pub(super) trouble: Option<PodTrouble>,
 }
@@ -132,8 +129,6 @@ pub(super) fn jobmanager(of: objects::Deployment) -> Option<JobManager> {
     } else {
         None
     };
-    let annotated =
-        |key: &str| of.metadata.annotations.as_ref().is_some_and(|a| a.contains_key(key));
     let status = of.status.unwrap_or_default();
     let failed = status.conditions.into_iter().find(|c| {
         c.kind.as_deref() == Some("ReplicaFailure") && c.status.as_deref() == Some("True")
@@ -144,7 +139,6 @@ pub(super) fn jobmanager(of: objects::Deployment) -> Option<JobManager> {
         replicas: spec.replicas.unwrap_or(1),
         ready: status.ready_replicas.unwrap_or(0),
         created: created(&of.metadata),
-        by_operator: annotated(OF_OPERATOR),
         trouble: failed.map(|c| PodTrouble {
             pod: name,
             reason: c.reason.unwrap_or_else(|| "FailedCreate".to_owned()),
@@ -297,7 +291,7 @@ mod tests {
     #[test]
     fn a_deployment_that_gets_no_pods_says_why() {
         let quota = jobmanager(read(json!({
-            "metadata": { "name": "a", "annotations": { OF_OPERATOR: "2" } },
+            "metadata": { "name": "a" },
             "spec": { "replicas": 1 },
             "status": { "conditions": [ { "type": "ReplicaFailure", "status": "True",
                 "reason": "FailedCreate", "message": "exceeded quota: compute",
@@ -306,7 +300,7 @@ mod tests {
         .unwrap();
         let trouble = quota.trouble.unwrap();
         assert_eq!((trouble.reason.as_str(), trouble.at), ("FailedCreate", 1_700_000_000_000));
-        assert!(trouble.message.contains("exceeded quota") && quota.by_operator);
+        assert!(trouble.message.contains("exceeded quota"));
     }
 
     #[test]

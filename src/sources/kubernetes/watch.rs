@@ -75,12 +75,12 @@ trait Kept:
 }
 
 macro_rules! kept {
-    ($($object:ident => $view:ty, $of:expr, $table:ident $(, $hear:expr)?;)*) => {$(
+    ($($object:ident => $view:ty, $of:path, $table:ident $(, $hear:path)?;)*) => {$(
         impl Kept for objects::$object {
             type View = $view;
 
             fn view(self) -> Option<$view> {
-                $of(self)
+                $of(self).into()
             }
             fn table(store: &mut Store) -> &mut Table<$view> {
                 &mut store.$table
@@ -94,8 +94,8 @@ macro_rules! kept {
 
 kept! {
     Deployment => JobManager, views::jobmanager, jobmanagers, hear_deployment;
-    FlinkDeployment => Custom, |object| Some(views::deployment(object)), deployments;
-    FlinkSessionJob => Custom, |object| Some(views::session_job(object)), session_jobs;
+    FlinkDeployment => Custom, views::deployment, deployments;
+    FlinkSessionJob => Custom, views::session_job, session_jobs;
     FlinkStateSnapshot => SnapshotView, views::snapshot, snapshots;
     Pod => PodView, views::pod, pods, hear_pod;
     Service => ServiceView, views::service, services;
@@ -236,7 +236,7 @@ impl Follow {
                 store.is_well(self.number, whole);
             }
         }
-        if whole {
+        if well {
             self.shared.changed.notify_waiters();
         }
         well
@@ -255,3 +255,7 @@ impl Follow {
         trouble
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
