@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use super::household::Household;
 use super::unseen;
 use crate::model::{
-    CheckpointStats, ClusterObservation, Counters, Metrics, RunObservation, Seen, Snapshot,
+    CheckpointStats, ClusterObservation, Counters, JobState, Metrics, RunObservation, Seen,
+    Snapshot,
 };
 
 /// A planned change is felt for so long after it is over, ms: jobs begin anew, `JobManagers` follow
 /// each other.
 const FELT_MS: i64 = 180_000;
+
+/// Looks that say what became of a former name.
+const SAID_OFTEN_ENOUGH: u8 = 5;
 
 /// What is remembered of a cluster from look to look.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +29,9 @@ pub(super) struct Memory {
     pub(super) is_application: bool,
     /// An application with several jobs: it stays one.
     pub(super) several: bool,
+    /// As it was called before that was known: under that name it is over.
+    pub(super) renamed: Vec<RunObservation>,
+    pub(super) renamed_told: u8,
     pub(super) planned_at: Option<i64>,
 }
 
@@ -54,12 +61,19 @@ pub(super) fn tell(
             of_cluster = std::mem::take(first);
         }
         memory.seen = true;
-        memory.several |= cluster.is_application() && has_several(&runs);
+        if !memory.several && cluster.is_application() && has_several(&runs) {
+            memory.several = true;
+            memory.renamed = memory.runs.iter().map(|run| over(run, now)).collect();
+        }
         household.several = memory.several;
         let mut runs: Vec<RunObservation> =
             runs.into_iter().map(|run| household.adopt(run)).collect();
         memory.runs = runs.iter().map(|run| slim(run, &memory.runs)).collect();
         runs.extend(unseen::unlisted(&household, &runs, now));
+        if memory.renamed_told < SAID_OFTEN_ENOUGH && memory.several {
+            memory.renamed_told += 1;
+            runs.extend(memory.renamed.iter().cloned());
+        }
         runs
     } else {
         household.several = memory.several;
@@ -70,6 +84,14 @@ pub(super) fn tell(
     of_cluster.flink_cluster.push_str(household.flink_cluster);
     of_cluster.planned = memory.planned_at.is_some_and(|at| now.saturating_sub(at) < FELT_MS);
     Told { runs, cluster: of_cluster }
+}
+
+/// Under this name there is nothing to come.
+fn over(run: &RunObservation, now: i64) -> RunObservation {
+    let live = !run.state.is_terminal();
+    let (state, end) =
+        if live { (JobState::Canceled, Some(now)) } else { (run.state, run.end_time) };
+    RunObservation { state, end_time: end, ..run.clone() }
 }
 
 /// Jobs of different names at the same time.
@@ -102,7 +124,7 @@ mod tests {
     use super::super::names::Id;
     use super::super::views::{JobManager, PodView};
     use super::*;
-    use crate::model::{Counters, JobState, RunId};
+    use crate::model::RunId;
 
     fn cluster() -> Cluster {
         let jobmanager =
@@ -157,9 +179,14 @@ mod tests {
             (first.cluster.flink_cluster.as_str(), first.cluster.taskmanagers),
             ("o", Some(2))
         );
-        let both = told(&cluster, Some(look(&["Main", "Side"])), &mut memory, 0);
-        assert_eq!(keys(&both), ["tke/flink/orders/Main", "tke/flink/orders/Side"]);
-        let one = told(&cluster, Some(look(&["Main"])), &mut memory, 0);
+        let both = told(&cluster, Some(look(&["Main", "Side"])), &mut memory, 7);
+        let names = ["tke/flink/orders/Main", "tke/flink/orders/Side", "tke/flink/orders"];
+        assert_eq!(keys(&both), names);
+        assert_eq!(both.runs[2].state, JobState::Canceled, "under that name it is not missed");
+        for _ in 0..SAID_OFTEN_ENOUGH {
+            told(&cluster, Some(look(&["Main", "Side"])), &mut memory, 8);
+        }
+        let one = told(&cluster, Some(look(&["Main"])), &mut memory, 9);
         assert_eq!(keys(&one), ["tke/flink/orders/Main"]);
         assert!(!memory.is_application);
     }

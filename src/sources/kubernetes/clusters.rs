@@ -51,14 +51,18 @@ impl Cluster {
         }
     }
 
+    /// A `JobManager` is meant to run.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.jobmanager.as_ref().is_some_and(|jobmanager| jobmanager.replicas > 0)
+    }
+
     /// Whether a `JobManager` should answer now.
     pub(super) fn should_answer(&self) -> bool {
-        let wanted = self.jobmanager.as_ref().is_none_or(|jm| jm.replicas > 0);
         let jobmanagers = || self.pods.iter().filter(|pod| pod.jobmanager);
         // Where no pods can be seen, the Deployment has to do.
         let unseen = jobmanagers().next().is_none();
         let ready = self.jobmanager.as_ref().is_some_and(|jm| jm.ready > 0);
-        wanted && (jobmanagers().any(|pod| pod.ready) || (unseen && ready))
+        self.is_wanted() && (jobmanagers().any(|pod| pod.ready) || (unseen && ready))
     }
 }
 
@@ -78,7 +82,9 @@ pub(super) fn clusters(store: &Store, choice: &Choice, now: i64) -> BTreeMap<Id,
         }
         cluster.jobmanager = Some(jobmanager.clone());
     }
-    found.retain(|_, cluster| choice.selector.selects(&cluster.labels));
+    found.retain(|id, cluster| {
+        choice.selector.selects(&cluster.labels) && !store.is_blind(&id.namespace)
+    });
     for (id, job) in rows(&store.session_jobs) {
         let session = job.on.as_deref().map(|on| Id::new(&id.namespace, on));
         if let Some(cluster) = session.and_then(|session| found.get_mut(&session)) {

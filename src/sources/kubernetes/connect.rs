@@ -41,12 +41,19 @@ pub(super) async fn connect(
     // Watches have a patience of their own, and what keeps them waiting must be known.
     settings.default_retry = false;
     let server = redact_url(&settings.cluster_url.to_string()).trim_end_matches('/').to_owned();
-    let client = kube::Client::try_from(settings).map_err(|error| {
-        format!(
+    let client = kube::Client::try_from(settings).map_err(|error| match error {
+        kube::Error::ProxyProtocolDisabled { .. }
+        | kube::Error::ProxyProtocolUnsupported { .. } => {
+            format!(
+                "the `proxy-url` of the cluster {server} in the kubeconfig is not supported (use a \
+                 network path without one)"
+            )
+        }
+        error => format!(
             "the way to the API server {server} cannot be set up: {} (check the certificates and \
              the user of the context)",
             one_line(&error.to_string(), 200)
-        )
+        ),
     })?;
     Ok(Connection { client, server })
 }

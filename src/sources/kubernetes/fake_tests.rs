@@ -91,21 +91,22 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return json_response(code, &status);
     }
     if watches {
-        let events = futures_util::stream::unfold((shared, plural), |(shared, plural)| async move {
-            loop {
-                let told = shared.told.notified();
-                let next = {
-                    let mut kinds = shared.kinds.lock().unwrap();
-                    kinds.get_mut(&plural).and_then(|kind| kind.events.pop_front())
-                };
-                if let Some(event) = next {
-                    drop(told);
-                    let line = Ok::<_, std::convert::Infallible>(format!("{event}\n"));
-                    return Some((line, (shared, plural)));
+        let events =
+            futures_util::stream::unfold((shared, plural), |(shared, plural)| async move {
+                loop {
+                    let told = shared.told.notified();
+                    let next = {
+                        let mut kinds = shared.kinds.lock().unwrap();
+                        kinds.get_mut(&plural).and_then(|kind| kind.events.pop_front())
+                    };
+                    if let Some(event) = next {
+                        drop(told);
+                        let line = Ok::<_, std::convert::Infallible>(format!("{event}\n"));
+                        return Some((line, (shared, plural)));
+                    }
+                    told.await;
                 }
-                told.await;
-            }
-        });
+            });
         return Response::new(Body::from_stream(events));
     }
     let items = shared.kinds.lock().unwrap().get(&plural).map(|kind| kind.items.clone());

@@ -259,6 +259,10 @@ impl KubernetesSource {
             let mut look = heard.looks.remove(id);
             let told = assemble::tell(household, look.as_mut(), memory, wall);
             let silent = heard.silent.remove(id);
+            let nothing_told = told.runs.is_empty() && look.is_none() && silent.is_none();
+            if nothing_told && cluster.is_wanted() && !memory.seen {
+                sum.unknown(id);
+            }
             let trouble = silent.map(|why| Trouble { id: id.clone(), why, seen: memory.seen });
             sum.add(told, look, trouble);
         }

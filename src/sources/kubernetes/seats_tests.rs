@@ -58,3 +58,22 @@ async fn one_that_hangs_delays_no_other() {
     let heard = seats.look(&only_good, &demand, Time::at(1), Duration::from_secs(5)).await;
     assert!(heard.silent.is_empty() && seats.seats.len() == 1, "who is gone is not asked");
 }
+
+#[tokio::test]
+async fn an_address_that_changes_is_followed() {
+    let good = jobmanager(false).await;
+    let timeout = Some(Duration::from_secs(5));
+    let mut seats = Seats::new(Manners {
+        source: "tke".to_owned(),
+        poller: "test".to_owned(),
+        http: HttpClient::build(&HttpConfig { timeout, ..HttpConfig::default() }).unwrap(),
+        ui: None,
+    });
+    let demand = Demand::default();
+    let wrong = [cluster("orders", "http://127.0.0.1:1")].into();
+    let heard = seats.look(&wrong, &demand, Time::at(1), Duration::from_secs(30)).await;
+    assert!(heard.looks.is_empty() && heard.silent.len() == 1);
+    let right = [cluster("orders", &format!("http://{good}"))].into();
+    let heard = seats.look(&right, &demand, Time::at(1), Duration::from_secs(30)).await;
+    assert!(heard.looks.len() == 1 && heard.silent.is_empty(), "{heard:?}");
+}

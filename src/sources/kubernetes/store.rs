@@ -81,6 +81,8 @@ fn put<V>(rows: &mut BTreeMap<Id, V>, id: Id, view: V) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Health {
     pub(super) what: What,
+    /// Where; `None`: everywhere.
+    namespace: Option<String>,
     /// It was whole at least once.
     pub(super) synced: bool,
     /// Nobody has heard of such objects.
@@ -122,9 +124,16 @@ pub(super) fn set<V>(table: &mut Table<V>, id: &Id, view: V) {
 impl Store {
     /// Makes room for a watch that begins; its number. What an earlier one of that number knew
     /// stays until the new one is whole.
-    pub(super) fn make_room(&mut self, watch: usize, what: What) {
+    pub(super) fn make_room(&mut self, watch: usize, what: What, namespace: Option<&str>) {
         if self.health.len() <= watch {
-            let new = Health { what, synced: false, absent: false, trouble: None, failures: 0 };
+            let new = Health {
+                what,
+                namespace: namespace.map(str::to_owned),
+                synced: false,
+                absent: false,
+                trouble: None,
+                failures: 0,
+            };
             self.health.resize(watch + 1, new);
         }
     }
@@ -167,6 +176,14 @@ impl Store {
         needed.peek().is_some()
             && needed.all(|health| health.synced || health.trouble.is_some())
             && self.health.iter().any(|health| health.what == What::Deployments && health.synced)
+    }
+
+    /// Namespaces of which nobody knows which Flink clusters there are: what else is seen of them
+    /// says nothing.
+    pub(super) fn is_blind(&self, namespace: &str) -> bool {
+        let here = |health: &Health| health.namespace.as_deref().is_none_or(|n| n == namespace);
+        let mut deployments = self.health.iter().filter(|h| h.what == What::Deployments);
+        deployments.any(|health| here(health) && !health.synced)
     }
 
     /// What keeps needed watches from working, each line once.
@@ -253,8 +270,8 @@ mod tests {
     #[test]
     fn one_closed_connection_is_no_trouble_and_a_missing_operator_neither() {
         let mut store = Store::default();
-        store.make_room(0, What::Deployments);
-        store.make_room(1, What::FlinkDeployments);
+        store.make_room(0, What::Deployments, None);
+        store.make_room(1, What::FlinkDeployments, None);
         assert!(!store.is_settled() && !store.is_seen());
         store.is_not(0, trouble(Kind::Unreachable));
         assert_eq!(store.troubles(true).len(), 1, "it never worked");
@@ -276,8 +293,8 @@ mod tests {
     #[test]
     fn refused_everywhere_is_another_matter_than_forbidden() {
         let mut store = Store::default();
-        store.make_room(0, What::Deployments);
-        store.make_room(1, What::Pods);
+        store.make_room(0, What::Deployments, None);
+        store.make_room(1, What::Pods, None);
         store.is_not(0, trouble(Kind::Unauthorized));
         assert!(!store.is_refused());
         store.is_not(1, trouble(Kind::Unauthorized));
@@ -285,5 +302,17 @@ mod tests {
         store.is_not(1, trouble(Kind::Forbidden));
         assert!(!store.is_refused());
         assert_eq!(store.troubles(false).len(), 1, "pods only say why");
+    }
+
+    #[test]
+    fn where_deployments_cannot_be_seen_nothing_is_known() {
+        let mut store = Store::default();
+        assert!(!store.is_blind("a"), "a store filled by hand");
+        store.make_room(0, What::Deployments, Some("a"));
+        store.make_room(1, What::Deployments, Some("b"));
+        store.is_well(0, true);
+        assert!(!store.is_blind("a") && store.is_blind("b"));
+        store.is_not(0, trouble(Kind::Forbidden));
+        assert!(!store.is_blind("a"), "what it knew is known");
     }
 }

@@ -51,6 +51,12 @@ impl Sum {
         }
     }
 
+    /// Of this cluster nothing is known yet, and nobody could be asked.
+    pub(super) fn unknown(&mut self, id: &Id) {
+        let line = format!("the JobManager of {}/{} is not ready", id.namespace, id.name);
+        self.partial.push(line);
+    }
+
     /// The snapshot. `troubles`: what keeps Weir from saying that something is not there. `blind`:
     /// Weir is outside of the Kubernetes cluster, and nobody has told it a way in.
     pub(super) fn finish(
@@ -169,6 +175,7 @@ mod tests {
             ),
             "flink/orders has not answered yet: timed out",
         );
+        partial(whole(&|s| s.unknown(&Id::new("flink", "etl")), &[]), "flink/etl is not ready");
         let known = whole(
             &|s| {
                 s.add(running(), look(), None);

@@ -136,7 +136,7 @@ pub(super) fn start(
     for scope in scopes {
         for watch in WATCHES {
             let number = tasks.len();
-            shared.lock().make_room(number, watch.what);
+            shared.lock().make_room(number, watch.what, scope.as_deref());
             let follow = Follow {
                 client: connection.client.clone(),
                 server: connection.server.clone(),
