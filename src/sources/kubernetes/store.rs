@@ -85,8 +85,6 @@ pub(super) struct Health {
     namespace: Option<String>,
     /// It was whole at least once.
     pub(super) synced: bool,
-    /// Nobody has heard of such objects.
-    pub(super) absent: bool,
     pub(super) trouble: Option<Trouble>,
     failures: u32,
 }
@@ -130,7 +128,6 @@ impl Store {
                 what,
                 namespace: namespace.map(str::to_owned),
                 synced: false,
-                absent: false,
                 trouble: None,
                 failures: 0,
             };
@@ -142,7 +139,6 @@ impl Store {
     pub(super) fn is_well(&mut self, watch: usize, whole: bool) {
         if let Some(health) = self.health.get_mut(watch) {
             health.synced |= whole;
-            health.absent = false;
             health.trouble = None;
             health.failures = 0;
         }
@@ -156,7 +152,7 @@ impl Store {
         }
         if trouble.kind == Kind::Absent && health.what.may_be_absent() {
             // Not installed: that is known, and nothing is missing.
-            (health.absent, health.synced, health.trouble) = (true, true, None);
+            (health.synced, health.trouble) = (true, None);
             return;
         }
         health.failures = health.failures.saturating_add(1);
