@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  sources ──Snapshot──▶ tracker ──facts──▶ rules ──alerts──▶ incidents ──notices──▶ notify ──messages──▶ channels
-//!  flink, yarn           runs, history,     when/for/         one episode,           group, repeat,       chats: feishu, slack,
+//!  flink, yarn, k8s      runs, history,     when/for/         one episode,           group, repeat,       chats: feishu, slack,
 //!     ▲                  windows, distinct  keep_firing_for   causality, flap        escalate, budget,      dingtalk, wecom; email;
 //!     │                  failures              │                 ▲                   digest, storm        pagers, webhooks, programs
 //!     └───────────────── Demand ◀──────────────┘                 │

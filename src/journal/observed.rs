@@ -45,6 +45,7 @@ fields!(ClusterObservation as ClusterMemory {
     jobmanager_cpu: Option<i64>,
     metrics: Metrics,
     unseen: Option<String>,
+    planned: bool,
 });
 
 impl Identified for ClusterObservation {

@@ -123,6 +123,10 @@ pub struct ClusterObservation {
     /// unknown, and absence says nothing about them.
     #[serde(default)]
     pub unseen: Option<String>,
+    /// It is being changed on purpose (an upgrade, a scaling): that its `JobManager` is another one
+    /// afterwards is no news.
+    #[serde(default)]
+    pub planned: bool,
 }
 
 /// One run of one job.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::model::{Demand, FailedRun, Snapshot, Time};
 
 pub mod flink;
+pub mod kubernetes;
 pub mod yarn;
 
 /// One configured source. Polls of one source never overlap.
@@ -78,6 +79,8 @@ sources! {
     flink => Flink(flink::FlinkConfig),
     /// The Flink applications of a YARN cluster.
     yarn => Yarn(yarn::YarnConfig),
+    /// A Kubernetes cluster: native Flink and the Flink Kubernetes Operator.
+    kubernetes => Kubernetes(kubernetes::KubernetesConfig),
 }
 
 impl SourceConfig {

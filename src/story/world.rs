@@ -94,6 +94,7 @@ impl SimCluster {
             jobmanager_cpu: (demand.counters && !frozen).then(|| self.jobmanager_cpu(t)),
             metrics: asked.map(|q| (q.key(), number(&self.metrics, &q.key(), t, frozen))).collect(),
             unseen: None,
+            planned: false,
         }
     }
 }

@@ -143,7 +143,10 @@ impl SourceTrack {
             self.numbers.retain(|name, _| listed(name));
         }
         for cluster in &snapshot.clusters {
-            if let Some(cpu) = cluster.jobmanager_cpu {
+            if cluster.planned {
+                // Whoever comes after the change is no successor of the one before.
+                self.dirty |= self.jobmanagers.remove(&cluster.flink_cluster).is_some();
+            } else if let Some(cpu) = cluster.jobmanager_cpu {
                 let known = self.jobmanagers.entry(cluster.flink_cluster.clone()).or_default();
                 self.dirty |= known.hear_cpu(time.steady, cpu);
             }
@@ -210,8 +213,13 @@ impl SourceTrack {
         self.emptied = clusters.collect();
     }
 
-    /// Jobs of a Flink cluster began anew under their old ids.
+    /// Jobs of a Flink cluster began anew under their old ids; where it is being changed on purpose,
+    /// that is how it is meant.
     pub(super) fn note_failover(&mut self, time: Time, flink_cluster: &str) {
+        let mut clusters = self.clusters.iter();
+        if clusters.any(|cluster| cluster.planned && cluster.flink_cluster == flink_cluster) {
+            return;
+        }
         let known = self.jobmanagers.entry(flink_cluster.to_owned()).or_default();
         known.note_job(time.steady);
         self.dirty = true;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
+use crate::sources::SourceConfig;
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
@@ -13,7 +14,7 @@ use crate::yaml::tree::Node;
 const SECTIONS: [(&str, &str); 1] = [("restarts", "Weir restarts nothing")];
 
 /// Kinds of sources that are not built yet.
-const SOURCES: [&str; 3] = ["kubernetes", "streampark", "dinky"];
+const SOURCES: [&str; 2] = ["streampark", "dinky"];
 
 /// Anything; whether it is empty is checked in the tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
             findings.error(
                 entry.place,
                 format!("source kind `{}` is not built yet", entry.key),
-                Some("only `flink` and `yarn` are for now".to_owned()),
+                Some(format!("the kinds there are: {}", SourceConfig::KINDS.join(", "))),
             );
             findings.drop_node(item.id);
         }

@@ -117,4 +117,20 @@ mod tests {
             assert_eq!(watch.cluster_truth(&rule), Truth::False, "{name}: over");
         }
     }
+
+    #[test]
+    fn what_is_done_on_purpose_is_no_restart() {
+        let rule = JobmanagerRestarted { within: ten_minutes() };
+        for (planned, expected) in [(true, false), (false, true)] {
+            let mut watch = Watch::new();
+            let before = (10, 50, 1, false);
+            let after = [(20, 7, 15, planned), (30, 8, 15, planned), (40, 9, 15, false)];
+            for (at, cpu, start, planned) in [before].into_iter().chain(after) {
+                watch.clusters = with_cpu(cpu);
+                watch.clusters[0].planned = planned;
+                watch.look(at, vec![run("a", start, JobState::Running)]);
+            }
+            assert_eq!(watch.cluster_truth(&rule) == Truth::True, expected, "planned: {planned}");
+        }
+    }
 }

@@ -108,26 +108,20 @@ impl FlinkSource {
             return Err(HttpError::Config { what, hint });
         }
         let client = Arc::new(HttpClient::build(&config.http(timeout))?);
-        FlinkSource::sharing(config, client, poller)
+        Ok(FlinkSource::over(config, client, poller))
     }
 
-    /// A source for one of many clusters that are reached alike: by `client`, whatever `config` says
-    /// of it.
-    ///
-    /// # Errors
-    /// When an address makes no sense.
-    pub(in crate::sources) fn sharing(
+    /// A source for one of the clusters another source has found: asked by `client`, whatever
+    /// `config` says of it.
+    pub(in crate::sources) fn over(
         config: FlinkConfig,
         client: Arc<HttpClient>,
         poller: &str,
-    ) -> Result<FlinkSource, HttpError> {
-        if let Some((what, hint)) = config.problems().into_iter().next() {
-            return Err(HttpError::Config { what, hint });
-        }
+    ) -> FlinkSource {
         let trim = |url: &String| url.trim_end_matches('/').to_owned();
         let bases: Vec<String> = config.urls.iter().map(trim).collect();
         let ui = config.ui_url.as_ref().or(config.urls.first()).map(trim).unwrap_or_default();
-        Ok(FlinkSource {
+        FlinkSource {
             client,
             poller: poller.to_owned(),
             bases,
@@ -144,7 +138,27 @@ impl FlinkSource {
             applications: Applications::default(),
             wanted: Arc::default(),
             stopwatch: SystemClock::anchored(None),
-        })
+        }
+    }
+
+    /// From now on the cluster is asked at these addresses.
+    pub(in crate::sources) fn ask_at(&mut self, urls: &[String]) {
+        let trim = |url: &String| url.trim_end_matches('/').to_owned();
+        let bases: Vec<String> = urls.iter().map(trim).collect();
+        if bases == self.bases {
+            return;
+        }
+        let known = self.bases.get(self.current);
+        let place = bases.iter().position(|base| Some(base) == known);
+        self.current = place.unwrap_or(0);
+        self.bases = bases;
+        if place.is_none() {
+            self.version = None;
+            self.warm_at = None;
+            self.freeze.reset();
+            self.cluster.reset();
+            self.applications.ask_again();
+        }
     }
 
     /// The configuration it was made from.

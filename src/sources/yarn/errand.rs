@@ -238,8 +238,10 @@ fn source(errand: &Errand, way: &Way, clients: &Clients) -> Result<FlinkSource, 
     } else {
         Arc::new(clients.direct.sibling())
     };
-    let poller = &clients.poller;
-    FlinkSource::sharing(config, client, poller).map_err(|error| error.explain())
+    if let Some((what, _)) = config.problems().into_iter().next() {
+        return Err(what);
+    }
+    Ok(FlinkSource::over(config, client, &clients.poller))
 }
 
 /// The looks of a poll that succeeded, for what they say of all together.

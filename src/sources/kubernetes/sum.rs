@@ -1,0 +1,213 @@
+//! All Flink clusters of a Kubernetes cluster as one snapshot. Pure.
+
+use super::assemble::Told;
+use super::names::Id;
+use crate::model::{
+    ClusterObservation, Completeness, JobState, RunObservation, Snapshot, SourceClock,
+};
+
+/// Reasons that are written out.
+const MAX_REASONS: usize = 3;
+
+/// Why a cluster said nothing of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) id: Id,
+    pub(super) why: String,
+    /// Its jobs are known from before.
+    pub(super) seen: bool,
+}
+
+/// What was told so far.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    pub(super) runs: Vec<RunObservation>,
+    clusters: Vec<ClusterObservation>,
+    clocks: Vec<SourceClock>,
+    versions: Vec<String>,
+    frozen: usize,
+    answered: usize,
+    silent: Vec<Trouble>,
+    partial: Vec<String>,
+    requests: u32,
+    bytes: u64,
+}
+
+impl Sum {
+    /// Adds a cluster. `look`: what its Flink said, less its runs.
+    pub(super) fn add(&mut self, told: Told, look: Option<Snapshot>, silent: Option<Trouble>) {
+        self.runs.extend(told.runs);
+        self.clusters.push(told.cluster);
+        self.silent.extend(silent);
+        let Some(look) = look else { return };
+        self.answered += 1;
+        self.frozen += usize::from(look.metrics_frozen);
+        self.clocks.extend(look.clock);
+        self.versions.extend(look.version);
+        self.requests = self.requests.saturating_add(look.requests);
+        self.bytes = self.bytes.saturating_add(look.bytes);
+        if let Completeness::Partial { reason } = look.completeness {
+            self.partial.push(reason);
+        }
+    }
+
+    /// Of this cluster nothing is known yet, and nobody could be asked.
+    pub(super) fn unknown(&mut self, id: &Id) {
+        let line = format!("the JobManager of {}/{} is not ready", id.namespace, id.name);
+        self.partial.push(line);
+    }
+
+    /// The snapshot. `troubles`: what keeps Weir from saying that something is not there. `blind`:
+    /// Weir is outside of the Kubernetes cluster, and nobody has told it a way in.
+    pub(super) fn finish(
+        mut self,
+        source: &str,
+        poller: &str,
+        troubles: Vec<String>,
+        blind: bool,
+    ) -> Snapshot {
+        let nothing_known = self.runs.iter().all(|run| run.state == JobState::Unknown);
+        if self.answered == 0
+            && nothing_known
+            && let Some(first) = self.silent.first()
+        {
+            let all = match self.silent.len() {
+                1 => "the only Flink cluster does not answer".to_owned(),
+                n => format!("none of {n} Flink clusters answers"),
+            };
+            let hint = if blind {
+                " (Weir is outside of the Kubernetes cluster: set `rest_url` to an ingress, or run \
+                 it inside)"
+            } else {
+                ""
+            };
+            let others = reasons(&troubles).map_or_else(String::new, |line| format!("; {line}"));
+            let error = format!(
+                "{all}; {}/{}: {}{hint}{others}",
+                first.id.namespace, first.id.name, first.why
+            );
+            return Snapshot::failed(source, poller, error, false);
+        }
+        let mut lines = troubles;
+        let unseen = self.silent.iter().filter(|trouble| !trouble.seen);
+        lines.extend(unseen.map(|trouble| {
+            format!(
+                "{}/{} has not answered yet: {}",
+                trouble.id.namespace, trouble.id.name, trouble.why
+            )
+        }));
+        lines.append(&mut self.partial);
+        self.clocks.sort_unstable_by_key(|clock| (clock.offset_ms, clock.now));
+        self.versions.sort_unstable();
+        self.versions.dedup();
+        let version = match self.versions.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        Snapshot {
+            completeness: match reasons(&lines) {
+                None => Completeness::Complete,
+                Some(reason) => Completeness::Partial { reason },
+            },
+            clock: self.clocks.get(self.clocks.len() / 2).copied(),
+            version,
+            metrics_frozen: self.frozen > 0 && self.frozen == self.answered,
+            clusters: self.clusters,
+            runs: self.runs,
+            requests: self.requests,
+            bytes: self.bytes,
+            ..Snapshot::failed(source, poller, String::new(), false)
+        }
+    }
+}
+
+fn reasons(lines: &[String]) -> Option<String> {
+    let shown = lines.iter().take(MAX_REASONS).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match lines.len() {
+        0 => None,
+        n if n > MAX_REASONS => Some(format!("{shown}; and {} more", n - MAX_REASONS)),
+        _ => Some(shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(state: Option<JobState>) -> Told {
+        let run = |state| RunObservation { state, ..RunObservation::default() };
+        Told { runs: state.into_iter().map(run).collect(), ..Told::default() }
+    }
+
+    fn look() -> Option<Snapshot> {
+        let mut look = Snapshot::failed("tke", "1", String::new(), false);
+        look.completeness = Completeness::Complete;
+        Some(look)
+    }
+
+    fn silent(seen: bool) -> Option<Trouble> {
+        Some(Trouble { id: Id::new("flink", "orders"), why: "timed out".to_owned(), seen })
+    }
+
+    #[test]
+    fn what_was_not_seen_is_not_called_absent() {
+        let whole = |fill: &dyn Fn(&mut Sum), troubles: &[&str]| {
+            let mut sum = Sum::default();
+            fill(&mut sum);
+            let troubles = troubles.iter().map(|line| (*line).to_owned()).collect();
+            sum.finish("tke", "1", troubles, true).completeness
+        };
+        let running = || told(Some(JobState::Running));
+        assert_eq!(whole(&|_| {}, &[]), Completeness::Complete, "no Flink at all is a fact");
+        assert_eq!(whole(&|s| s.add(running(), look(), None), &[]), Completeness::Complete);
+        let partial = |found: Completeness, words: &str| {
+            let Completeness::Partial { reason } = found else { panic!("{found:?}") };
+            assert!(reason.contains(words), "{reason}");
+        };
+        partial(whole(&|s| s.add(running(), look(), None), &["no rights"]), "no rights");
+        partial(
+            whole(
+                &|s| {
+                    s.add(running(), look(), None);
+                    s.add(told(None), None, silent(false));
+                },
+                &[],
+            ),
+            "flink/orders has not answered yet: timed out",
+        );
+        partial(whole(&|s| s.unknown(&Id::new("flink", "etl")), &[]), "flink/etl is not ready");
+        let known = whole(
+            &|s| {
+                s.add(running(), look(), None);
+                s.add(told(Some(JobState::Unknown)), None, silent(true));
+            },
+            &[],
+        );
+        assert_eq!(known, Completeness::Complete, "it is there, and unknown");
+        partial(
+            whole(&|s| s.add(running(), look(), None), &["a", "b", "c", "d", "e"]),
+            "a; b; c; and 2 more",
+        );
+    }
+
+    #[test]
+    fn where_no_flink_answers_it_is_the_way_that_is_wrong() {
+        let finish = |states: &[JobState], blind: bool| {
+            let mut sum = Sum::default();
+            for state in states {
+                sum.add(told(Some(*state)), None, silent(true));
+            }
+            sum.finish("tke", "1", Vec::new(), blind).completeness
+        };
+        let Completeness::Failed { error, .. } = finish(&[JobState::Unknown; 2], true) else {
+            panic!()
+        };
+        assert!(error.contains("none of 2") && error.contains("rest_url"), "{error}");
+        let Completeness::Failed { error, .. } = finish(&[JobState::Unknown], false) else {
+            panic!()
+        };
+        assert!(error.contains("the only") && !error.contains("rest_url"), "{error}");
+        let known = finish(&[JobState::Unknown, JobState::Restarting], true);
+        assert_eq!(known, Completeness::Complete, "what pods say is news all the same");
+    }
+}
