@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::bytes::{Bytes, Damaged, put_bytes, put_i64, put_u64};
 use super::delta::Delta;
 use super::event::{Base, DemandNote, Event, SentNote};
+use super::inventory::EntryMemory;
 use super::list::List;
 use super::observed::{ClusterMemory, RunMemory};
 use crate::model::{
-    ClusterObservation, Command, Completeness, Demand, RunObservation, SendOutcome, Snapshot,
-    SourceClock, Time, Ts,
+    ClusterObservation, Command, Completeness, Demand, InventoryEntry, RunObservation, SendOutcome,
+    Snapshot, SourceClock, Time, Ts,
 };
 
 const BASE: u8 = 1;
@@ -43,6 +44,7 @@ struct SourceMemory {
     metrics_frozen: bool,
     clusters: List<ClusterMemory>,
     runs: List<RunMemory>,
+    inventory: List<EntryMemory>,
     offset: i64,
 }
 
@@ -53,7 +55,8 @@ const FROZEN: u64 = 8;
 const CLUSTERS: u64 = 16;
 const RUNS: u64 = 32;
 const CLOCK: u64 = 64;
-const LIMIT: u64 = 128;
+const INVENTORY: u64 = 128;
+const LIMIT: u64 = 256;
 
 impl Coder {
     fn put_head(&mut self, kind: u8, time: Time, out: &mut Vec<u8>) {
@@ -84,8 +87,8 @@ impl Coder {
         let memory = self.sources.entry(index).or_default();
         // The cost of the look (took_ms, requests, bytes) moves at each look and is judged by nothing.
         let Snapshot { source: _, poller, completeness, clock, version, .. } = snapshot;
-        let Snapshot { metrics_frozen, clusters, runs, took_ms: _, requests: _, bytes: _, .. } =
-            snapshot;
+        let Snapshot { metrics_frozen, clusters, runs, inventory, .. } = snapshot;
+        let Snapshot { took_ms: _, requests: _, bytes: _, .. } = snapshot;
         let bit = |differs: bool, bit: u64| if differs { bit } else { 0 };
         let changed = bit(!poller.same(&memory.poller), POLLER)
             | bit(!completeness.same(&memory.completeness), COMPLETENESS)
@@ -93,7 +96,8 @@ impl Coder {
             | bit(!metrics_frozen.same(&memory.metrics_frozen), FROZEN)
             | bit(!clusters.same(&memory.clusters), CLUSTERS)
             | bit(!runs.same(&memory.runs), RUNS)
-            | bit(clock.is_some(), CLOCK);
+            | bit(clock.is_some(), CLOCK)
+            | bit(!inventory.same(&memory.inventory), INVENTORY);
         put_u64(changed, out);
         if changed & POLLER != 0 {
             poller.put(&mut memory.poller, out);
@@ -118,6 +122,9 @@ impl Coder {
             clock.offset_ms.put(&mut memory.offset, out);
             let expected = time.wall.0.wrapping_add(clock.offset_ms);
             put_i64(clock.now.wrapping_sub(expected), out);
+        }
+        if changed & INVENTORY != 0 {
+            inventory.put(&mut memory.inventory, out);
         }
     }
 
@@ -241,6 +248,9 @@ impl Coder {
             let now = expected.wrapping_add(from.i64()?);
             clock = Some(SourceClock { now, offset_ms: memory.offset });
         }
+        if changed & INVENTORY != 0 {
+            Vec::<InventoryEntry>::take(&mut memory.inventory, from)?;
+        }
         Ok(Snapshot {
             source,
             poller: memory.poller.clone(),
@@ -250,6 +260,7 @@ impl Coder {
             metrics_frozen: memory.metrics_frozen,
             clusters: Vec::<ClusterObservation>::get(&memory.clusters),
             runs: Vec::<RunObservation>::get(&memory.runs),
+            inventory: Vec::<InventoryEntry>::get(&memory.inventory),
             took_ms: 0,
             requests: 0,
             bytes: 0,
