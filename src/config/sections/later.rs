@@ -13,7 +13,7 @@ use crate::yaml::tree::Node;
 const SECTIONS: [(&str, &str); 1] = [("restarts", "Weir restarts nothing")];
 
 /// Kinds of sources that are not built yet.
-const SOURCES: [&str; 4] = ["yarn", "kubernetes", "streampark", "dinky"];
+const SOURCES: [&str; 2] = ["yarn", "kubernetes"];
 
 /// Anything; whether it is empty is checked in the tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
