@@ -44,6 +44,10 @@ pub(super) fn draft(kind: Kind, import: &Import, folder: &str) -> Drafted {
     ];
     for (way, name) in import.ways.iter().zip(&names) {
         lines.extend(way.notes.iter().map(|note| format!("  # {}: {}", line(name), line(note))));
+        if way.drafts.iter().any(|draft| matches!(draft, Draft::Email { smtp: None, .. })) {
+            let todo = "its mail server could not be read: set `smtp_url` and `from`";
+            lines.push(format!("  # {}: {todo}", line(name)));
+        }
         lines.push(format!("  - name: {}", quoted(name)));
         let mut channels = Vec::new();
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();

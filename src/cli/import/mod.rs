@@ -28,7 +28,7 @@ The jobs nobody hears of today are listed at its end.")]
 pub(super) struct Args {
     /// Which inventory.
     #[arg(value_enum)]
-    from: From,
+    from: Which,
     /// File with the address of its database; without it, the source of the configuration is asked.
     #[arg(long, value_name = "FILE")]
     database_url_file: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum From {
+enum Which {
     /// Apache StreamPark 2.0 to 2.2.
     Streampark,
     /// Dinky 1.x.
@@ -69,8 +69,8 @@ enum Database {
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let kind = match args.from {
-        From::Streampark => Kind::Streampark,
-        From::Dinky => Kind::Dinky,
+        Which::Streampark => Kind::Streampark,
+        Which::Dinky => Kind::Dinky,
     };
     if let Some(version) = &args.print_grant {
         return print_grant(kind, version, args.dialect);

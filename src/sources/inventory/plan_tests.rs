@@ -110,3 +110,60 @@ fn columns_are_asked_for_in_the_own_schema_only() {
     let expected = BTreeMap::from([("t_team".to_owned(), BTreeSet::from(["id".to_owned()]))]);
     assert_eq!(Known::of(&rows), Known(expected));
 }
+
+/// Tables and columns of a schema as the test bed has it.
+fn schema(ddl: &str) -> Known {
+    let name = |line: &str| line.split(['`', '"']).nth(1).unwrap_or_default().to_owned();
+    let mut known = Known::default();
+    let mut table = String::new();
+    for line in ddl.lines() {
+        if line.starts_with("CREATE TABLE") {
+            table = name(line);
+        } else if line.starts_with("  ") && !line.contains("PRIMARY KEY") {
+            known.0.entry(table.clone()).or_default().insert(name(line));
+        }
+    }
+    known
+}
+
+#[test]
+fn the_columns_we_read_are_those_of_the_documented_schemas() {
+    macro_rules! ddl {
+        ($name:literal) => {
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testbed/inventory/", $name))
+        };
+    }
+    for (kind, version, mysql, postgres) in [
+        (
+            Kind::Streampark,
+            "2.1.2",
+            ddl!("streampark-2.1.2.mysql.sql"),
+            ddl!("streampark-2.1.2.postgres.sql"),
+        ),
+        (
+            Kind::Streampark,
+            "2.1.7",
+            ddl!("streampark-2.1.7.mysql.sql"),
+            ddl!("streampark-2.1.7.postgres.sql"),
+        ),
+        (
+            Kind::Streampark,
+            "2.2",
+            ddl!("streampark-2.2.mysql.sql"),
+            ddl!("streampark-2.2.postgres.sql"),
+        ),
+        (Kind::Dinky, "2.2", ddl!("dinky-1.x.mysql.sql"), ddl!("dinky-1.x.postgres.sql")),
+    ] {
+        let schema = schema(mysql);
+        assert_eq!(schema, self::schema(postgres), "{version}");
+        for table in kind.tables().iter().chain(kind.import_tables()) {
+            let there = schema.0.contains_key(table.name);
+            assert_eq!(there, vintage(version).has(table.vintages), "{version}: {}", table.name);
+            for column in table.columns.iter().filter(|_| there) {
+                let expected = vintage(version).has(column.vintages);
+                let found = schema.has(table, column.name);
+                assert_eq!(found, expected, "{version}: {}.{}", table.name, column.name);
+            }
+        }
+    }
+}
