@@ -432,7 +432,7 @@ impl JobTrack {
         };
         if changed {
             let old = before.map(|known| known.entry.labels(&known.source)).unwrap_or_default();
-            self.labels.0.retain(|name, value| old.0.get(name) != Some(value));
+            self.labels.0.retain(|name, value| old.0.get(name) != Some(&*value));
         }
         self.inventory = found.map(Box::new);
         self.add_inventory_labels();

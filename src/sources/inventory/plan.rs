@@ -98,23 +98,23 @@ pub(super) struct Query {
 
 /// The columns that exist, of tables of which the first is the one that counts.
 pub(super) fn columns(dialect: Dialect, tables: &[&Table]) -> Query {
-    let schema = match dialect {
-        Dialect::MySql => "DATABASE()",
-        Dialect::Postgres => "current_schema()",
-    };
     let names: Vec<String> = tables.iter().map(|table| table.name.to_owned()).collect();
     let places = places(dialect, 1, names.len());
-    let text = |column| dialect.text("c", column);
-    // In capitals for MySQL, whatever the case there is; PostgreSQL's are in small letters.
-    let names_of = match dialect {
-        Dialect::MySql => ["TABLE_NAME", "COLUMN_NAME", "TABLE_SCHEMA"],
-        Dialect::Postgres => ["table_name", "column_name", "table_schema"],
+    // Compared as they are in MySQL, which else opens every table there is; as texts in PostgreSQL,
+    // whose own type of names has no such comparison.
+    let sql = match dialect {
+        Dialect::MySql => format!(
+            "SELECT CAST(c.TABLE_NAME AS CHAR), CAST(c.COLUMN_NAME AS CHAR) \
+             FROM information_schema.COLUMNS c \
+             WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME IN ({places})"
+        ),
+        Dialect::Postgres => format!(
+            "SELECT CAST(c.table_name AS text), CAST(c.column_name AS text) \
+             FROM information_schema.columns c \
+             WHERE CAST(c.table_schema AS text) = CAST(current_schema() AS text) \
+             AND CAST(c.table_name AS text) IN ({places})"
+        ),
     };
-    let [table, column, own] = names_of.map(text);
-    let sql = format!(
-        "SELECT {table}, {column} FROM information_schema.columns c \
-         WHERE {own} = {schema} AND {table} IN ({places})"
-    );
     Query { sql, fields: vec!["table".to_owned(), "column".to_owned()], values: names }
 }
 

@@ -99,7 +99,7 @@ impl Session {
                 let mut rows = asked.fetch(&mut **connection);
                 while let Some(row) = rows.try_next().await.map_err(|error| trouble(&error))? {
                     // Texts come under many names of types; as bytes of UTF-8 they are all the same.
-                    let value = |at| row.try_get_unchecked::<Option<String>, _>(at);
+                    let value = |at: usize| row.try_get_unchecked::<Option<String>, _>(at);
                     let values: Result<Vec<_>, _> = (0..row.len()).map(value).collect();
                     taken.add(values.map_err(|error| trouble(&error))?)?;
                 }
@@ -111,7 +111,7 @@ impl Session {
                 }
                 let mut rows = asked.fetch(&mut **connection);
                 while let Some(row) = rows.try_next().await.map_err(|error| trouble(&error))? {
-                    let value = |at| row.try_get::<Option<String>, _>(at);
+                    let value = |at: usize| row.try_get::<Option<String>, _>(at);
                     let values: Result<Vec<_>, _> = (0..row.len()).map(value).collect();
                     taken.add(values.map_err(|error| trouble(&error))?)?;
                 }
@@ -151,8 +151,8 @@ impl Taken {
 }
 
 async fn mysql(address: &Address, tls: Option<&TlsConfig>) -> Result<MySqlConnection, Trouble> {
-    let options: MySqlConnectOptions =
-        address.url.expose_secret().parse().map_err(|error| trouble(&error))?;
+    let options = address.url.expose_secret().parse::<MySqlConnectOptions>();
+    let options = options.map_err(|error| trouble(&error))?;
     let mut options = options.disable_statement_logging();
     if let Some(tls) = tls {
         options = options.ssl_mode(MySqlSslMode::VerifyIdentity);
@@ -164,8 +164,8 @@ async fn mysql(address: &Address, tls: Option<&TlsConfig>) -> Result<MySqlConnec
 }
 
 async fn postgres(address: &Address, tls: Option<&TlsConfig>) -> Result<PgConnection, Trouble> {
-    let options: PgConnectOptions =
-        address.url.expose_secret().parse().map_err(|error| trouble(&error))?;
+    let options = address.url.expose_secret().parse::<PgConnectOptions>();
+    let options = options.map_err(|error| trouble(&error))?;
     let mut options = options.application_name("weir").disable_statement_logging();
     if let Some(tls) = tls {
         options = options.ssl_mode(PgSslMode::VerifyFull);

@@ -135,7 +135,7 @@ mod tests {
             let url = format!("{scheme}://weir:p4ss@127.0.0.1:{port}/sp");
             let mut source = source(&url).unwrap();
             let look = source.poll(&Demand::default(), Time::at(0)).await;
-            let Completeness::Failed { error, .. } = look.completeness else { panic!("{look:?}") };
+            let Completeness::Failed { error, .. } = &look.completeness else { panic!("{look:?}") };
             let start = format!("StreamPark at {scheme}://127.0.0.1:{port}/sp: cannot be reached");
             assert!(error.starts_with(&start) && !error.contains("p4ss"), "{error}");
         }
