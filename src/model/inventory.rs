@@ -130,6 +130,9 @@ impl Says {
 }
 
 impl InventoryEntry {
+    /// Kinds of sources that are inventories.
+    pub const KINDS: [&'static str; 2] = ["streampark", "dinky"];
+
     /// The label by which a job is known to be in an inventory; its value is the inventory's
     /// configured name.
     pub const LABEL: &'static str = "inventory";

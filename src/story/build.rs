@@ -311,7 +311,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
     }
     labels.job_labels = Arc::new(|_| {});
     EngineSettings {
-        sources: world.sources.iter().map(|s| (s.name.clone(), "flink".to_owned())).collect(),
+        sources: world.sources.iter().map(|s| (s.name.clone(), s.kind().to_owned())).collect(),
         incidents,
         notify: notify::Settings {
             receivers: receivers(&route, language, raw),

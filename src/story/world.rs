@@ -48,6 +48,13 @@ pub(super) struct SimCluster {
     pub(super) metrics: Vec<(MetricKey, Line)>,
 }
 
+impl SimSource {
+    /// The kind of source it stands for.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.is_inventory { "streampark" } else { "flink" }
+    }
+}
+
 /// The inventory of a story.
 const INVENTORY: &str = "inventory";
 

@@ -127,3 +127,13 @@ fn an_inventory_that_leaves_takes_its_labels_with_it() {
     assert_eq!(owner(&tracker, "orders"), "");
     assert!(tracker.inventory("sp").is_none());
 }
+
+#[test]
+fn an_inventory_is_known_for_one_before_it_was_ever_seen() {
+    let mut tracker = Tracker::default();
+    tracker.set_inventories(BTreeSet::from(["sp".to_owned()]));
+    tracker.step(Time::at(0), &Snapshot::failed("sp", "t", "no answer".to_owned(), false));
+    tracker.step(Time::at(0), &Snapshot::failed("prod", "t", "no answer".to_owned(), false));
+    assert!(tracker.source("sp").unwrap().is_inventory);
+    assert!(!tracker.source("prod").unwrap().is_inventory);
+}

@@ -58,6 +58,8 @@ pub struct Tracker {
     retired: Retired,
     /// What inventories said at their last look, by source.
     inventories: BTreeMap<String, InventoryTrack>,
+    /// Which sources are inventories.
+    inventory_names: BTreeSet<String>,
 }
 
 /// What one snapshot changed.
@@ -119,12 +121,18 @@ impl Tracker {
         }
     }
 
+    /// Which sources are inventories, as the configuration says.
+    pub fn set_inventories(&mut self, names: BTreeSet<String>) {
+        self.inventory_names = names;
+    }
+
     /// Takes in one look at one source.
     pub fn step(&mut self, time: Time, snapshot: &Snapshot) -> Folded {
         let source = self
             .sources
             .entry(snapshot.source.clone())
             .or_insert_with(|| SourceTrack::new(&snapshot.source));
+        source.is_inventory = self.inventory_names.contains(&snapshot.source);
         let mut folded =
             Folded { first_look: source.observe(time, snapshot, &self.spans), ..Folded::default() };
         let moved = source.moved_row();

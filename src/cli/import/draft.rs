@@ -79,7 +79,7 @@ pub(super) fn draft(kind: Kind, import: &Import, folder: &str) -> Drafted {
     }
     let mut labels = Vec::new();
     for (name, jobs) in &bound {
-        labels.extend(job_labels(jobs, &[(LABEL, name)]));
+        labels.extend(job_labels(jobs, &[(LABEL, *name)]));
     }
     for ((team, owner), jobs) in owned(&import.entries) {
         labels.extend(job_labels(&jobs, &[("team", team), ("owner", owner)]));
