@@ -7,6 +7,8 @@ mod explain;
 mod find;
 mod guard;
 mod inbound;
+#[cfg(test)]
+mod inventory_tests;
 mod own;
 mod picture;
 mod record;
