@@ -55,8 +55,10 @@ const FROZEN: u64 = 8;
 const CLUSTERS: u64 = 16;
 const RUNS: u64 = 32;
 const CLOCK: u64 = 64;
-const INVENTORY: u64 = 128;
-const LIMIT: u64 = 256;
+/// A look that took a second or longer.
+const SLOW: u64 = 128;
+const INVENTORY: u64 = 256;
+const LIMIT: u64 = 512;
 
 impl Coder {
     fn put_head(&mut self, kind: u8, time: Time, out: &mut Vec<u8>) {
@@ -85,10 +87,11 @@ impl Coder {
             put_bytes(snapshot.source.as_bytes(), out);
         }
         let memory = self.sources.entry(index).or_default();
-        // The cost of the look (took_ms, requests, bytes) moves at each look and is judged by nothing.
+        // The cost of the look (requests, bytes) moves at each look and is judged by nothing; of its
+        // time, only whole seconds are.
         let Snapshot { source: _, poller, completeness, clock, version, .. } = snapshot;
         let Snapshot { metrics_frozen, clusters, runs, inventory, .. } = snapshot;
-        let Snapshot { took_ms: _, requests: _, bytes: _, .. } = snapshot;
+        let took = snapshot.took_s();
         let bit = |differs: bool, bit: u64| if differs { bit } else { 0 };
         let changed = bit(!poller.same(&memory.poller), POLLER)
             | bit(!completeness.same(&memory.completeness), COMPLETENESS)
@@ -97,6 +100,7 @@ impl Coder {
             | bit(!clusters.same(&memory.clusters), CLUSTERS)
             | bit(!runs.same(&memory.runs), RUNS)
             | bit(clock.is_some(), CLOCK)
+            | bit(took > 0, SLOW)
             | bit(!inventory.same(&memory.inventory), INVENTORY);
         put_u64(changed, out);
         if changed & POLLER != 0 {
@@ -122,6 +126,9 @@ impl Coder {
             clock.offset_ms.put(&mut memory.offset, out);
             let expected = time.wall.0.wrapping_add(clock.offset_ms);
             put_i64(clock.now.wrapping_sub(expected), out);
+        }
+        if changed & SLOW != 0 {
+            put_u64(took.into(), out);
         }
         if changed & INVENTORY != 0 {
             inventory.put(&mut memory.inventory, out);
@@ -248,6 +255,7 @@ impl Coder {
             let now = expected.wrapping_add(from.i64()?);
             clock = Some(SourceClock { now, offset_ms: memory.offset });
         }
+        let took_s = if changed & SLOW != 0 { from.u64()? } else { 0 };
         if changed & INVENTORY != 0 {
             Vec::<InventoryEntry>::take(&mut memory.inventory, from)?;
         }
@@ -261,7 +269,7 @@ impl Coder {
             clusters: Vec::<ClusterObservation>::get(&memory.clusters),
             runs: Vec::<RunObservation>::get(&memory.runs),
             inventory: Vec::<InventoryEntry>::get(&memory.inventory),
-            took_ms: 0,
+            took_ms: u32::try_from(took_s.saturating_mul(1_000)).unwrap_or(u32::MAX),
             requests: 0,
             bytes: 0,
         })
