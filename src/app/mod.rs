@@ -264,7 +264,11 @@ pub fn sources(config: &Config) -> Result<Vec<Box<dyn Source>>> {
         let built = source.build(config.poll.timeout, &poller);
         built.map_err(|e| anyhow!("source {}: {e}", source.name()))
     };
-    config.sources.iter().map(build).collect()
+    let mut sources: Vec<Box<dyn Source>> =
+        config.sources.iter().map(build).collect::<Result<_>>()?;
+    // The first is asked first.
+    sources.sort_by_key(|source| !source.is_inventory());
+    Ok(sources)
 }
 
 /// A channel as the writer of its messages.

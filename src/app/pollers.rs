@@ -40,9 +40,9 @@ impl Pollers {
             self.end(&name).await;
             source.recall(failed);
             let poller = Poller {
+                interval: source.interval().unwrap_or(interval),
                 source,
                 demand: self.demand.subscribe(),
-                interval,
                 delay: stagger(index, count, interval),
                 clock: Arc::clone(&self.clock),
                 inputs: self.inputs.clone(),

@@ -12,6 +12,7 @@ use crate::notify::render::escape::line;
 #[command(after_help = "Examples:
   weir jobs
   weir jobs --state failed --matchers 'team=\"ads\"'
+  weir jobs --wide         with what StreamPark or Dinky says
   weir jobs --unowned      exit code 1 when there are any
 
 A job is unowned when nobody is told of a critical alert about it: all its routes lead to receivers
@@ -20,6 +21,9 @@ pub(super) struct Args {
     /// Only jobs nobody would hear of; exit code 1 when there are any.
     #[arg(long)]
     unowned: bool,
+    /// Show what StreamPark or Dinky says of each beside it, and what there could not be joined to a job.
+    #[arg(long)]
+    wide: bool,
     /// Only jobs in this state, such as RUNNING or FAILED.
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
@@ -45,6 +49,21 @@ struct Job {
     rest: serde_json::Map<String, serde_json::Value>,
 }
 
+/// As much of a source as is said beside the table.
+#[derive(Debug, Deserialize)]
+struct Source {
+    name: String,
+    #[serde(default)]
+    inventory: Option<Inventory>,
+}
+
+/// What could not be joined.
+#[derive(Debug, Deserialize)]
+struct Inventory {
+    unseen: Vec<String>,
+    conflicts: Vec<String>,
+}
+
 /// Jobs of one page.
 const PAGE: &str = "1000";
 /// Pages at most: more jobs than Weir takes in.
@@ -68,7 +87,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
     match args.output {
         output::Format::Json => output::say(&serde_json::to_string_pretty(&jobs)?),
-        output::Format::Text => output::say(&table(&jobs, args.unowned)),
+        output::Format::Text => output::say(&table(&jobs, args.unowned, args.wide)),
+    }
+    if args.wide {
+        let sources: Vec<Source> = remote.get("/api/v1/sources", &[("limit", PAGE)]).await?;
+        sources.iter().flat_map(doubts).for_each(|doubt| output::complain(&doubt));
     }
     if args.unowned && !jobs.is_empty() {
         return Err(Failure::Found);
@@ -82,11 +105,30 @@ fn outside(job: &Job) -> bool {
     now.and_then(serde_json::Value::as_str) == Some("outside")
 }
 
-fn table(jobs: &[Job], unowned: bool) -> String {
+/// What an inventory says: `sp: LOST (100002)`.
+fn inventory(job: &Job) -> String {
+    let word = |name: &str| job.rest.get("inventory").and_then(|of| of.get(name)?.as_str());
+    match (word("source"), word("state"), word("id")) {
+        (Some(source), Some(state), Some(id)) => format!("{source}: {state} ({id})"),
+        _ => String::new(),
+    }
+}
+
+/// What could not be joined, a line each.
+fn doubts(source: &Source) -> Vec<String> {
+    let Some(inventory) = &source.inventory else { return Vec::new() };
+    let name = &source.name;
+    let unseen = |job: &String| format!("{name}: says that `{job}` runs, and no source shows it");
+    let conflict = |what: &String| format!("{name}: {what}");
+    let conflicts = inventory.conflicts.iter().map(conflict);
+    conflicts.chain(inventory.unseen.iter().map(unseen)).map(|doubt| line(&doubt)).collect()
+}
+
+fn table(jobs: &[Job], unowned: bool, wide: bool) -> String {
     if jobs.is_empty() {
         return if unowned { "every job has somebody" } else { "no jobs" }.to_owned();
     }
-    let rows: Vec<[String; 3]> = jobs
+    let rows: Vec<[String; 4]> = jobs
         .iter()
         .map(|job| {
             let state = match (job.missing, job.stale) {
@@ -97,13 +139,14 @@ fn table(jobs: &[Job], unowned: bool) -> String {
             };
             let own = ["owner", "team"].map(|name| job.labels.get(name));
             let own: Vec<&str> = own.into_iter().filter(|value| !value.is_empty()).collect();
-            [line(&job.key), line(&state), line(&own.join(", "))]
+            let beside = if wide { line(&inventory(job)) } else { String::new() };
+            [line(&job.key), line(&state), line(&own.join(", ")), beside]
         })
         .collect();
     let width = |n: usize| rows.iter().map(|row| row[n].chars().count()).max().unwrap_or_default();
-    let (keys, states) = (width(0), width(1));
-    let lines = rows.iter().map(|[key, state, own]| {
-        format!("{key:<keys$}  {state:<states$}  {own}").trim_end().to_owned()
+    let (keys, states, owns) = (width(0), width(1), width(2));
+    let lines = rows.iter().map(|[key, state, own, beside]| {
+        format!("{key:<keys$}  {state:<states$}  {own:<owns$}  {beside}").trim_end().to_owned()
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -138,8 +181,24 @@ prod/a     RUNNING                         duyao, ads
 prod/long  RUNNING (missing)
 prod/b     RUNNING (not seen now)          ro
 prod/c     RUNNING (outside of its hours)";
-        assert_eq!(table(&jobs, false), expected);
-        assert_eq!(table(&[], true), "every job has somebody");
-        assert_eq!(table(&[], false), "no jobs");
+        assert_eq!(table(&jobs, false, false), expected);
+        assert_eq!(table(&[], true, false), "every job has somebody");
+        assert_eq!(table(&[], false, false), "no jobs");
+    }
+
+    #[test]
+    fn what_an_inventory_says_stands_beside() {
+        let mut lost = job("prod/a", false, false, Labels::from([("owner", "du")]));
+        let said = serde_json::json!({ "source": "sp", "state": "LOST", "id": "100002" });
+        lost.rest.insert("inventory".to_owned(), said);
+        let jobs = [lost, job("prod/b", false, false, Labels::default())];
+        assert_eq!(table(&jobs, false, true), "prod/a  RUNNING  du  sp: LOST (100002)\nprod/b  RUNNING");
+        let source: Source = serde_json::from_value(serde_json::json!({
+            "name": "sp",
+            "inventory": { "entries": 2, "matched": 1, "unseen": ["c"], "conflicts": ["`a` fits 2 jobs"] },
+        }))
+        .unwrap();
+        let expected = ["sp: `a` fits 2 jobs", "sp: says that `c` runs, and no source shows it"];
+        assert_eq!(doubts(&source), expected);
     }
 }

@@ -9,6 +9,7 @@ mod cost;
 mod demo;
 mod explain;
 mod history;
+mod import;
 mod incident;
 mod jobs;
 mod maintenance;
@@ -91,6 +92,8 @@ enum Command {
     Render(render::Args),
     /// Show what Weir does, with simulated jobs and a clock that runs fast; needs no Flink.
     Demo(demo::Args),
+    /// Draft receivers, routes and labels from StreamPark's or Dinky's alert configurations.
+    Import(import::Args),
     /// About the configuration file.
     Config(config::Args),
     /// About rule files.
@@ -154,6 +157,7 @@ pub fn run() -> ExitCode {
             Command::Replay(args) => replay::run(args).await,
             Command::Render(args) => render::run(args).await,
             Command::Demo(args) => demo::run(&args),
+            Command::Import(args) => import::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Rules(args) => rules::run(&args),
         }

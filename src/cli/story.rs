@@ -76,6 +76,7 @@ impl Story {
                 ..ClusterObservation::default()
             }],
             runs,
+            inventory: Vec::new(),
             took_ms: 12,
             requests: 6,
             bytes: 3_400,

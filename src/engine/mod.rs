@@ -7,6 +7,8 @@ mod explain;
 mod find;
 mod guard;
 mod inbound;
+#[cfg(test)]
+mod inventory_tests;
 mod own;
 mod picture;
 mod record;
@@ -31,5 +33,5 @@ pub use reload::Reload;
 pub use routes::{RouteAnswer, RouteQuestion};
 pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
-pub use view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
+pub use view::{ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View};
 pub use why::{WhyAnswer, WhyQuestion};

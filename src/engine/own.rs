@@ -49,6 +49,7 @@ impl OwnTrouble {
                 alert: CHANNEL_FAILING,
                 headline: "Weir cannot deliver to it".to_owned(),
                 headline_zh: "Weir 无法投递".to_owned(),
+                severity: Severity::Critical,
                 summary: format!("Weir cannot deliver alerts to {id}: {error}"),
                 summary_zh: format!("Weir 无法向 {id} 投递告警：{error}"),
             };
@@ -61,17 +62,12 @@ impl OwnTrouble {
         }
         for (name, source) in tracker.sources() {
             // The rule tells of it; what was told before there was one still has to end.
-            if sources_have_a_rule && source.failing_since.is_some() {
+            let is_told = sources_have_a_rule && !source.is_inventory;
+            if is_told && source.failing_since.is_some() {
                 continue;
             }
             let error = source.error.clone().unwrap_or_default();
-            let text = Text {
-                alert: CANNOT_REACH,
-                headline: "Weir cannot reach it; its jobs are unknown, not failed".to_owned(),
-                headline_zh: "Weir 无法访问，其作业状态未知，并非失败".to_owned(),
-                summary: format!("Weir cannot reach {name}: {error}"),
-                summary_zh: format!("Weir 无法访问 {name}：{error}"),
-            };
+            let text = Text::cannot_reach(name, source.is_inventory, &error);
             let labels = Labels::from([("source", name.as_str()), ("cluster", name.as_str())]);
             let subject = Subject::Source(name.clone());
             let known = source.failing_since.is_some() || source.is_up();
@@ -130,6 +126,7 @@ impl OwnTrouble {
 
 struct Text {
     alert: &'static str,
+    severity: Severity,
     headline: String,
     headline_zh: String,
     summary: String,
@@ -137,14 +134,33 @@ struct Text {
 }
 
 impl Text {
+    /// Without a platform its jobs are not known; without an inventory, only what it says of them.
+    fn cannot_reach(name: &str, is_inventory: bool, error: &str) -> Text {
+        let (severity, headline, headline_zh) = if is_inventory {
+            let headline = "Weir cannot read it; jobs are watched with what it said last";
+            (Severity::Warning, headline, "Weir 无法读取，作业监控照常，沿用其上次的信息")
+        } else {
+            let headline = "Weir cannot reach it; its jobs are unknown, not failed";
+            (Severity::Critical, headline, "Weir 无法访问，其作业状态未知，并非失败")
+        };
+        Text {
+            alert: CANNOT_REACH,
+            severity,
+            headline: headline.to_owned(),
+            headline_zh: headline_zh.to_owned(),
+            summary: format!("Weir cannot reach {name}: {error}"),
+            summary_zh: format!("Weir 无法访问 {name}：{error}"),
+        }
+    }
+
     fn alert(&self, subject: &Subject, mut labels: Labels, since: Time) -> Alert {
         let rule = RuleId {
             group: OWN_GROUP.to_owned(),
             alert: self.alert.to_owned(),
-            severity: Severity::Critical,
+            severity: self.severity,
         };
         labels.set("alertname", self.alert);
-        labels.set("severity", "critical");
+        labels.set("severity", self.severity.as_str());
         let pairs = [
             ("headline", &self.headline),
             ("headline_zh", &self.headline_zh),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::view::{ChannelView, JobView, JobViews, RuleView, SourceView, View};
+use super::view::{ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View};
 use crate::incidents::Incidents;
 use crate::model::{AlertState, Change, JobKey, RuleId, Schedules, Silence, Time};
 use crate::notify::Pipeline;
 use crate::rules::Rules;
-use crate::tracker::{JobFacts, Tracker};
+use crate::tracker::{InventoryTrack, JobFacts, Tracker};
 
 /// The view in the making.
 #[derive(Debug, Default)]
@@ -114,6 +114,7 @@ impl Picture {
                 poll_bytes: source.polls.bytes,
                 polls_ok: source.polls.ok,
                 polls_failed: source.polls.failed,
+                inventory: tracker.inventory(name).map(inventory_view),
             }),
         );
         for key in jobs {
@@ -210,6 +211,15 @@ fn sum(values: impl Iterator<Item = Option<u32>>) -> Option<u32> {
     values.flatten().reduce(|a, b| a + b)
 }
 
+fn inventory_view(track: &InventoryTrack) -> InventoryView {
+    InventoryView {
+        entries: track.entries.len(),
+        matched: track.matched,
+        unseen: track.unseen.clone(),
+        conflicts: track.conflicts.clone(),
+    }
+}
+
 fn rule_views(rules: &Rules) -> Vec<RuleView> {
     let mut counts: BTreeMap<&RuleId, (usize, usize)> = BTreeMap::new();
     for alert in rules.alerts() {
@@ -254,6 +264,7 @@ fn is_same(known: &JobView, facts: &JobFacts<'_>) -> bool {
         && known.ui_url == run.ui_url
         && known.flink_cluster == job.flink_cluster
         && known.schedule.as_ref().map(Arc::as_ptr) == job.schedule.as_ref().map(Arc::as_ptr)
+        && known.inventory.as_ref() == job.inventory.as_ref().map(|found| &found.entry)
         && job.labels.0.iter().all(|(name, value)| known.labels.get(name) == value)
 }
 
@@ -267,7 +278,11 @@ fn job_view(
     let run = job.current();
     // Labels depend on the configuration and on what the source found out; both rarely change.
     let labels = match before {
-        Some(known) if known.flink_cluster == job.flink_cluster && job.labels.0.is_empty() => {
+        Some(known)
+            if known.flink_cluster == job.flink_cluster
+                && known.inventory.is_none()
+                && job.labels.0.is_empty() =>
+        {
             known.labels.clone()
         }
         _ => rules.book().of_job(job),
@@ -293,6 +308,7 @@ fn job_view(
         checkpoint_from: facts.checkpoint_from().known(),
         lag_records: facts.lag().known(),
         labels,
+        inventory: job.inventory.as_ref().map(|found| Arc::clone(&found.entry)),
         schedule: job.schedule.clone(),
         ui_url: run.and_then(|r| r.ui_url.clone()),
     }

@@ -10,8 +10,8 @@ use super::taken::Taken;
 use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{
-    Alert, AlertState, Change, Command, Demand, FailedRun, JobKey, JobState, Loaded, Message,
-    Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Ts,
+    Alert, AlertState, Change, Command, Demand, FailedRun, InventoryEntry, JobKey, JobState, Loaded,
+    Message, Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
@@ -74,6 +74,14 @@ pub struct EngineSettings {
     pub failing_after: Duration,
 }
 
+impl EngineSettings {
+    /// Names of the sources that are inventories.
+    pub(super) fn inventories(&self) -> BTreeSet<String> {
+        let inventory = |kind: &String| InventoryEntry::KINDS.contains(&kind.as_str());
+        self.sources.iter().filter(|(_, kind)| inventory(kind)).map(|(n, _)| n.clone()).collect()
+    }
+}
+
 /// The state of the whole, and the step.
 pub struct Engine {
     pub(super) settings: EngineSettings,
@@ -104,6 +112,7 @@ impl Engine {
         let names: BTreeSet<String> = settings.sources.keys().cloned().collect();
         let mut tracker = Tracker::restore(loaded);
         tracker.set_demand(&rules.demand());
+        tracker.set_inventories(settings.inventories());
         let mut leftover = tracker.retain_sources(&names);
         let (rules, changes) = Rules::restore(rules, settings.labels.clone(), loaded);
         leftover.extend(changes);

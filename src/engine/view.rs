@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    ChannelId, CheckpointRef, Incident, JobKey, JobState, Labels, NoticeReason, Outcome, Schedule,
-    Schedules, Silence, Time, Ts,
+    ChannelId, CheckpointRef, Incident, InventoryEntry, JobKey, JobState, Labels, NoticeReason,
+    Outcome, Schedule, Schedules, Silence, Time, Ts,
 };
 
 /// The picture after a step.
@@ -165,6 +165,8 @@ pub struct JobView {
     pub lag_records: Option<f64>,
     /// All labels.
     pub labels: Labels,
+    /// What the inventory named by its label `inventory` says about it.
+    pub inventory: Option<Arc<InventoryEntry>>,
     /// When it is meant to run; `None`: always.
     pub schedule: Option<Arc<Schedule>>,
     /// Flink's page of the run.
@@ -213,6 +215,21 @@ pub struct SourceView {
     pub polls_ok: u64,
     /// Polls that failed.
     pub polls_failed: u64,
+    /// What is to be said of an inventory; `None` for a platform.
+    pub inventory: Option<InventoryView>,
+}
+
+/// How an inventory goes together with the jobs that platforms show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InventoryView {
+    /// Jobs it knows.
+    pub entries: usize,
+    /// Those of them that a platform shows.
+    pub matched: usize,
+    /// Jobs it takes for running that no platform shows, by name, up to a few.
+    pub unseen: Vec<String>,
+    /// What could not be joined or looks strange, in words, up to a few.
+    pub conflicts: Vec<String>,
 }
 
 /// One channel.

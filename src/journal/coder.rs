@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::bytes::{Bytes, Damaged, put_bytes, put_i64, put_u64};
 use super::delta::Delta;
 use super::event::{Base, DemandNote, Event, SentNote};
+use super::inventory::EntryMemory;
 use super::list::List;
 use super::observed::{ClusterMemory, RunMemory};
 use crate::model::{
-    ClusterObservation, Command, Completeness, Demand, RunObservation, SendOutcome, Snapshot,
-    SourceClock, Time, Ts,
+    ClusterObservation, Command, Completeness, Demand, InventoryEntry, RunObservation, SendOutcome,
+    Snapshot, SourceClock, Time, Ts,
 };
 
 const BASE: u8 = 1;
@@ -43,6 +44,7 @@ struct SourceMemory {
     metrics_frozen: bool,
     clusters: List<ClusterMemory>,
     runs: List<RunMemory>,
+    inventory: List<EntryMemory>,
     offset: i64,
 }
 
@@ -55,7 +57,8 @@ const RUNS: u64 = 32;
 const CLOCK: u64 = 64;
 /// A look that took a second or longer.
 const SLOW: u64 = 128;
-const LIMIT: u64 = 256;
+const INVENTORY: u64 = 256;
+const LIMIT: u64 = 512;
 
 impl Coder {
     fn put_head(&mut self, kind: u8, time: Time, out: &mut Vec<u8>) {
@@ -87,7 +90,7 @@ impl Coder {
         // The cost of the look (requests, bytes) moves at each look and is judged by nothing; of its
         // time, only whole seconds are.
         let Snapshot { source: _, poller, completeness, clock, version, .. } = snapshot;
-        let Snapshot { metrics_frozen, clusters, runs, .. } = snapshot;
+        let Snapshot { metrics_frozen, clusters, runs, inventory, .. } = snapshot;
         let took = snapshot.took_s();
         let bit = |differs: bool, bit: u64| if differs { bit } else { 0 };
         let changed = bit(!poller.same(&memory.poller), POLLER)
@@ -97,7 +100,8 @@ impl Coder {
             | bit(!clusters.same(&memory.clusters), CLUSTERS)
             | bit(!runs.same(&memory.runs), RUNS)
             | bit(clock.is_some(), CLOCK)
-            | bit(took > 0, SLOW);
+            | bit(took > 0, SLOW)
+            | bit(!inventory.same(&memory.inventory), INVENTORY);
         put_u64(changed, out);
         if changed & POLLER != 0 {
             poller.put(&mut memory.poller, out);
@@ -125,6 +129,9 @@ impl Coder {
         }
         if changed & SLOW != 0 {
             put_u64(took.into(), out);
+        }
+        if changed & INVENTORY != 0 {
+            inventory.put(&mut memory.inventory, out);
         }
     }
 
@@ -249,6 +256,9 @@ impl Coder {
             clock = Some(SourceClock { now, offset_ms: memory.offset });
         }
         let took_s = if changed & SLOW != 0 { from.u64()? } else { 0 };
+        if changed & INVENTORY != 0 {
+            Vec::<InventoryEntry>::take(&mut memory.inventory, from)?;
+        }
         Ok(Snapshot {
             source,
             poller: memory.poller.clone(),
@@ -258,6 +268,7 @@ impl Coder {
             metrics_frozen: memory.metrics_frozen,
             clusters: Vec::<ClusterObservation>::get(&memory.clusters),
             runs: Vec::<RunObservation>::get(&memory.runs),
+            inventory: Vec::<InventoryEntry>::get(&memory.inventory),
             took_ms: u32::try_from(took_s.saturating_mul(1_000)).unwrap_or(u32::MAX),
             requests: 0,
             bytes: 0,

@@ -14,6 +14,7 @@ mod coder;
 mod delta;
 mod event;
 pub mod file;
+mod inventory;
 mod list;
 mod maybe;
 mod observed;

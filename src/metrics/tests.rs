@@ -28,6 +28,7 @@ fn job(cluster: &str, name: &str, state: JobState) -> Arc<JobView> {
         checkpoint_from: Some(Ts(-12_500)),
         lag_records: Some(1000.0),
         labels: Labels::default(),
+        inventory: None,
         schedule: None,
         ui_url: None,
     })

@@ -9,6 +9,7 @@ mod failed_run;
 mod history;
 mod hours;
 mod incident;
+mod inventory;
 mod job;
 mod labels;
 mod matcher_text;
@@ -39,6 +40,7 @@ pub use hours::Hours;
 pub use incident::{
     Acknowledgement, CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause,
 };
+pub use inventory::{DeployMode, InventoryEntry, Says};
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};
 pub use message::{

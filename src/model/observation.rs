@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobKey, JobState, Labels, MetricKey, RunId, TaskCounts, Ts};
+use super::{InventoryEntry, JobKey, JobState, Labels, MetricKey, RunId, TaskCounts, Ts};
 
 /// A fact as this poll saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -90,6 +90,9 @@ pub struct Snapshot {
     pub clusters: Vec<ClusterObservation>,
     /// Runs seen, several per job possible.
     pub runs: Vec<RunObservation>,
+    /// Jobs as an inventory knows them; a platform has none.
+    #[serde(default)]
+    pub inventory: Vec<InventoryEntry>,
     /// Time the poll took, in ms.
     pub took_ms: u32,
     /// Requests made.
@@ -314,6 +317,7 @@ impl Snapshot {
             metrics_frozen: false,
             clusters: Vec::new(),
             runs: Vec::new(),
+            inventory: Vec::new(),
             took_ms: 0,
             requests: 0,
             bytes: 0,

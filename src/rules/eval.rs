@@ -46,6 +46,9 @@ impl LabelBook {
     /// Labels of everything about a job, without the rule's own.
     pub fn of_job(&self, job: &JobTrack) -> Labels {
         let mut labels = Labels::default();
+        if let Some(found) = &job.inventory {
+            self.add_source(&found.source, &mut labels);
+        }
         labels.set("source", job.source.as_str());
         labels.set("cluster", job.cluster.as_str());
         labels.set("namespace", job.namespace.as_str());

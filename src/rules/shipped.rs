@@ -20,6 +20,7 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ),
     ("rules/optional/crash_loop.yaml", include_str!("../../rules/optional/crash_loop.yaml")),
     ("rules/optional/event_time.yaml", include_str!("../../rules/optional/event_time.yaml")),
+    ("rules/optional/inventory.yaml", include_str!("../../rules/optional/inventory.yaml")),
     ("rules/optional/slots.yaml", include_str!("../../rules/optional/slots.yaml")),
     ("rules/optional/throughput.yaml", include_str!("../../rules/optional/throughput.yaml")),
 ];

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::model::{Demand, FailedRun, Snapshot, Time};
 
 pub mod flink;
+pub mod inventory;
 pub mod kubernetes;
 pub mod yarn;
 
@@ -25,6 +26,17 @@ pub trait Source: Send {
     /// Told, before its first look, of its jobs whose newest run failed, as they are remembered. A
     /// source that tells every time how a job does has no use for it.
     fn recall(&mut self, _failed: &[FailedRun]) {}
+
+    /// Time between two looks, where it has its own.
+    fn interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// It says more about jobs that others show. Looked at first, so that what it says is known when
+    /// the first job is judged.
+    fn is_inventory(&self) -> bool {
+        false
+    }
 
     /// Looks once. Never fails: what went wrong is in the snapshot. Bounded in time and memory.
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot>;
@@ -81,6 +93,10 @@ sources! {
     yarn => Yarn(yarn::YarnConfig),
     /// A Kubernetes cluster: native Flink and the Flink Kubernetes Operator.
     kubernetes => Kubernetes(kubernetes::KubernetesConfig),
+    /// StreamPark's database: whose jobs they are, and how they should be.
+    streampark => Streampark(inventory::StreamparkConfig),
+    /// Dinky's database: whose jobs they are, and how they should be.
+    dinky => Dinky(inventory::DinkyConfig),
 }
 
 impl SourceConfig {

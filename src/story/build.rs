@@ -99,6 +99,7 @@ fn one(test: At<RawTest>, rules: &RuleSet, findings: &mut Findings) -> Story {
         }
     }
     clusters(&raw, interval, &demand, &mut world, findings);
+    world.add_inventory();
     let settings = settings(&raw, &world, findings);
     check_expectations(&raw, &rules, &settings, (poll, until), findings);
     Story {
@@ -218,6 +219,7 @@ fn sources(raw: &RawTest, findings: &mut Findings) -> Vec<SimSource> {
         }
         found.push(SimSource {
             name,
+            is_inventory: false,
             labels: Labels(labels),
             version: version.unwrap_or_else(|| "2.2.1".to_owned()),
             unreachable,
@@ -309,7 +311,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
     }
     labels.job_labels = Arc::new(|_| {});
     EngineSettings {
-        sources: world.sources.iter().map(|s| (s.name.clone(), "flink".to_owned())).collect(),
+        sources: world.sources.iter().map(|s| (s.name.clone(), s.kind().to_owned())).collect(),
         incidents,
         notify: notify::Settings {
             receivers: receivers(&route, language, raw),

@@ -92,6 +92,7 @@ pub(super) fn build(
         restarts_from_scratch: plan.restarts_from_scratch,
         lag: numbers(&raw.lag, findings),
         batch: raw.batch,
+        inventory: raw.inventory.as_ref().map(|at| Line::new(&at.value, interval)),
         metrics: metrics::lines(&raw.metrics, false, interval, demand, findings),
     };
     if (until - starts) / run.checkpoints.every > MAX_CHECKPOINTS {

@@ -5,8 +5,8 @@ use super::series::Sample;
 use super::timeline::Line;
 use super::world::number;
 use crate::model::{
-    CheckpointSummary, Counters, Demand, Failure, JobKey, JobState, Labels, Lag, MetricKey,
-    Metrics, RunId, RunObservation, Seen, TaskCounts,
+    CheckpointSummary, Counters, Demand, Failure, InventoryEntry, JobKey, JobState, Labels, Lag,
+    MetricKey, Metrics, RunId, RunObservation, Says, Seen, TaskCounts,
 };
 
 /// Entries of the exception history Flink keeps.
@@ -33,6 +33,8 @@ pub(super) struct SimRun {
     pub(super) restarts_from_scratch: bool,
     pub(super) lag: Option<Line>,
     pub(super) batch: bool,
+    /// An inventory's word for its state.
+    pub(super) inventory: Option<Line>,
     pub(super) metrics: Vec<(MetricKey, Line)>,
 }
 
@@ -77,6 +79,25 @@ impl SimRun {
             Some(failed) if failed.entry.gave_up => JobState::Failed,
             Some(failed) if t < failed.until => JobState::Restarting,
             _ => JobState::Running,
+        })
+    }
+
+    /// What an inventory says of it at `t`, if it knows it.
+    pub(super) fn inventoried(&self, t: i64) -> Option<InventoryEntry> {
+        let Some(Sample::Word(word)) = self.inventory.as_ref()?.at(t) else { return None };
+        let says = match word.as_str() {
+            "RUNNING" | "RESTARTING" => Says::Runs,
+            "LOST" => Says::Lost,
+            "FAILED" => Says::Failed,
+            "CANCELED" | "FINISHED" => Says::Ended,
+            _ => Says::Changes,
+        };
+        Some(InventoryEntry {
+            id: self.job_id.clone(),
+            name: self.name.clone(),
+            says,
+            state: word.clone(),
+            ..InventoryEntry::default()
         })
     }
 

@@ -172,6 +172,10 @@ pub struct RawJob {
     /// Labels found out about it.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What an inventory (StreamPark, Dinky) says of it, in Flink's words or LOST; `_` while it does not
+    /// know the job. In none if left out.
+    #[serde(default)]
+    pub inventory: Option<At<Timeline>>,
     /// When it was submitted; ten hours before the story if left out.
     #[serde(default)]
     pub starts: Option<Moment>,

@@ -25,6 +25,8 @@ pub(super) struct World {
 #[derive(Debug, Clone, Default)]
 pub(super) struct SimSource {
     pub(super) name: String,
+    /// It says more about the jobs of the others.
+    pub(super) is_inventory: bool,
     pub(super) labels: Labels,
     pub(super) version: String,
     pub(super) unreachable: Spans,
@@ -46,7 +48,28 @@ pub(super) struct SimCluster {
     pub(super) metrics: Vec<(MetricKey, Line)>,
 }
 
+impl SimSource {
+    /// The kind of source it stands for.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.is_inventory { "streampark" } else { "flink" }
+    }
+}
+
+/// The inventory of a story.
+const INVENTORY: &str = "inventory";
+
 impl World {
+    /// An inventory beside the sources, where the story has what it says; it is looked at last.
+    pub(super) fn add_inventory(&mut self) {
+        if self.runs.iter().any(|run| run.inventory.is_some()) {
+            self.sources.push(SimSource {
+                name: INVENTORY.to_owned(),
+                is_inventory: true,
+                ..SimSource::default()
+            });
+        }
+    }
+
     /// The look at a source at `t`.
     pub(super) fn look(&self, index: usize, t: i64, demand: &Demand) -> Option<Snapshot> {
         let source = self.sources.get(index)?;
@@ -58,6 +81,13 @@ impl World {
         }
         if source.unreachable.contain(t) {
             return Some(blank("connection refused", false));
+        }
+        if source.is_inventory {
+            return Some(Snapshot {
+                completeness: Completeness::Complete,
+                inventory: self.runs.iter().filter_map(|run| run.inventoried(t)).collect(),
+                ..blank("", false)
+            });
         }
         let frozen = source.frozen.contain(t);
         let runs = self.runs.iter().filter(|run| run.source == index);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::{JobTrack, Numbers, Run, SourceTrack};
+use super::{Inventoried, JobTrack, Numbers, Run, SourceTrack};
 use crate::model::{JobState, MetricKey, Time, Ts};
 
 /// The last word on checkpoints or lag is good for this long.
 pub(super) const GOOD_FOR_MS: u128 = 90_000;
+/// The last word of an inventory is good for this long: it is asked less often than its jobs.
+const INVENTORY_GOOD_FOR: Duration = Duration::from_mins(5);
 
 /// Facts about one job.
 #[derive(Debug, Clone, Copy)]
@@ -176,6 +178,13 @@ impl<'a> JobFacts<'a> {
             Some(value) if self.is_good(self.job.lag_heard) => Fact::Known(value),
             _ => Fact::Unknown,
         }
+    }
+
+    /// What an inventory says about it; n/a where none knows it.
+    pub fn inventory(&self) -> Fact<&'a Inventoried> {
+        let Some(found) = self.job.inventory.as_deref() else { return Fact::NotApplicable };
+        let good = |heard: Ts| self.time.steady.since(heard) <= INVENTORY_GOOD_FOR;
+        if found.heard.is_some_and(good) { Fact::Known(found) } else { Fact::Unknown }
     }
 
     /// A number asked for by name; n/a once the run has ended.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Causes, Flaps, Numbers, Run, Series, SourceTrack, Spans};
+use super::{Causes, Flaps, Inventoried, Numbers, Run, Series, SourceTrack, Spans};
 use crate::model::{
     Change, CheckpointRef, Completeness, JobKey, JobState, Labels, RootCause, RunId,
     RunObservation, Schedule, Seen, Snapshot, Time, Ts,
@@ -38,8 +38,11 @@ pub struct JobTrack {
     pub name: String,
     /// Flink's name of it.
     pub flink_job_name: String,
-    /// Labels found out about it.
+    /// Labels found out about it: those of its platform, and beside them those of its inventory.
     pub labels: Labels,
+    /// What an inventory says about it, if it is in one.
+    #[serde(default)]
+    pub inventory: Option<Box<Inventoried>>,
     /// Was there at the first look at its source.
     pub since_first_look: bool,
     /// Its runs, oldest first.
@@ -115,6 +118,7 @@ impl JobTrack {
             name: seen.name.clone(),
             flink_job_name: seen.flink_job_name.clone(),
             labels: seen.labels.clone(),
+            inventory: None,
             since_first_look: first_look,
             runs: Vec::new(),
             failure_times: VecDeque::new(),
@@ -206,6 +210,7 @@ impl JobTrack {
         first_look: bool,
     ) {
         self.labels.clone_from(&seen.labels);
+        self.add_inventory_labels();
         self.flink_cluster.clone_from(&seen.flink_cluster);
         let index = match self.runs.iter().position(|r| r.id == seen.run) {
             Some(index) => index,
@@ -410,6 +415,31 @@ impl JobTrack {
     /// Its last run was cancelled or finished.
     pub fn ended_on_purpose(&self) -> bool {
         self.state().is_deliberate_end()
+    }
+
+    /// Labels of the inventory, where the platform has none of that name.
+    fn add_inventory_labels(&mut self) {
+        let Some(found) = &self.inventory else { return };
+        for (name, value) in found.entry.labels(&found.source).0 {
+            self.labels.0.entry(name).or_insert(value);
+        }
+    }
+
+    /// What an inventory says about it from now on; true if that is something else than before, and
+    /// to be kept.
+    pub(super) fn set_inventory(&mut self, found: Option<Inventoried>) -> bool {
+        let before = self.inventory.take();
+        let changed = match (&before, &found) {
+            (Some(before), Some(found)) => !before.is_same(found),
+            (before, found) => before.is_some() != found.is_some(),
+        };
+        if changed {
+            let old = before.map(|known| known.entry.labels(&known.source)).unwrap_or_default();
+            self.labels.0.retain(|name, value| old.0.get(name) != Some(&*value));
+        }
+        self.inventory = found.map(Box::new);
+        self.add_inventory_labels();
+        changed
     }
 
     pub(super) fn take_dirty(&mut self, time: Time) -> bool {

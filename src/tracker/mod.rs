@@ -8,9 +8,11 @@ mod checkpoints;
 mod facts;
 mod failures;
 mod flap;
+mod inventory;
 mod job;
 mod jobmanager;
 mod life;
+mod matching;
 mod numbers;
 mod packed;
 mod platform_words;
@@ -27,10 +29,12 @@ pub use causes::{Causes, KnownCause};
 pub use checkpoints::{CheckpointTrack, InProgress};
 pub use facts::{ClusterFacts, Fact, JobFacts, SourceFacts};
 pub use flap::{Flapping, Flaps, MAX_FLAP_MINUTES};
+pub use inventory::{Inventoried, InventoryTrack};
 pub use job::JobTrack;
 pub use job::MAX_FAILURES;
 pub use jobmanager::JobManagerTrack;
 pub use life::FromScratch;
+pub use matching::By;
 pub use numbers::{Numbers, Spans};
 pub use run::Run;
 pub use series::{Sample, Series, Stretch};
@@ -53,6 +57,10 @@ pub struct Tracker {
     spans: Spans,
     /// Gone for good, by a person's word.
     retired: Retired,
+    /// What inventories said at their last look, by source.
+    inventories: BTreeMap<String, InventoryTrack>,
+    /// Which sources are inventories.
+    inventory_names: BTreeSet<String>,
 }
 
 /// What one snapshot changed.
@@ -114,12 +122,18 @@ impl Tracker {
         }
     }
 
+    /// Which sources are inventories, as the configuration says.
+    pub fn set_inventories(&mut self, names: BTreeSet<String>) {
+        self.inventory_names = names;
+    }
+
     /// Takes in one look at one source.
     pub fn step(&mut self, time: Time, snapshot: &Snapshot) -> Folded {
         let source = self
             .sources
             .entry(snapshot.source.clone())
             .or_insert_with(|| SourceTrack::new(&snapshot.source));
+        source.is_inventory = self.inventory_names.contains(&snapshot.source);
         let mut folded =
             Folded { first_look: source.observe(time, snapshot, &self.spans), ..Folded::default() };
         let moved = source.moved_row();
@@ -129,7 +143,10 @@ impl Tracker {
             folded.changes.extend(moved);
         }
         if !matches!(snapshot.completeness, Completeness::Failed { .. }) {
+            let jobs = self.jobs.len();
             self.fold_runs(time, snapshot, &mut folded);
+            let is_new = self.jobs.len() > jobs;
+            self.fold_inventory(time, snapshot, is_new, &mut folded.changes);
         }
         folded.jobs = self.keys_of(&snapshot.source);
         folded
@@ -267,6 +284,7 @@ impl Tracker {
         self.sources.retain(|name, _| names.contains(name));
         self.by_source.retain(|name, _| names.contains(name));
         self.retired.retain_sources(|name| names.contains(name), &mut changes);
+        self.retain_inventories(names, &mut changes);
         changes.extend(gone.into_iter().flat_map(|key| {
             self.jobs.remove(&key);
             forgotten(key)

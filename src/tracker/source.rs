@@ -35,6 +35,9 @@ pub struct SourceTrack {
     /// It says itself that it is starting or electing a leader.
     #[serde(skip)]
     pub starting: bool,
+    /// It says more about jobs that others show, and shows none.
+    #[serde(skip)]
+    pub is_inventory: bool,
     /// Its metric store stands still.
     #[serde(skip)]
     pub frozen: bool,
@@ -98,6 +101,7 @@ impl SourceTrack {
             failing_since: None,
             error: None,
             starting: false,
+            is_inventory: false,
             frozen: false,
             version: None,
             offset_ms: None,

@@ -36,6 +36,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("source_unreachable", "{}"),
     ("duplicate_job", "{}"),
+    ("inventory_drift", "{ any_of: [says_running_but_dead] }"),
     ("tasks_not_running", "{}"),
     ("taskmanagers_lost", "{}"),
     ("jobmanager_restarted", "{ within: 30m }"),

@@ -134,6 +134,7 @@ fn job(name: &str, state: JobState) -> Arc<JobView> {
             ("job_name", name),
             ("team", if name == "a" { "ro" } else { "ads" }),
         ]),
+        inventory: None,
         schedule: None,
         ui_url: None,
     })

@@ -6,15 +6,11 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
-use crate::sources::SourceConfig;
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
 /// Sections of the whole file that are not built yet, and what that means.
 const SECTIONS: [(&str, &str); 1] = [("restarts", "Weir restarts nothing")];
-
-/// Kinds of sources that are not built yet.
-const SOURCES: [&str; 2] = ["streampark", "dinky"];
 
 /// Anything; whether it is empty is checked in the tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,15 +54,5 @@ pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
         let what = "`maintenance` is no part of the configuration";
         findings.error(entry.place, what.to_owned(), Some(hint.to_owned()));
         findings.drop_node(entry.value.id);
-    }
-    for item in root.get("sources").map_or(&[][..], Node::items) {
-        for entry in item.entries().iter().filter(|e| SOURCES.contains(&e.key.as_str())) {
-            findings.error(
-                entry.place,
-                format!("source kind `{}` is not built yet", entry.key),
-                Some(format!("the kinds there are: {}", SourceConfig::KINDS.join(", "))),
-            );
-            findings.drop_node(item.id);
-        }
     }
 }

@@ -28,6 +28,7 @@ pub use amount::Amount;
 pub use cause::{ClassPattern, TextPattern};
 pub use compare::CompareTo;
 pub use consumer_stuck::ConsumerState;
+pub use inventory_drift::Drift;
 pub use job_type::JobType;
 pub use lag::LagUnit;
 pub use metric::OverWindow;
@@ -232,6 +233,7 @@ rule_kinds! {
     metric: Metric,
     source_unreachable: SourceUnreachable,
     duplicate_job: DuplicateJob,
+    inventory_drift: InventoryDrift,
     tasks_not_running: TasksNotRunning,
     taskmanagers_lost: TaskmanagersLost,
     jobmanager_restarted: JobmanagerRestarted,

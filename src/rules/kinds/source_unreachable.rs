@@ -6,7 +6,8 @@ use serde::Deserialize;
 use super::{About, Facts, Kind, Scope, evidence, words};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
-/// True while every look at a source fails. Its jobs are then unknown, not failed.
+/// True while every look at a source fails. Its jobs are then unknown, not failed. Not about inventories
+/// (StreamPark, Dinky), which show no jobs: of those Weir itself tells, as a warning.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceUnreachable {}
@@ -29,6 +30,9 @@ impl Kind for SourceUnreachable {
             return facts.not_applicable(|| "this condition is about sources".to_owned());
         };
         let source = about.source;
+        if source.is_inventory {
+            return facts.not_applicable(|| "an inventory: its jobs are seen elsewhere".to_owned());
+        }
         let down = source.failing_since.map_or(0, |t| about.time.steady.since(t.steady).as_secs());
         let evidence = || evidence! {
             "jobs": about.jobs,

@@ -2,8 +2,8 @@
 
 use super::{About, Facts, Kind};
 use crate::model::{
-    Change, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, JobKey,
-    JobState, Labels, Loaded, RunId, RunObservation, Seen, Snapshot, SourceClock, TaskCounts, Time,
+    Change, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, InventoryEntry,
+    JobKey, JobState, Labels, Loaded, RunId, RunObservation, Seen, Snapshot, SourceClock, TaskCounts, Time,
     Truth, Verdict,
 };
 use crate::tracker::{ClusterFacts, JobTrack, Tracker};
@@ -38,7 +38,21 @@ impl Watch {
             runs,
             ..Snapshot::failed("s", "p", String::new(), false)
         };
-        for change in self.tracker.step(self.time, &snapshot).changes {
+        self.take(&snapshot);
+    }
+
+    /// One complete look at an inventory.
+    pub(super) fn inventory(&mut self, second: i64, entries: Vec<InventoryEntry>) {
+        self.time = Time::at(second * 1000);
+        self.take(&Snapshot {
+            completeness: Completeness::Complete,
+            inventory: entries,
+            ..Snapshot::failed("sp", "p", String::new(), false)
+        });
+    }
+
+    fn take(&mut self, snapshot: &Snapshot) {
+        for change in self.tracker.step(self.time, snapshot).changes {
             match change {
                 Change::Source { name, body } => {
                     self.kept.sources.retain(|known| known.0 != name);

@@ -361,6 +361,7 @@ impl FlinkSource {
             metrics_frozen: frozen,
             clusters: vec![cluster],
             runs,
+            inventory: Vec::new(),
             took_ms: 0,
             requests: 0,
             bytes: 0,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{schedule, time};
 use crate::engine::JobView;
-use crate::model::{CheckpointRef, JobKey, JobState, Labels, Ts};
+use crate::model::{CheckpointRef, InventoryEntry, JobKey, JobState, Labels, Ts};
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
 use crate::web::{Caller, Shared};
@@ -35,9 +35,34 @@ pub(super) struct Job {
     checkpoint_age_seconds: Option<f64>,
     lag_records: Option<f64>,
     labels: Labels,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inventory: Option<Inventory>,
     schedule: Option<schedule::Item>,
     source: String,
     ui_url: Option<String>,
+}
+
+/// What an inventory says about the job, beside its labels.
+#[derive(Debug, Serialize)]
+struct Inventory {
+    source: String,
+    id: String,
+    name: String,
+    state: String,
+    start_failure: Option<String>,
+}
+
+impl Inventory {
+    fn of(job: &JobView) -> Option<Inventory> {
+        let entry = job.inventory.as_ref()?;
+        Some(Inventory {
+            source: job.labels.get(InventoryEntry::LABEL).to_owned(),
+            id: entry.id.clone(),
+            name: entry.name.clone(),
+            state: entry.state.clone(),
+            start_failure: entry.start_failure.clone(),
+        })
+    }
 }
 
 /// A checkpoint as the API shows it.
@@ -81,6 +106,7 @@ impl Job {
             checkpoint_age_seconds: job.checkpoint_age_seconds(now),
             lag_records: job.lag_records,
             labels: job.labels.clone(),
+            inventory: Inventory::of(job),
             schedule: job.schedule.as_ref().map(|schedule| schedule::Item::at(now, schedule)),
             source: job.source.clone(),
             ui_url: job.ui_url.clone(),

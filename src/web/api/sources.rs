@@ -5,7 +5,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::time;
-use crate::engine::{SourceView, View};
+use crate::engine::{InventoryView, SourceView, View};
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
 use crate::web::{Caller, Shared};
@@ -31,6 +31,24 @@ pub(super) struct Item {
     poll_bytes: u64,
     polls_ok: u64,
     polls_failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inventory: Option<Inventory>,
+}
+
+/// How an inventory goes together with the jobs that platforms show.
+#[derive(Debug, Serialize)]
+struct Inventory {
+    entries: usize,
+    matched: usize,
+    unseen: Vec<String>,
+    conflicts: Vec<String>,
+}
+
+impl From<&InventoryView> for Inventory {
+    fn from(view: &InventoryView) -> Self {
+        let InventoryView { entries, matched, unseen, conflicts } = view.clone();
+        Inventory { entries, matched, unseen, conflicts }
+    }
 }
 
 impl Item {
@@ -54,6 +72,7 @@ impl Item {
             poll_bytes: source.poll_bytes,
             polls_ok: source.polls_ok,
             polls_failed: source.polls_failed,
+            inventory: source.inventory.as_ref().map(Inventory::from),
         }
     }
 }

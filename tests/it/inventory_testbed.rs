@@ -1,0 +1,201 @@
+//! Inventories in real databases, with the documented schema of each version and exactly the rights
+//! that the documentation says.
+//!
+//! Debian's packages: a part of `make e2e`, not of `make test`.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use weir::model::{Completeness, Demand, DeployMode, InventoryEntry, Says, Snapshot, Time};
+use weir::sources::Source as _;
+use weir::sources::inventory::{
+    Dialect, Draft, InventoryConfig, InventorySource, Kind, Vintage, grant, read_for_import,
+};
+
+use crate::testbed::mariadb::MariaDb;
+use crate::testbed::postgres::Postgres;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const APP: &str = "application_1700000000000_0042";
+
+/// A schema as the test bed has it.
+macro_rules! ddl {
+    ($name:literal) => {
+        include_str!(concat!("../testbed/inventory/", $name, ".sql"))
+    };
+}
+
+/// Version, its schema in MariaDB and in PostgreSQL.
+const STREAMPARK: [(&str, &str, &str); 3] = [
+    ("2.1.2", ddl!("streampark-2.1.2.mysql"), ddl!("streampark-2.1.2.postgres")),
+    ("2.1.7", ddl!("streampark-2.1.7.mysql"), ddl!("streampark-2.1.7.postgres")),
+    ("2.2", ddl!("streampark-2.2.mysql"), ddl!("streampark-2.2.postgres")),
+];
+
+/// Rows in the columns a version has; `yes` and `no` are how the database writes flags.
+fn rows(version: &str, [yes, no]: [&str; 2]) -> String {
+    let (mode, application) = match version {
+        "2.1.2" => ("execution_mode", "app_id"),
+        "2.1.7" => ("execution_mode", "cluster_id"),
+        _ => ("deploy_mode", "cluster_id"),
+    };
+    let log = if version == "2.2" { "t_app_log" } else { "t_flink_log" };
+    format!(
+        "INSERT INTO t_team (id, team_name) VALUES (1, 'ads');
+         INSERT INTO t_user (user_id, username, nick_name, password, email)
+           VALUES (7, 'duyao', '杜瑶', 'never read', 'duyao@example.com');
+         INSERT INTO t_alert_config (id, alert_name, alert_type, lark_params)
+           VALUES (3, 'ops', 16, '{{\"token\":\"tok\",\"secretEnable\":false}}');
+         INSERT INTO t_flink_app
+           (id, job_name, {mode}, state, {application}, team_id, user_id, alert_id, tags, restart_size)
+           VALUES (100001, 'orders', 4, 5, '{APP}', 1, 7, 3, 'cn,critical', 3);
+         INSERT INTO t_flink_app (id, job_name, {mode}, state, k8s_namespace, option_state)
+           VALUES (100002, '订单', 6, 13, 'flink', 0);
+         INSERT INTO t_flink_app (id) VALUES (100003);
+         INSERT INTO {log} (id, app_id, success, exception, option_name) VALUES
+           (1, 100002, {yes}, NULL, 1),
+           (2, 100002, {no}, 'java.lang.RuntimeException: x\nCaused by: java.io.IOException: no jar', 1),
+           (3, 100002, {yes}, NULL, 3);"
+    )
+}
+
+fn config(url: &str) -> Result<InventoryConfig> {
+    Ok(serde_json::from_value(json!({ "name": "sp", "database_url": url }))?)
+}
+
+async fn look(kind: Kind, url: &str) -> Result<Snapshot> {
+    let mut source = InventorySource::new(kind, config(url)?, TIMEOUT, "t")?;
+    Ok(source.poll(&Demand::default(), Time::at(0)).await)
+}
+
+async fn error(url: &str) -> Result<String> {
+    match look(Kind::Streampark, url).await?.completeness {
+        Completeness::Failed { error, .. } => Ok(error),
+        other => anyhow::bail!("{other:?}"),
+    }
+}
+
+fn check(version: &str, look: &Snapshot) -> Result<()> {
+    ensure!(look.completeness == Completeness::Complete, "{version}: {:?}", look.completeness);
+    let [orders, lost, bare] = look.inventory.as_slice() else {
+        anyhow::bail!("{version}: {:?}", look.inventory)
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        *orders,
+        InventoryEntry {
+            id: "100001".to_owned(),
+            name: "orders".to_owned(),
+            application_id: text(APP),
+            mode: DeployMode::YarnApplication,
+            says: Says::Runs,
+            state: "RUNNING".to_owned(),
+            owner: text("duyao"),
+            owner_name: text("杜瑶"),
+            owner_mail: text("duyao@example.com"),
+            team: text("ads"),
+            team_id: text("1"),
+            tags: text("cn,critical"),
+            alert_id: text("3"),
+            own_restarts: 3,
+            ..InventoryEntry::default()
+        },
+        "{version}"
+    );
+    assert_eq!((lost.name.as_str(), lost.says), ("订单", Says::Lost), "{version}");
+    assert_eq!(lost.cluster_id, text("订单"), "{version}: its cluster-id is its name");
+    assert_eq!(lost.start_failure, text("java.io.IOException: no jar"), "{version}");
+    assert_eq!(bare.id, "100003", "{version}");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "make e2e: downloads MariaDB"]
+async fn streampark_in_mariadb() -> Result<()> {
+    let server = MariaDb::start().await?;
+    server.sql("", "CREATE USER 'weir'@'%' IDENTIFIED BY 'p4ss'").await?;
+    let url = format!("mariadb://weir:p4ss@127.0.0.1:{}/streampark", server.port());
+    for (version, ddl, _) in STREAMPARK {
+        server.sql("", "DROP DATABASE IF EXISTS streampark").await?;
+        server.sql("", "CREATE DATABASE streampark CHARACTER SET utf8mb4").await?;
+        server.sql("streampark", ddl).await?;
+        server.sql("streampark", &rows(version, ["1", "0"])).await?;
+        let said = error(&url).await?;
+        ensure!(said.contains("--print-grant") && !said.contains("p4ss"), "{version}: {said}");
+        let vintage = Vintage::of(version).context("a version")?;
+        server.sql("", &grant(Kind::Streampark, vintage, Dialect::MySql, false)).await?;
+        check(version, &look(Kind::Streampark, &url).await?)?;
+        // What holds secrets is for the import alone, and with its rights it reads it.
+        let import = read_for_import(Kind::Streampark, &config(&url)?, TIMEOUT).await;
+        let said = import.err().unwrap_or_default();
+        ensure!(said.contains("no table t_alert_config that may be read"), "{version}: {said}");
+        server.sql("", &grant(Kind::Streampark, vintage, Dialect::MySql, true)).await?;
+        let import = read_for_import(Kind::Streampark, &config(&url)?, TIMEOUT).await;
+        let import = import.map_err(anyhow::Error::msg)?;
+        let [way] = import.ways.as_slice() else { anyhow::bail!("{:?}", import.ways) };
+        ensure!(matches!(way.drafts.as_slice(), [Draft::FeishuBot { .. }]), "{way:?}");
+    }
+    let wrong = url.replace("p4ss", "other");
+    let said = error(&wrong).await?;
+    ensure!(said.contains("1045") && said.contains("check user and password"), "{said}");
+    let said = error(&url.replace("/streampark", "/elsewhere")).await?;
+    ensure!(said.contains("elsewhere") || said.contains("--print-grant"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "make e2e: downloads PostgreSQL"]
+async fn streampark_in_postgres() -> Result<()> {
+    let server = Postgres::start().await?;
+    server.sql("postgres", "CREATE USER weir").await?;
+    let url = format!("postgres://weir:p4ss@127.0.0.1:{}/streampark", server.port());
+    for (version, _, ddl) in STREAMPARK {
+        server.sql("postgres", "DROP DATABASE IF EXISTS streampark").await?;
+        server.sql("postgres", "CREATE DATABASE streampark").await?;
+        server.sql("streampark", ddl).await?;
+        server.sql("streampark", &rows(version, ["true", "false"])).await?;
+        let said = error(&url).await?;
+        ensure!(said.contains("--print-grant"), "{version}: {said}");
+        let vintage = Vintage::of(version).context("a version")?;
+        let rights = grant(Kind::Streampark, vintage, Dialect::Postgres, false);
+        server.sql("streampark", &rights).await?;
+        check(version, &look(Kind::Streampark, &url).await?)?;
+    }
+    let said = error(&url.replace("/streampark", "/elsewhere")).await?;
+    ensure!(said.contains("3D000") && said.contains("name of the database"), "{said}");
+    Ok(())
+}
+
+/// Dinky, with what an import makes of its alert groups.
+#[tokio::test]
+#[ignore = "make e2e: downloads MariaDB"]
+async fn dinky_in_mariadb() -> Result<()> {
+    let server = MariaDb::start().await?;
+    server.sql("", "CREATE DATABASE dinky CHARACTER SET utf8mb4").await?;
+    server.sql("dinky", ddl!("dinky-1.x.mysql")).await?;
+    let rows = format!(
+        "INSERT INTO dinky_tenant VALUES (1, 'ads');
+         INSERT INTO dinky_user VALUES (7, 'duyao', '杜瑶');
+         INSERT INTO dinky_cluster (id, name, type) VALUES (2, '{APP}', 'yarn-application');
+         INSERT INTO dinky_job_instance (id, task_id, cluster_id, jid, status) VALUES (5, 12, 2, 'ab', 'UNKNOWN');
+         INSERT INTO dinky_task (id, name, tenant_id, first_level_owner, job_instance_id, alert_group_id)
+           VALUES (12, 'orders', 1, 7, 5, 3), (13, NULL, NULL, NULL, NULL, NULL);
+         INSERT INTO dinky_alert_instance VALUES (8, 'bot', 'FeiShu', '{{\"webhook\":\"https://f/hook/x\"}}');
+         INSERT INTO dinky_alert_group VALUES (3, 'ops', '8');"
+    );
+    server.sql("dinky", &rows).await?;
+    server.sql("", "CREATE USER 'weir'@'%' IDENTIFIED BY 'p4ss'").await?;
+    let vintage = Vintage::of("2.2").context("a version")?;
+    server.sql("", &grant(Kind::Dinky, vintage, Dialect::MySql, true)).await?;
+    let url = format!("mysql://weir:p4ss@127.0.0.1:{}/dinky", server.port());
+    let look = look(Kind::Dinky, &url).await?;
+    let [orders, bare] = look.inventory.as_slice() else { anyhow::bail!("{look:?}") };
+    assert_eq!((orders.application_id.as_deref(), orders.says), (Some(APP), Says::Lost));
+    assert_eq!((orders.owner.as_deref(), orders.team.as_deref()), (Some("duyao"), Some("ads")));
+    assert_eq!(bare.id, "13");
+    let import = read_for_import(Kind::Dinky, &config(&url)?, TIMEOUT).await;
+    let ways = import.map_err(anyhow::Error::msg)?.ways;
+    ensure!(matches!(ways.as_slice(), [way] if way.drafts.len() == 1), "{ways:?}");
+    Ok(())
+}
