@@ -32,6 +32,7 @@ mod inplace;
 mod job_lives;
 mod kafka_testbed;
 mod killed_fifty_times;
+mod kube_testbed;
 mod links;
 mod mail_recipients;
 mod mail_threads;

@@ -84,6 +84,19 @@ pub(crate) fn libraries(unpacked: &Path) -> (String, String) {
     ("LD_LIBRARY_PATH".to_owned(), folders.join(":"))
 }
 
+/// Runs one of the programs unpacked there to its end, as [`tools::run`] does.
+///
+/// # Errors
+/// When it fails, with its last words.
+pub(crate) async fn run<S: AsRef<OsStr>>(
+    unpacked: &Path,
+    program: &str,
+    args: &[S],
+) -> Result<String> {
+    let (name, value) = libraries(unpacked);
+    tools::run_with(program, args, &[(name.as_str(), OsStr::new(&value))]).await
+}
+
 /// Such as `x86_64-linux-gnu`.
 fn is_multiarch(path: &Path) -> bool {
     path.is_dir() && path.to_string_lossy().ends_with("-linux-gnu")

@@ -18,20 +18,31 @@ pub(crate) fn client_that_stays() -> reqwest::Client {
     build(reqwest::redirect::Policy::none())
 }
 
+/// A client that trusts these authorities and no others, over TLS.
+///
+/// # Errors
+/// When the text holds no certificate.
+pub(crate) fn client_trusting(pem: &[u8]) -> reqwest::Result<reqwest::Client> {
+    let authorities = reqwest::Certificate::from_pem_bundle(pem)?;
+    builder().tls_certs_only(authorities).build()
+}
+
+fn build(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+    let client = builder().redirect(redirects).build();
+    client.expect("a client without special options can be built")
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the test bed is not Weir and needs none of its care"
 )]
-fn build(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+fn builder() -> reqwest::ClientBuilder {
     // Installed already when the code under test did it first.
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder()
         .no_proxy()
-        .redirect(redirects)
         .connect_timeout(Duration::from_secs(2))
         .timeout(Duration::from_mins(1))
-        .build()
-        .expect("a client without special options can be built")
 }
 
 /// A free TCP port on loopback. Another process may take it before it is used: be ready to retry.

@@ -103,8 +103,7 @@ impl MariaDb {
         args.extend(["--auth-root-authentication-method=normal".to_owned()]);
         args.extend(["--skip-name-resolve".to_owned(), "--skip-test-db".to_owned()]);
         args.extend(self.as_whom());
-        let (name, value) = debian::libraries(&self.unpacked);
-        tools::run_with("sh", &args, &[(&name, value.as_ref())]).await?;
+        debian::run(&self.unpacked, "sh", &args).await?;
         Ok(())
     }
 
@@ -181,8 +180,7 @@ impl MariaDb {
         if !database.is_empty() {
             args.push(database);
         }
-        let (name, value) = debian::libraries(&self.unpacked);
-        let answer = tools::run_with(&program, &args, &[(&name, value.as_ref())]).await?;
+        let answer = debian::run(&self.unpacked, &program, &args).await?;
         Ok(answer.trim_end().to_owned())
     }
 

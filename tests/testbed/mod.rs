@@ -20,6 +20,7 @@ pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod job;
 pub(crate) mod kafka;
+pub(crate) mod kube;
 pub(crate) mod mariadb;
 pub(crate) mod maven;
 pub(crate) mod net;

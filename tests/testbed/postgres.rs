@@ -1,7 +1,7 @@
 //! `PostgreSQL` as Debian ships it.
 
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -113,7 +113,7 @@ impl Postgres {
         let data = temp.path().join("data");
         cache::create_dir(&data)?;
         if is_root() {
-            for path in [temp.path(), &data] {
+            for path in [temp.path(), data.as_path()] {
                 chown(path, Some(NOBODY), Some(NOBODY))
                     .with_context(|| format!("cannot give {} away", path.display()))?;
             }
@@ -123,10 +123,8 @@ impl Postgres {
         argv.extend(["-D".to_owned(), data.display().to_string()]);
         let words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
         argv.extend(words.map(str::to_owned));
-        let args: Vec<&str> = argv.iter().skip(1).map(String::as_str).collect();
-        let (name, value) = debian::libraries(&server.unpacked);
-        let program = argv.first().context("no program")?;
-        tools::run_with(program, &args, &[(&name, value.as_ref())]).await?;
+        let (program, args) = argv.split_first().context("no program")?;
+        debian::run(&server.unpacked, program, args).await?;
         server.start_again().await?;
         Ok(server)
     }
@@ -145,8 +143,7 @@ impl Postgres {
     }
 
     fn path(&self, name: &str) -> String {
-        let folder: &Path = "usr/lib/postgresql/15/bin".as_ref();
-        self.unpacked.join(folder).join(name).display().to_string()
+        self.unpacked.join("usr/lib/postgresql/15/bin").join(name).display().to_string()
     }
 
     /// Starts it where it was, with what it had.
@@ -206,9 +203,7 @@ impl Postgres {
             "--command",
             statements,
         ];
-        let (name, value) = debian::libraries(&self.unpacked);
-        let program = self.path("psql");
-        let answer = tools::run_with(&program, &args, &[(&name, value.as_ref())]).await?;
+        let answer = debian::run(&self.unpacked, &self.path("psql"), &args).await?;
         Ok(answer.trim_end().to_owned())
     }
 

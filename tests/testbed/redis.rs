@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::debian::{self, Package};
 use super::process::Leashed;
-use super::{http, time, tools};
+use super::{http, time};
 
 const PACKAGE: Package = Package {
     name: "redis-tools",
@@ -83,9 +83,9 @@ impl Redis {
     pub(crate) async fn command(&self, words: &[&str]) -> Result<String> {
         let program = program(&self.unpacked, "redis-cli");
         let port = self.port.to_string();
-        let args = [&["-e", "-h", "127.0.0.1", "-p", port.as_str()], words].concat();
-        let (name, value) = debian::libraries(&self.unpacked);
-        let answer = tools::run_with(&program, &args, &[(&name, value.as_ref())]).await?;
+        let to = ["-e", "-h", "127.0.0.1", "-p", port.as_str()];
+        let args = [to.as_slice(), words].concat();
+        let answer = debian::run(&self.unpacked, &program, &args).await?;
         Ok(answer.trim_end().to_owned())
     }
 

@@ -53,6 +53,7 @@ fn how_to_get(program: &str) -> &'static str {
     match program {
         "java" | "javac" | "jar" => "e.g. `apt-get install openjdk-17-jdk-headless`",
         "python3" => "e.g. `apt-get install python3 python3-venv python3-pip`",
+        "go" => "e.g. `apt-get install golang-go`, 1.24 or newer",
         "mvn" => "e.g. `apt-get install maven`",
         "apt-get" | "dpkg-deb" => "it comes with Debian and what is made of it",
         "setpriv" => "e.g. `apt-get install util-linux`",
