@@ -1,5 +1,5 @@
 # Everything sets itself up: Rust, a JDK 17 and Python 3 with pip are all it needs.
-# `make components` wants Maven and Debian's apt besides.
+# `make components` wants Maven, Go and Debian's apt besides.
 # Downloads (Flink, a mail server, …) are kept in .cache/ and verified.
 
 CARGO ?= cargo
@@ -41,7 +41,7 @@ e2e: ## The main road on further releases of Flink, real components, and the sce
 	@$(MAKE) --no-print-directory components
 	@$(MAKE) --no-print-directory scenarios
 
-components: ## Real YARN, Kafka and databases for the tests: what is too heavy for `make test`
+components: ## The test bed's real YARN, Kubernetes, Kafka and databases, too heavy for make test
 	@$(CARGO) test --quiet --locked --test it -- --ignored _testbed::
 
 scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS.md

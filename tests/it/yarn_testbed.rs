@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::testbed::control::Control;
+use crate::testbed::flink::{DEFAULT_VERSION, release};
 use crate::testbed::flink_conf::Version;
 use crate::testbed::job::{self, JobSpec};
 use crate::testbed::rest::FlinkRest;
 use crate::testbed::yarn::rest::Command;
 use crate::testbed::yarn::unmanaged::UnmanagedApp;
 use crate::testbed::yarn::{FlinkApp, Yarn, YarnOptions};
+use crate::testbed::zookeeper::ZooKeeper;
 use crate::testbed::{http, time, tools};
 
 /// Two busy cores make everything slow; nothing here waits this long when it works.
@@ -70,6 +72,36 @@ async fn real_flink_runs_on_yarn_and_outlives_its_resource_manager() -> Result<(
     let diagnostics = app["diagnostics"].as_str().context("no diagnostics")?;
     ensure!(diagnostics.contains("failed 1 times"), "{diagnostics}");
     yarn.stop().await
+}
+
+#[tokio::test]
+#[ignore = "make e2e: downloads Hadoop, takes minutes"]
+async fn a_job_outlives_its_application_master() -> Result<()> {
+    let yarn = Yarn::start(YarnOptions::default()).await?;
+    let zookeeper = ZooKeeper::start(&release(DEFAULT_VERSION)).await?;
+    let controls = tempfile::tempdir()?;
+    let control = Control::new(controls.path())?;
+    let app = FlinkApp::application(JobSpec::new("steady", &control)).with_failover(&zookeeper)?;
+    let id = yarn.deploy(&app).await?;
+    let first = yarn.flink_rest(&id).await?;
+    let job = only_job(&first).await?;
+    first.wait_until_healthy(&job, SOON).await?;
+    first.wait_for_checkpoints(&job, 1, SOON).await?;
+
+    yarn.kill_application_master(&id).await?;
+    let second = time::wait_for("the second JobManager", SOON, || async {
+        let rest = yarn.flink_rest(&id).await?;
+        Ok((rest.url() != first.url()).then_some(rest))
+    })
+    .await?;
+    second.wait_until_healthy(&job, SOON).await?;
+    let restored = second.checkpoints(&job).await?;
+    ensure!(restored["counts"]["restored"].as_u64() >= Some(1), "{restored:#}");
+    let attempts = yarn.rest(0).get(&format!("/apps/{id}/appattempts")).await?;
+    let count = attempts["appAttempts"]["appAttempt"].as_array().map(Vec::len);
+    ensure!(count == Some(2), "{attempts:#}");
+    yarn.stop().await?;
+    zookeeper.stop().await
 }
 
 async fn submit(flink: &FlinkRest, version: &str, spec: &JobSpec) -> Result<String> {

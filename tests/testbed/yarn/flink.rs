@@ -10,6 +10,7 @@ use super::super::flink_conf::{self, Version};
 use super::super::job::{self, JobSpec};
 use super::super::process::Leashed;
 use super::super::rest::FlinkRest;
+use super::super::zookeeper::ZooKeeper;
 use super::super::{cache, download, time};
 use super::{Yarn, conf};
 
@@ -71,6 +72,16 @@ impl FlinkApp {
     pub(crate) fn application(job: JobSpec) -> Self {
         let session = Self::session(&job.name);
         Self { slots: 1, job: Some(job), ..session }
+    }
+
+    /// The same with a second attempt that finds its job in this `ZooKeeper`.
+    ///
+    /// # Errors
+    /// When the folder for what is too large for it cannot be made.
+    pub(crate) fn with_failover(mut self, zookeeper: &ZooKeeper) -> Result<Self> {
+        self.conf.extend(zookeeper.conf(&self.name)?);
+        self.conf.push(("yarn.application-attempts".to_owned(), "2".to_owned()));
+        Ok(self)
     }
 
     /// `folder` is for what the cluster writes and may outlive.
