@@ -47,6 +47,18 @@ async fn the_api_server_keeps_objects_and_checks_rights() -> Result<()> {
     let (status, answer) = kube.ask("admin-token", Method::PATCH, &one, Some(&late)).await?;
     ensure!(status == 409 && answer["reason"] == "Conflict", "{status}: {answer}");
 
+    kube.define_flink_kinds().await?;
+    let path = "/apis/flink.apache.org/v1beta1/namespaces/default/flinkdeployments";
+    let deployment = json!({ "apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment",
+        "metadata": { "name": "orders" }, "spec": { "job": { "state": "running" } } });
+    let made = kube.admin(Method::POST, path, Some(&deployment)).await?;
+    ensure!(made["metadata"]["generation"] == 1, "{made}");
+    let status = json!({ "status": { "lifecycleState": "STABLE", "observedGeneration": 1 } });
+    let of_status = format!("{path}/orders/status");
+    let stable = kube.admin(Method::PATCH, &of_status, Some(&status)).await?;
+    ensure!(stable["status"]["lifecycleState"] == "STABLE", "{stable}");
+    ensure!(stable["metadata"]["generation"] == 1, "a status is no new generation: {stable}");
+
     kube.kill9().await?;
     kube.start_again().await?;
     let kept = kube.admin(Method::GET, &one, None).await?;

@@ -2,6 +2,8 @@
 //!
 //! What kubelets, controllers and operators would write, the test writes. Rights are real.
 
+mod crds;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
