@@ -19,7 +19,7 @@ const KINDS: [(&str, &str, &[&str]); 4] = [
 ];
 const GROUP: &str = "flink.apache.org";
 const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 impl Kube {
     /// Defines the operator's kinds and waits until they are served.
