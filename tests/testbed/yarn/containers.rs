@@ -30,8 +30,8 @@ impl Yarn {
         let pid = time::wait_for(&format!("process of {container}"), SOON, || async {
             let text = std::fs::read_to_string(&file)?;
             Ok(text.trim().parse::<u32>().ok())
-        });
-        let pid = pid.await?;
+        })
+        .await?;
         ensure!(pid > 1, "{container} has the process id {pid}");
         // Each container is a session of its own, and so a process group.
         let args = ["-KILL", "--", &format!("-{pid}")];

@@ -217,7 +217,8 @@ impl Yarn {
         states: &[&str],
         limit: Duration,
     ) -> Result<serde_json::Value> {
-        let waiting = time::wait_for(&format!("{id} in {}", states.join(" or ")), limit, || async {
+        let what = format!("{id} in {}", states.join(" or "));
+        let waiting = time::wait_for(&what, limit, || async {
             let app = self.rest(self.active().await?).app(id).await?;
             let there = app["state"].as_str().is_some_and(|state| states.contains(&state));
             Ok(there.then_some(app))
