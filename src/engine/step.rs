@@ -218,7 +218,7 @@ impl Engine {
         if self.gone.contains_key(&snapshot.source) {
             return;
         }
-        self.pipeline.note_look(time, Duration::from_millis(snapshot.took_ms.into()));
+        self.pipeline.note_look(time, Duration::from_secs(snapshot.took_s().into()));
         let mut folded = self.tracker.step(time, snapshot);
         self.schedule(&folded.jobs);
         self.picture.note_failures(folded.failures);

@@ -191,7 +191,7 @@ impl Incidents {
             }
         }
         self.settle_causes(time, tracker, &mut out);
-        self.forget_old(time);
+        self.forget_old(time, &out.news);
         out
     }
 
@@ -353,16 +353,19 @@ impl Incidents {
             .map(|(aspect, _)| aspect)
     }
 
-    fn forget_old(&mut self, time: Time) {
+    /// Forgets what is long over, and the oldest of too much; not what is `news`, which is yet to be
+    /// told.
+    fn forget_old(&mut self, time: Time, news: &[News]) {
         if self.by_id.len() <= 64 {
             return;
         }
         let keep = self.settings.reopen_within + self.settings.release_after;
         let resolved = |i: &Incident| i.state == IncidentState::Resolved;
+        let news: BTreeSet<u64> = news.iter().map(|news| news.incident).collect();
         let mut over: Vec<(Option<Ts>, u64)> = self
             .by_id
             .values()
-            .filter(|i| resolved(i) && !self.untold.contains(&i.id))
+            .filter(|i| resolved(i) && !self.untold.contains(&i.id) && !news.contains(&i.id))
             .filter(|i| !self.may_remind(i, time))
             .map(|i| (i.resolved_steady, i.id))
             .collect();

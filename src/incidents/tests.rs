@@ -112,9 +112,23 @@ fn the_oldest_resolved_are_forgotten_first() {
         let next = Incident { id, resolved_steady: Some(at), ..first.clone() };
         incidents.by_id.insert(id, next);
     }
-    incidents.forget_old(Time::at(240_000));
+    incidents.forget_old(Time::at(240_000), &[]);
     assert_eq!(incidents.by_id.len(), MAX_RESOLVED);
     assert!(incidents.by_id.contains_key(&(MAX_RESOLVED as u64 + 10)), "the newest stay");
+}
+
+#[test]
+fn what_has_just_ended_is_remembered_however_much_it_is() {
+    let (mut incidents, _) = story(&[(0, Some(Severity::Info)), (1, None), (3, None)]);
+    let first = incidents.by_id[&1].clone();
+    let mut news = Vec::new();
+    for id in 2..=MAX_RESOLVED as u64 + 10 {
+        let next = Incident { id, resolved_steady: Some(Ts(240_000)), ..first.clone() };
+        incidents.by_id.insert(id, next);
+        news.push(News { incident: id, reason: NoticeReason::Resolved });
+    }
+    incidents.forget_old(Time::at(240_000), &news);
+    assert!(news.iter().all(|news| incidents.get(news.incident).is_some()));
 }
 
 /// As Alertmanager routes the alert of that rule alone.

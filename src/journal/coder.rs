@@ -53,7 +53,9 @@ const FROZEN: u64 = 8;
 const CLUSTERS: u64 = 16;
 const RUNS: u64 = 32;
 const CLOCK: u64 = 64;
-const LIMIT: u64 = 128;
+/// A look that took a second or longer.
+const SLOW: u64 = 128;
+const LIMIT: u64 = 256;
 
 impl Coder {
     fn put_head(&mut self, kind: u8, time: Time, out: &mut Vec<u8>) {
@@ -82,10 +84,11 @@ impl Coder {
             put_bytes(snapshot.source.as_bytes(), out);
         }
         let memory = self.sources.entry(index).or_default();
-        // The cost of the look (took_ms, requests, bytes) moves at each look and is judged by nothing.
+        // The cost of the look (requests, bytes) moves at each look and is judged by nothing; of its
+        // time, only whole seconds are.
         let Snapshot { source: _, poller, completeness, clock, version, .. } = snapshot;
-        let Snapshot { metrics_frozen, clusters, runs, took_ms: _, requests: _, bytes: _, .. } =
-            snapshot;
+        let Snapshot { metrics_frozen, clusters, runs, .. } = snapshot;
+        let took = snapshot.took_s();
         let bit = |differs: bool, bit: u64| if differs { bit } else { 0 };
         let changed = bit(!poller.same(&memory.poller), POLLER)
             | bit(!completeness.same(&memory.completeness), COMPLETENESS)
@@ -93,7 +96,8 @@ impl Coder {
             | bit(!metrics_frozen.same(&memory.metrics_frozen), FROZEN)
             | bit(!clusters.same(&memory.clusters), CLUSTERS)
             | bit(!runs.same(&memory.runs), RUNS)
-            | bit(clock.is_some(), CLOCK);
+            | bit(clock.is_some(), CLOCK)
+            | bit(took > 0, SLOW);
         put_u64(changed, out);
         if changed & POLLER != 0 {
             poller.put(&mut memory.poller, out);
@@ -118,6 +122,9 @@ impl Coder {
             clock.offset_ms.put(&mut memory.offset, out);
             let expected = time.wall.0.wrapping_add(clock.offset_ms);
             put_i64(clock.now.wrapping_sub(expected), out);
+        }
+        if changed & SLOW != 0 {
+            put_u64(took.into(), out);
         }
     }
 
@@ -241,6 +248,7 @@ impl Coder {
             let now = expected.wrapping_add(from.i64()?);
             clock = Some(SourceClock { now, offset_ms: memory.offset });
         }
+        let took_s = if changed & SLOW != 0 { from.u64()? } else { 0 };
         Ok(Snapshot {
             source,
             poller: memory.poller.clone(),
@@ -250,7 +258,7 @@ impl Coder {
             metrics_frozen: memory.metrics_frozen,
             clusters: Vec::<ClusterObservation>::get(&memory.clusters),
             runs: Vec::<RunObservation>::get(&memory.runs),
-            took_ms: 0,
+            took_ms: u32::try_from(took_s.saturating_mul(1_000)).unwrap_or(u32::MAX),
             requests: 0,
             bytes: 0,
         })

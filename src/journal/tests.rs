@@ -171,6 +171,7 @@ prop_compose! {
         frozen in any::<bool>(),
         clusters in vec(("[mn]", option::of(0_u32..3), metrics()), 0..3),
         runs in vec(run(), 0..6),
+        took_s in prop_oneof![Just(0), 0_u32..40],
     ) -> Snapshot {
         let completeness = match how {
             0 => Completeness::Partial { reason: said },
@@ -192,6 +193,7 @@ prop_compose! {
                 })
                 .collect(),
             runs,
+            took_ms: took_s * 1_000,
             ..Snapshot::failed(&source, "1", String::new(), false)
         }
     }

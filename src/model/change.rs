@@ -101,6 +101,9 @@ pub struct Loaded {
     pub max_message: u64,
 }
 
+/// Nothing is put off for longer in steady time.
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+
 impl Loaded {
     /// Steady time of the last step that was kept.
     pub fn steady(&self) -> Option<Ts> {
@@ -119,6 +122,9 @@ impl Loaded {
         for incident in &mut self.incidents {
             bring(&mut incident.opened_steady);
             incident.resolved_steady.iter_mut().for_each(bring);
+            incident.nobodys_since.iter_mut().for_each(bring);
+            // It lies ahead, but never that far.
+            incident.inhibited_until = incident.inhibited_until.map(|at| at.min(now + DAY));
         }
         self.notices.iter_mut().for_each(|n| bring(&mut n.at_steady));
         for message in &mut self.messages {
@@ -126,5 +132,28 @@ impl Loaded {
             message.next_attempt.iter_mut().for_each(bring);
         }
         self.attempts.iter_mut().for_each(|a| bring(&mut a.at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::samples;
+
+    #[test]
+    fn what_a_clock_far_ahead_wrote_holds_nothing_up() {
+        let now = Ts(1_000_000);
+        let hour = std::time::Duration::from_hours(1);
+        for (written, waits_until) in [(now + hour, now + hour), (now + DAY + DAY, now + DAY)] {
+            let mut incident =
+                samples::incident(1, "orders", crate::model::IncidentState::Open, now);
+            incident.nobodys_since = Some(written);
+            incident.inhibited_until = Some(written);
+            let mut loaded = Loaded { incidents: vec![incident], ..Loaded::default() };
+            loaded.clamp(now);
+            let incident = &loaded.incidents[0];
+            assert_eq!(incident.nobodys_since, Some(now));
+            assert_eq!(incident.inhibited_until, Some(waits_until));
+        }
     }
 }

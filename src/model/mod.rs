@@ -45,7 +45,7 @@ pub use message::{
     Attempt, Frozen, MAX_RECEIPT, Manner, Message, MessageKind, MessageState, SendOutcome,
 };
 pub use metric::{Across, MetricKey, MetricQuery, MetricScope, Vertices};
-pub use notice::{ChannelId, Notice, NoticeReason, Outcome, Step};
+pub use notice::{ChannelId, KnownBy, Notice, NoticeReason, Outcome, Step};
 pub use observation::{
     CheckpointStats, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, Lag,
     Metrics, RunObservation, Seen, Snapshot, SourceClock,

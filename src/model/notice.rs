@@ -115,6 +115,16 @@ pub struct Step {
     pub by: Option<String>,
 }
 
+/// What a channel knows an incident by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// It was told of it alone.
+    Itself,
+    /// This message told of it together with others.
+    Message(u64),
+}
+
 /// One piece of news for one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -136,6 +146,9 @@ pub struct Notice {
     pub group: String,
     /// Message it went into.
     pub message: Option<u64>,
+    /// How its channel knew the incident when it was told, where its own message does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownBy>,
     /// The notice that took its place on the channel that stands in for this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<u64>,

@@ -282,6 +282,11 @@ impl Snapshot {
         }
     }
 
+    /// The time it took in whole seconds, as the history keeps it: all that may be judged by.
+    pub fn took_s(&self) -> u32 {
+        self.took_ms / 1_000
+    }
+
     /// Moves a raw source time to Weir's wall time.
     pub fn to_wall(&self, source_ms: i64) -> Ts {
         Ts(source_ms.saturating_sub(self.clock.map_or(0, |c| c.offset_ms)))

@@ -14,6 +14,8 @@ pub(super) enum Closed {
     Back,
     /// The incident was over before this was told.
     Over,
+    /// Its channel refused what there was to tell of the incident before.
+    Unheard,
     /// It only reminds, and somebody has the incident.
     Acknowledged,
     /// It says who has the incident, which no other channel has to know.
@@ -30,6 +32,7 @@ const NO_CHANNEL: &str = "its channel left the configuration";
 const LONG_OVER: &str = "its incident is long over";
 const BACK: &str = "it was back before this was told";
 const OVER: &str = "it was over before this was told";
+const UNHEARD: &str = "nothing of it was told before";
 const ACKNOWLEDGED: &str = "acknowledged";
 const NOBODY_ELSE: &str = "it says who has it, which is news for nobody else";
 const OUTDATED: &str = "it is otherwise again";
@@ -50,6 +53,7 @@ impl Closed {
             LONG_OVER => Some(Closed::LongOver),
             BACK => Some(Closed::Back),
             OVER => Some(Closed::Over),
+            UNHEARD => Some(Closed::Unheard),
             ACKNOWLEDGED => Some(Closed::Acknowledged),
             NOBODY_ELSE => Some(Closed::NobodyElse),
             OUTDATED => Some(Closed::Outdated),
@@ -65,6 +69,7 @@ impl fmt::Display for Closed {
             Closed::LongOver => f.write_str(LONG_OVER),
             Closed::Back => f.write_str(BACK),
             Closed::Over => f.write_str(OVER),
+            Closed::Unheard => f.write_str(UNHEARD),
             Closed::Acknowledged => f.write_str(ACKNOWLEDGED),
             Closed::NobodyElse => f.write_str(NOBODY_ELSE),
             Closed::Outdated => f.write_str(OUTDATED),

@@ -7,7 +7,7 @@ use super::pipeline::Pipeline;
 use super::{Affected, ChannelPlan, Composed, ItemView, Known, Link, MessageView, print};
 use crate::incidents::Incidents;
 use crate::model::{
-    Change, Incident, IncidentState, Labels, Manner, Message, MessageKind, MessageState,
+    Change, Incident, IncidentState, KnownBy, Labels, Manner, Message, MessageKind, MessageState,
     NoticeReason, Outcome, Subject, Time,
 };
 
@@ -81,7 +81,15 @@ pub(super) fn message(
         notice.held_by = None;
         let notice = notice.clone();
         let every = pipeline.settings.route.of_group(&notice.group).repeat_interval;
-        pipeline.ledger.tell(&notice, time.steady, every, is_fold(kind));
+        let fold = is_fold(kind).then_some(id);
+        pipeline.ledger.tell(&notice, time.steady, every, fold, shadow);
+        let known = pipeline.ledger.get(notice.incident, &plan.id).map(|told| told.fold);
+        let known = known.filter(|known| *known != fold);
+        let notice = {
+            let Some(kept) = pipeline.notices.get_mut(notice_id) else { continue };
+            kept.known = known.map(|fold| fold.map_or(KnownBy::Itself, KnownBy::Message));
+            kept.clone()
+        };
         pipeline.escalations.told(&notice, time.steady);
         // The first report says nothing of a group: its next news need not wait for it. Nor does it
         // say anything of one who has what is in it.
@@ -239,7 +247,7 @@ fn end_settled_groups(
     let open = open.filter_map(|(id, ..)| incidents.get(id)).filter(|i| i.is_open());
     let alive: BTreeSet<String> = open
         .flat_map(|i| {
-            let routes = pipeline.settings.route.matching(&i.labels);
+            let routes = pipeline.settings.route.matching(&i.routing_labels());
             routes.into_iter().map(|route| route.group_key(&i.labels))
         })
         .collect();

@@ -9,24 +9,33 @@ use super::cards::Cards;
 use super::compose::is_fold;
 use super::escalations::Escalations;
 use super::fallback::Handovers;
-use super::groups::Group;
+use super::groups;
 use super::ledger::Ledger;
 use super::pipeline::{ChannelHealth, Composers, Pipeline};
 use super::standing::Standing;
 use super::storm;
 use super::summary::Summaries;
 use crate::model::{
-    Change, ChannelId, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason, Outcome,
-    SendOutcome, Time,
+    Change, ChannelId, KnownBy, Loaded, Message, MessageKind, MessageState, Notice, NoticeReason,
+    Outcome, SendOutcome, Time,
 };
 
-/// Whether a notice was told together with others. What it ended as says it for good; only a message
-/// that has not ended is looked at itself.
-fn was_folded(notice: &Notice, messages: &[Message]) -> bool {
-    let message = || messages.iter().find(|m| Some(m.id) == notice.message);
-    notice.reason == NoticeReason::FirstLook
+/// Why an end is not told.
+const UNHEARD: &str = "nothing of it was told before";
+
+/// The message that told of an incident together with others, if this is how its channel knows it.
+/// What a notice ended as says it for good; only a message that has not ended is looked at itself.
+fn fold_of(notice: &Notice, messages: &BTreeMap<u64, &Message>) -> Option<u64> {
+    match notice.known {
+        Some(KnownBy::Itself) => return None,
+        Some(KnownBy::Message(id)) => return Some(id),
+        None => {}
+    }
+    let message = || notice.message.and_then(|id| messages.get(&id));
+    let folded = notice.reason == NoticeReason::FirstLook
         || notice.outcome == Outcome::Folded
-        || message().is_some_and(|m| is_fold(m.kind))
+        || message().is_some_and(|m| is_fold(m.kind));
+    notice.message.filter(|_| folded)
 }
 
 impl Pipeline {
@@ -36,8 +45,9 @@ impl Pipeline {
     pub fn restore(settings: Settings, composers: Composers, loaded: &Loaded) -> Pipeline {
         let mut notices: Vec<Notice> = loaded.notices.clone();
         notices.sort_by_key(|n| n.id);
+        let messages: BTreeMap<u64, &Message> = loaded.messages.iter().map(|m| (m.id, m)).collect();
         let at = |n: &Notice| {
-            let message = n.message.and_then(|id| loaded.messages.iter().find(|m| m.id == id));
+            let message = n.message.and_then(|id| messages.get(&id));
             message.map_or(n.at_steady, |m| m.at_steady)
         };
         let mut endpoints: BTreeMap<String, Endpoint> = BTreeMap::new();
@@ -52,23 +62,16 @@ impl Pipeline {
         for attempt in &loaded.attempts {
             endpoints.entry(attempt.endpoint.clone()).or_default().attempt(attempt.at);
         }
-        let mut groups: BTreeMap<(ChannelId, String), Group> = BTreeMap::new();
         let every = |n: &Notice| settings.route.of_group(&n.group).repeat_interval;
-        let ledger = Ledger::restore(&notices, &at, &every, &|n| was_folded(n, &loaded.messages));
+        let ledger = Ledger::restore(&notices, &at, &every, &|n| fold_of(n, &messages));
         // A group nobody is told open in any more is over.
         let is_told = |n: &Notice| {
             n.message.is_some() && ledger.get(n.incident, &n.to).is_some_and(|t| t.open)
         };
         let alive: BTreeSet<(&ChannelId, &str)> =
             notices.iter().filter(|n| is_told(n)).map(|n| (&n.to, n.group.as_str())).collect();
-        for notice in notices.iter().filter(|n| n.message.is_some()) {
-            let first_look = notice.reason == NoticeReason::FirstLook;
-            if first_look || !alive.contains(&(&notice.to, notice.group.as_str())) {
-                continue;
-            }
-            let group = groups.entry((notice.to.clone(), notice.group.clone())).or_default();
-            group.spoke(at(notice), notice);
-        }
+        let is_alive = |n: &Notice| alive.contains(&(&n.to, n.group.as_str()));
+        let groups = groups::restore(&notices, &at, &is_alive);
         let storms = storm::restore(&loaded.messages, &notices, settings.route.group_interval);
         let due = |m: &&Message| m.state == MessageState::Due;
         let handovers = Handovers::restore(&notices);
@@ -86,6 +89,7 @@ impl Pipeline {
             handovers,
             escalations,
             groups,
+            left_groups: BTreeSet::new(),
             endpoints,
             health,
             leaving: BTreeMap::new(),
@@ -185,7 +189,8 @@ impl Pipeline {
         if message.state == MessageState::Sent {
             self.note_taken(time, &message, &mut changes);
         }
-        self.settle(time, &message, &mut changes);
+        let handed = self.settle(time, &message, &mut changes);
+        self.follow(time, handed, &mut changes);
         changes.push(Change::Message(Box::new(message)));
         changes
     }
@@ -197,27 +202,41 @@ impl Pipeline {
         message.state = MessageState::Failed;
         message.error = Some(why.to_owned());
         message.done_at = Some(time.wall);
-        self.settle(time, &message, changes);
+        let handed = self.settle(time, &message, changes);
+        self.follow(time, handed, changes);
         changes.push(Change::Message(Box::new(message)));
     }
 
-    /// The notices of a message that reached its end reach theirs.
-    pub(super) fn settle(&mut self, time: Time, message: &Message, changes: &mut Vec<Change>) {
+    /// The notices of a message that reached its end reach theirs. Of what incidents it was handed
+    /// over, from whom and to whom.
+    pub(super) fn settle(
+        &mut self,
+        time: Time,
+        message: &Message,
+        changes: &mut Vec<Change>,
+    ) -> Vec<(u64, ChannelId, ChannelId)> {
+        let mut handed = BTreeSet::new();
         let failed = message.state == MessageState::Failed;
         let stand_in = failed.then(|| self.stand_in(&message.to)).flatten();
         let folds = matches!(message.kind, MessageKind::Digest | MessageKind::Storm);
         for (position, id) in message.notices.iter().enumerate() {
             let counted_only = position >= message.named as usize && message.notices.len() > 1;
+            let mut incident = None;
             if let Some(notice) = self.notices.get_mut(id) {
                 notice.attempts = message.attempts;
                 notice.error.clone_from(&message.error);
+                incident = Some(notice.incident);
                 if message.state == MessageState::Failed {
                     self.ledger.untell(notice);
                 }
             }
             if let Some(stand_in) = &stand_in {
+                handed.extend(incident.map(|i| (i, message.to.clone(), stand_in.clone())));
                 self.hand_over(time, *id, stand_in, changes);
                 continue;
+            }
+            if let Some(incident) = incident.filter(|_| failed) {
+                self.end_unheard(time, incident, &message.to, changes);
             }
             let outcome = match message.state {
                 MessageState::Failed => Outcome::Failed,
@@ -225,6 +244,26 @@ impl Pipeline {
                 _ => Outcome::Sent,
             };
             self.finish(*id, outcome, time, changes);
+        }
+        handed.into_iter().collect()
+    }
+
+    /// Who was told nothing of an incident need not be told that it is over.
+    fn end_unheard(
+        &mut self,
+        time: Time,
+        incident: u64,
+        to: &ChannelId,
+        changes: &mut Vec<Change>,
+    ) {
+        if self.ledger.get(incident, to).is_some_and(|told| told.open) {
+            return;
+        }
+        let end =
+            |n: &&Notice| n.to == *to && n.message.is_none() && n.reason == NoticeReason::Resolved;
+        let ends: Vec<u64> = self.of_incident(incident).filter(end).map(|n| n.id).collect();
+        for id in ends {
+            self.close(id, Outcome::Muted, UNHEARD, time, changes);
         }
     }
 }

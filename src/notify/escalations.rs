@@ -52,7 +52,9 @@ impl Escalations {
     pub(super) fn note(&mut self, notice: &Notice) {
         let episode = self.0.entry(notice.incident).or_default();
         episode.next = Next::default();
-        if is_opening(notice.reason) && episode.since != Some(notice.at_steady) {
+        // One that is handed over late belongs to the episode it began.
+        let newer = episode.since.is_none_or(|since| notice.at_steady > since);
+        if is_opening(notice.reason) && newer {
             episode.since = Some(notice.at_steady);
             episode.told.clear();
             episode.to.clear();

@@ -9,6 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::closed::Closed;
+use super::hold::Hold;
 use super::pipeline::{Pipeline, is_opening};
 use crate::model::{Change, ChannelId, MessageState, Notice, NoticeReason, Outcome, Time, Ts};
 
@@ -31,10 +33,17 @@ impl Handovers {
     pub(super) fn restore(notices: &[Notice]) -> Handovers {
         let mut handovers = Handovers::default();
         let to: BTreeMap<u64, &ChannelId> = notices.iter().map(|n| (n.id, &n.to)).collect();
+        let named: BTreeMap<String, &ChannelId> =
+            to.values().map(|to| (to.to_string(), *to)).collect();
         for notice in notices {
             handovers.note(notice);
+            handovers.ended(notice);
             let key = (notice.incident, notice.to.clone());
-            match notice.moved_to.and_then(|id| to.get(&id)) {
+            let anyway = match notice.held_by.as_deref().and_then(Closed::parse) {
+                Some(Closed::ToldAnyway(stand_in)) => named.get(&stand_in),
+                _ => None,
+            };
+            match notice.moved_to.and_then(|id| to.get(&id)).or(anyway) {
                 Some(stand_in) => {
                     handovers.taken.insert(key, (*stand_in).clone());
                 }
@@ -52,6 +61,15 @@ impl Handovers {
     pub(super) fn note(&mut self, notice: &Notice) {
         let known = self.known.entry((notice.incident, notice.to.clone())).or_default();
         known.insert((notice.reason, notice.at_steady));
+    }
+
+    /// A notice reached its end. What was not told is not known.
+    pub(super) fn ended(&mut self, notice: &Notice) {
+        let untold = matches!(notice.outcome, Outcome::Failed | Outcome::Muted | Outcome::Brief);
+        let known = self.known.get_mut(&(notice.incident, notice.to.clone()));
+        if let Some(known) = known.filter(|_| untold) {
+            known.remove(&(notice.reason, notice.at_steady));
+        }
     }
 
     fn knows(&self, to: &ChannelId, notice: &Notice) -> bool {
@@ -90,16 +108,8 @@ impl Handovers {
 impl Pipeline {
     /// What is due on channels that are down goes to those that stand in for them.
     pub(super) fn fall_back(&mut self, time: Time, changes: &mut Vec<Change>) {
-        let stuck: Vec<u64> = self
-            .messages
-            .values()
-            .filter(|m| !self.in_flight.contains(&m.id) && self.is_down(&m.to, time.steady))
-            // It was tried, or would have been but for another try that failed.
-            .filter(|m| self.failed_since(&m.to, m.at_steady))
-            .filter(|m| self.stand_in(&m.to).is_some_and(|to| !self.is_stuck(&to)))
-            .map(|m| m.id)
-            .collect();
-        for id in stuck {
+        let mut beside = Vec::new();
+        for id in self.stuck(time) {
             let Some(mut message) = self.messages.remove(&id) else { continue };
             message.state = MessageState::Failed;
             message.next_attempt = None;
@@ -108,8 +118,55 @@ impl Pipeline {
                 // Another one was tried in its place.
                 message.error = self.health.get(&message.to).and_then(|h| h.error.clone());
             }
-            self.settle(time, &message, changes);
+            beside.extend(self.settle(time, &message, changes));
             changes.push(Change::Message(Box::new(message)));
+        }
+        self.follow(time, beside, changes);
+    }
+
+    /// Messages that go to whoever stands in. What concerns one incident stays together and in order:
+    /// it goes along with what failed, and waits for the answer to what is on the wire.
+    fn stuck(&self, time: Time) -> Vec<u64> {
+        let mut channels = BTreeMap::<&ChannelId, bool>::new();
+        let mut on_wire = BTreeSet::<(&ChannelId, u64)>::new();
+        let mut going = BTreeSet::<(&ChannelId, u64)>::new();
+        let mut stuck = Vec::new();
+        for message in self.messages.values() {
+            let to = &message.to;
+            let open = *channels.entry(to).or_insert_with(|| {
+                self.is_down(to, time.steady)
+                    && self.stand_in(to).is_some_and(|to| !self.is_stuck(&to))
+            });
+            if !open {
+                continue;
+            }
+            let notices = message.notices.iter().filter_map(|id| self.notices.get(id));
+            let about: BTreeSet<(&ChannelId, u64)> = notices.map(|n| (to, n.incident)).collect();
+            if self.in_flight.contains(&message.id) || !about.is_disjoint(&on_wire) {
+                on_wire.extend(about);
+            } else if self.failed_since(to, message.at_steady) || !about.is_disjoint(&going) {
+                // It was tried, or would have been but for another try that failed.
+                going.extend(about);
+                stuck.push(message.id);
+            }
+        }
+        stuck
+    }
+
+    /// What waits to be told of incidents goes where what was composed of them went.
+    pub(super) fn follow(
+        &mut self,
+        time: Time,
+        handed: Vec<(u64, ChannelId, ChannelId)>,
+        changes: &mut Vec<Change>,
+    ) {
+        for (incident, from, stand_in) in handed {
+            let waits = |n: &&Notice| n.to == from && n.message.is_none() && !n.reason.is_mark();
+            let waiting: Vec<u64> =
+                self.of_incident(incident).filter(waits).map(|n| n.id).collect();
+            for id in waiting {
+                self.hand_over(time, id, &stand_in, changes);
+            }
         }
     }
 
@@ -157,6 +214,9 @@ impl Pipeline {
         let believes = self.ledger.get(notice.incident, stand_in).is_some_and(|told| told.open);
         let known = self.handovers.knows(stand_in, &notice)
             || (notice.reason == NoticeReason::Repeat && believes);
+        if known {
+            self.speak_now(time, &notice, stand_in, changes);
+        }
         let mut why = format!("{stand_in} is told of it anyway");
         let mut moved_to = None;
         if !known {
@@ -171,7 +231,31 @@ impl Pipeline {
         self.finish(id, Outcome::Failed, time, changes);
     }
 
-    /// The same news for another channel; it has waited long enough.
+    /// The stand-in has the same news, but its own route keeps them for another hour: it hears them
+    /// now, by the hours of the route whose channel is down.
+    fn speak_now(
+        &mut self,
+        time: Time,
+        notice: &Notice,
+        stand_in: &ChannelId,
+        changes: &mut Vec<Change>,
+    ) {
+        let by_hours = |n: &Notice| {
+            matches!(Hold::of(n), Some(Hold::MutedByTime(_) | Hold::Until(_)))
+                && n.to == *stand_in
+                && (n.reason, n.at_steady) == (notice.reason, notice.at_steady)
+        };
+        let kept = self.of_incident(notice.incident).find(|n| by_hours(n)).map(|n| n.id);
+        let Some(kept) = kept.and_then(|id| self.notices.get_mut(&id)) else { return };
+        kept.held_by = None;
+        kept.group.clone_from(&notice.group);
+        changes.push(Change::Notice(Box::new(kept.clone())));
+        let key = (stand_in.clone(), notice.group.clone());
+        self.groups.entry(key).or_default().next_flush = Some(time.steady);
+    }
+
+    /// The same news for another channel; it has waited long enough, unless something else than a
+    /// limit holds it.
     fn take_place(
         &mut self,
         time: Time,
@@ -179,12 +263,14 @@ impl Pipeline {
         stand_in: &ChannelId,
         changes: &mut Vec<Change>,
     ) -> u64 {
+        let gate = Hold::of(notice).filter(Hold::is_gate).filter(|_| notice.message.is_none());
         let successor = Notice {
             id: self.next_notice,
             to: stand_in.clone(),
             outcome: Outcome::Pending,
-            held_by: None,
+            held_by: gate.as_ref().map(ToString::to_string),
             message: None,
+            known: None,
             moved_to: None,
             attempts: 0,
             error: None,
@@ -192,7 +278,7 @@ impl Pipeline {
         };
         self.next_notice += 1;
         self.escalations.note(&successor);
-        if notice.reason != NoticeReason::FirstLook {
+        if notice.reason != NoticeReason::FirstLook && gate.is_none() {
             let key = (stand_in.clone(), notice.group.clone());
             self.groups.entry(key).or_default().next_flush = Some(time.steady);
         }
@@ -206,12 +292,20 @@ impl Pipeline {
 
     /// It begins anew: whoever stood in and does not speak of it any more need not go on.
     pub(super) fn end_handovers(&mut self, incident: u64) {
-        let (ledger, notices) = (&self.ledger, &self.notices);
+        let none = ChannelId { receiver: String::new(), channel: String::new() };
         let speaks = |to: &ChannelId| {
-            ledger.get(incident, to).is_some_and(|told| told.open)
-                || notices.values().any(|n| n.incident == incident && n.to == *to)
+            self.ledger.get(incident, to).is_some_and(|told| told.open)
+                || self.of_incident(incident).any(|n| n.to == *to)
         };
-        self.handovers.taken.retain(|(of, _), stand_in| *of != incident || speaks(stand_in));
+        let taken = self.handovers.taken.range((incident, none)..);
+        let over: Vec<(u64, ChannelId)> = taken
+            .take_while(|((of, _), _)| *of == incident)
+            .filter(|(_, stand_in)| !speaks(stand_in))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in over {
+            self.handovers.taken.remove(&key);
+        }
     }
 
     /// When channels with something to say will count as down.

@@ -306,3 +306,62 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_waits_goes_where_its_opening_went() {
+    let mut bench = two();
+    bench.set("team/a", Mode::Down);
+    let id = bench.open(Severity::Critical);
+    bench.pass(118 * SECOND);
+    bench.resolve(id);
+    // Its end is composed in a moment, when the opening goes to the other one.
+    bench.pass(2 * SECOND);
+    bench.set("team/a", Mode::Up);
+    bench.pass(20 * MINUTE);
+    assert_eq!(bench.told("team/a"), []);
+    assert_eq!(bench.told("backup/b").last(), Some(&(id, Resolved)));
+}
+
+#[test]
+fn who_refused_the_opening_does_not_hear_of_the_end() {
+    let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+    bench.set("team/a", Mode::Down);
+    let id = bench.open(Severity::Critical);
+    bench.pass(2 * SECOND);
+    bench.resolve(id);
+    bench.set("team/a", Mode::Refuses);
+    bench.pass(2 * SECOND);
+    bench.set("team/a", Mode::Up);
+    bench.pass(MINUTE);
+    assert_eq!(bench.told("team/a"), []);
+    let end = to(&bench, "team/a").into_iter().find(|n| n.reason == Resolved);
+    let why = end.and_then(|n| n.held_by);
+    assert_eq!(why.as_deref(), Some("nothing of it was told before"));
+}
+
+#[test]
+fn it_is_told_anyway_only_where_it_is_told() {
+    let plans = || vec![with_fallback("team/a", "backup/b"), plan("backup/b")];
+    let mut bench = Bench::new(plans(), vec!["team", "backup"]);
+    bench.set("backup/b", Mode::Refuses);
+    bench.set("team/a", Mode::Down);
+    let id = bench.open(Severity::Critical);
+    bench.pass(MINUTE);
+    bench.set("backup/b", Mode::Up);
+    bench.pass(10 * MINUTE);
+    assert_eq!(bench.told("backup/b"), [(id, Opened)]);
+    for restarts in [false, true] {
+        let mut bench = Bench::new(plans(), vec!["team", "backup"]);
+        bench.set("team/a", Mode::Refuses);
+        let id = bench.open(Severity::Critical);
+        bench.pass(MINUTE);
+        bench.set("team/a", Mode::Up);
+        if restarts {
+            bench.restart();
+        }
+        bench.edit(id, Worse, |incident| incident.given_up = true);
+        bench.pass(MINUTE);
+        assert_eq!(bench.told("team/a"), [], "{restarts}");
+        assert_eq!(bench.told("backup/b"), [(id, Opened), (id, Worse)], "{restarts}");
+    }
+}

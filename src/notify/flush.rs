@@ -33,6 +33,7 @@ impl Pipeline {
         self.escalate(time, incidents, &mut out.changes);
         self.hold_back(time, incidents, &mut out.changes);
         self.fall_back(time, &mut out.changes);
+        self.stop_timers(time);
         let channels: BTreeSet<ChannelId> = self.waiting().map(|(_, to)| to).collect();
         for to in channels {
             self.flush_channel(time, &to, incidents, &mut out.changes);
@@ -134,6 +135,7 @@ impl Pipeline {
         }
         let eligible = self.eligible(to, time.wall);
         let eligible = self.tell_marks(time, to, eligible, incidents, changes);
+        self.leave_first_report(&eligible, changes);
         let (first, rest): (Vec<u64>, Vec<u64>) =
             eligible.into_iter().partition(|id| self.is_first_look(*id));
         if !first.is_empty() && self.first_report_due(&first).is_some_and(|at| at <= time.steady) {
@@ -181,6 +183,7 @@ impl Pipeline {
             }
         }
         let due = self.tell_ends(time, to, due, &ends, incidents, changes);
+        let due = self.remind(time, to, due, incidents, changes);
         let held_back = due.iter().any(|id| self.hold_of(*id).is_some_and(|hold| hold.is_limit()));
         let split = self.plan(to).is_some_and(|c| c.per_incident);
         let parts = parts(self, time.steady, &due, split, incidents);
@@ -222,6 +225,27 @@ impl Pipeline {
         left
     }
 
+    /// What would be as many reminders as a storm has incidents is one; returns what is left to tell.
+    fn remind(
+        &mut self,
+        time: Time,
+        to: &ChannelId,
+        due: Vec<u64>,
+        incidents: &Incidents,
+        changes: &mut Vec<Change>,
+    ) -> Vec<u64> {
+        let reminds =
+            |id: &u64| self.notices.get(id).is_some_and(|n| n.reason == NoticeReason::Repeat);
+        let (reminders, news): (Vec<u64>, Vec<u64>) = due.iter().partition(|id| reminds(id));
+        let split = self.plan(to).is_some_and(|c| c.per_incident);
+        let messages = parts(self, time.steady, &reminders, split, incidents).len();
+        if messages < self.storm_size(to) {
+            return due;
+        }
+        self.compose(time, to, MessageKind::Digest, "digest", &reminders, incidents, changes);
+        news
+    }
+
     fn wait_for_storm(&mut self, ids: &[u64], changes: &mut Vec<Change>) {
         for id in ids {
             self.hold(*id, Some(&Hold::Storm), changes);
@@ -250,6 +274,26 @@ impl Pipeline {
         self.notices.get(&id).is_some_and(|n| n.reason == NoticeReason::FirstLook)
     }
 
+    /// What there is further news of is told with them, as what it has become: nobody hears that it is
+    /// worse, and then that it was found.
+    fn leave_first_report(&mut self, eligible: &[u64], changes: &mut Vec<Change>) {
+        let (first, others): (Vec<u64>, Vec<u64>) =
+            eligible.iter().partition(|id| self.is_first_look(**id));
+        if first.is_empty() {
+            return;
+        }
+        let of = |id: &u64| self.notices.get(id).map(|n| n.incident);
+        let further: BTreeSet<u64> = others.iter().filter_map(of).collect();
+        for id in first {
+            if let Some(notice) = self.notices.get_mut(&id)
+                && further.contains(&notice.incident)
+            {
+                notice.reason = NoticeReason::Opened;
+                changes.push(Change::Notice(Box::new(notice.clone())));
+            }
+        }
+    }
+
     fn first_report_due(&self, ids: &[u64]) -> Option<Ts> {
         let ready = self.first_look_ready?;
         let first = ids.iter().filter_map(|id| self.notices.get(id)).map(|n| n.at_steady).min()?;
@@ -272,7 +316,8 @@ impl Pipeline {
         let Some(plan) = self.plan(to).cloned() else { return false };
         let urgent = ids.iter().filter_map(|id| self.notices.get(id)).any(|n| {
             n.reason == NoticeReason::Resolved
-                || incidents.get(n.incident).is_some_and(|i| i.severity == Severity::Critical)
+                || n.reason != NoticeReason::Repeat
+                    && incidents.get(n.incident).is_some_and(|i| i.severity == Severity::Critical)
         });
         let ahead = self.promised(&plan.endpoint);
         let endpoint = self.endpoints.entry(plan.endpoint.clone()).or_default();

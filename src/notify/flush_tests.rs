@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use crate::model::{MessageKind, NoticeReason, Severity};
-use crate::notify::testing::{Bench, SECOND, plan};
-use crate::notify::{Budget, ChannelPlan};
+use crate::model::{MessageKind, NoticeReason, Outcome, Severity, Ts};
+use crate::notify::testing::{Bench, MINUTE, SECOND, plan};
+use crate::notify::{Budget, ChannelPlan, Edits};
 
 /// One message in ten seconds; each incident has its own.
 fn bench() -> Bench {
@@ -84,4 +84,116 @@ fn ends_hold_back_nothing_that_begins() {
             bench.taken[before..].iter().map(|(at, m)| ((at - from) / SECOND, m.kind)).collect();
         assert_eq!(later, [(1, MessageKind::Storm), (6, MessageKind::Storm)], "{restarts}");
     }
+}
+
+#[test]
+fn a_rise_is_told_though_it_ended_and_came_back_before_that() {
+    for restarts in [false, true] {
+        let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+        bench.open(Severity::Critical);
+        let id = bench.open(Severity::Warning);
+        bench.pass(2 * SECOND);
+        bench.edit(id, NoticeReason::Worse, |i| i.severity = Severity::Critical);
+        bench.pass(SECOND);
+        bench.resolve(id);
+        if restarts {
+            bench.restart();
+        }
+        bench.pass(SECOND);
+        bench.reopen(id);
+        bench.pass(20 * SECOND);
+        assert!(bench.told("team/a").contains(&(id, NoticeReason::Worse)), "{restarts}");
+    }
+}
+
+#[test]
+fn the_reminders_of_a_storm_are_one_message_and_leave_the_reserve_alone() {
+    let budgets = vec![Budget { messages: 60, per: Duration::from_hours(1) }];
+    let alone = ChannelPlan { per_incident: true, budgets, ..plan("team/a") };
+    let mut bench = Bench::new(vec![alone], vec!["team"]);
+    for _ in 0..200 {
+        bench.open(Severity::Critical);
+    }
+    bench.pass(10 * SECOND);
+    let before = bench.taken.len();
+    bench.pass(4 * 60 * MINUTE);
+    assert_eq!(kinds(&bench)[before..], [MessageKind::Digest]);
+    assert!(!bench.taken[before].1.urgent);
+    assert_eq!(bench.taken[before].1.notices.len(), 200);
+}
+
+#[test]
+fn what_is_shown_as_over_is_not_said_to_be_worse() {
+    let edits = Edits {
+        budgets: Vec::new(),
+        within: Duration::from_hours(9),
+        debounce: Duration::from_secs(30),
+        reply_resolved: false,
+    };
+    let mut bench =
+        Bench::new(vec![ChannelPlan { edits: Some(edits), ..plan("team/a") }], vec!["team"]);
+    bench.shadow = vec!["team"];
+    bench.restart();
+    let ids: Vec<u64> = (0..5).map(|_| bench.open(Severity::Critical)).collect();
+    bench.pass(2 * SECOND);
+    for id in &ids {
+        bench.edit(*id, NoticeReason::Worse, |i| {
+            i.given_up = true;
+            i.labels.set("cluster", "c2");
+        });
+    }
+    bench.pass(2 * SECOND);
+    bench.resolve(ids[0]);
+    bench.pass(20 * SECOND);
+    let of = |reason| {
+        let notices = bench.kept.notices.values();
+        notices.into_iter().find(|n| n.incident == ids[0] && n.reason == reason).unwrap()
+    };
+    let (worse, end) = (of(NoticeReason::Worse), of(NoticeReason::Resolved));
+    assert!(worse.message.is_none_or(|m| end.message.is_some_and(|end| m < end)), "{worse:?}");
+}
+
+#[test]
+fn who_was_only_tried_out_does_not_hear_of_the_end() {
+    for restarts in [false, true] {
+        let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+        bench.shadow = vec!["team"];
+        bench.restart();
+        let id = bench.open(Severity::Critical);
+        bench.pass(MINUTE);
+        bench.shadow.clear();
+        if restarts {
+            bench.restart();
+        } else {
+            bench.reload();
+        }
+        bench.resolve(id);
+        bench.pass(MINUTE);
+        assert_eq!(bench.told("team/a"), [], "{restarts}");
+        let all_recorded = |n: &crate::model::Notice| n.outcome == Outcome::Shadow;
+        assert!(bench.kept.notices.values().all(all_recorded), "{restarts}");
+        // From then on it is told of all there is.
+        bench.reopen(id);
+        bench.pass(MINUTE);
+        bench.resolve(id);
+        bench.pass(MINUTE);
+        assert_eq!(bench.told("team/a").len(), 2, "{restarts}");
+    }
+}
+
+#[test]
+fn the_first_report_leaves_out_what_was_told_since() {
+    let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+    bench.pipeline.set_first_look_ready(Some(Ts(bench.now + MINUTE)), 1);
+    let id = bench.begin(Severity::Warning, NoticeReason::FirstLook);
+    let other = bench.begin(Severity::Warning, NoticeReason::FirstLook);
+    bench.pass(20 * SECOND);
+    bench.edit(id, NoticeReason::Worse, |i| i.severity = Severity::Critical);
+    bench.pass(2 * MINUTE);
+    let about: Vec<Vec<u64>> = bench
+        .taken
+        .iter()
+        .map(|(_, m)| m.notices.iter().map(|n| bench.kept.notices[n].incident).collect())
+        .collect();
+    assert_eq!(about, [vec![id, id], vec![other]]);
 }

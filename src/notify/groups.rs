@@ -1,10 +1,10 @@
 //! Groups: what waits for `group_wait` and `group_interval`, together with what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pipeline::Pipeline;
-use crate::model::{Change, ChannelId, Notice, NoticeReason, Severity, Time, Ts};
+use crate::model::{Change, ChannelId, Notice, NoticeReason, Outcome, Severity, Time, Ts};
 
 /// A group of notices of one channel: when it speaks next.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +25,37 @@ impl Group {
             self.last_critical = self.last_critical.max(Some(at));
         }
     }
+}
+
+/// Groups of channels as they spoke: each begins anew once nothing it told is open.
+pub(super) fn restore(
+    notices: &[Notice],
+    at: &dyn Fn(&Notice) -> Ts,
+    is_alive: &dyn Fn(&Notice) -> bool,
+) -> BTreeMap<(ChannelId, String), Group> {
+    let mut told: Vec<&Notice> = notices.iter().filter(|n| n.message.is_some()).collect();
+    told.sort_by_key(|n| (n.message, n.id));
+    let mut groups = BTreeMap::<(ChannelId, String), Group>::new();
+    let mut open = BTreeMap::<(&ChannelId, &str), BTreeSet<u64>>::new();
+    for of_message in told.chunk_by(|a, b| a.message == b.message) {
+        for notice in of_message.iter().filter(|n| n.outcome != Outcome::Failed) {
+            let open = open.entry((&notice.to, &notice.group)).or_default();
+            if notice.reason == NoticeReason::Resolved {
+                open.remove(&notice.incident);
+            } else if !notice.reason.is_mark() {
+                open.insert(notice.incident);
+            }
+        }
+        for notice in of_message.iter().filter(|n| is_alive(n)) {
+            let key = (notice.to.clone(), notice.group.clone());
+            if open.get(&(&notice.to, notice.group.as_str())).is_none_or(BTreeSet::is_empty) {
+                groups.remove(&key);
+            } else if notice.reason != NoticeReason::FirstLook && !notice.reason.is_mark() {
+                groups.entry(key).or_default().spoke(at(notice), notice);
+            }
+        }
+    }
+    groups
 }
 
 /// A look whose news were taken.
@@ -81,7 +112,7 @@ impl Pipeline {
     ) {
         let route = self.settings.route.of_group(&group);
         let (wait, interval) = (route.group_wait, route.group_interval);
-        let wait = wait - took.min(wait / 2);
+        let wait = wait.saturating_sub(took.min(wait / 2));
         let state = self.groups.entry((to.clone(), group)).or_default();
         let recent = |at: Option<Ts>| at.filter(|last| since.since(*last) < interval);
         let usual = match recent(state.last_flush) {
@@ -120,19 +151,31 @@ impl Pipeline {
         }
     }
 
-    /// The timer of a group nothing waits for any more must not rush the next news of that group.
+    /// The timer of a group nothing waits for any more must not rush the next news of that group:
+    /// whether something does is asked once for all of them.
     pub(super) fn stop_timer(&mut self, gone: &Notice) {
-        let key = (gone.to.clone(), gone.group.clone());
-        let waits = |n: &Notice| n.message.is_none() && n.to == key.0 && n.group == key.1;
-        if self.notices.values().any(waits) {
-            return;
-        }
-        match self.groups.get_mut(&key) {
-            Some(group) if group.last_flush.is_some() => group.next_flush = None,
-            _ => {
-                self.groups.remove(&key);
+        self.left_groups.insert((gone.to.clone(), gone.group.clone()));
+    }
+
+    /// Stops the timers of groups that nothing waits for, and forgets groups that would begin anew.
+    pub(super) fn stop_timers(&mut self, time: Time) {
+        let mut left = std::mem::take(&mut self.left_groups);
+        if !left.is_empty() {
+            for notice in self.notices.values().filter(|n| n.message.is_none()) {
+                left.remove(&(notice.to.clone(), notice.group.clone()));
             }
         }
+        for key in left {
+            if let Some(group) = self.groups.get_mut(&key) {
+                group.next_flush = None;
+            }
+        }
+        let route = &self.settings.route;
+        self.groups.retain(|(_, key), group| {
+            let interval = || route.of_group(key).group_interval;
+            let recent = |at: Ts| time.steady.since(at) < interval();
+            group.next_flush.is_some() || group.last_flush.is_some_and(recent)
+        });
     }
 }
 
@@ -214,6 +257,44 @@ mod tests {
             bench.pass(10 * SECOND);
             assert_eq!(times(&bench, later).last(), Some(&1), "{to:?}, {restarts}");
         }
+    }
+
+    #[test]
+    fn what_a_group_told_before_it_began_anew_makes_nothing_wait() {
+        for restarts in [false, true] {
+            let mut bench = bench();
+            let first = bench.open(Severity::Critical);
+            bench.pass(1_500);
+            bench.resolve(first);
+            bench.pass(5_500);
+            bench.open(Severity::Warning);
+            bench.pass(2_000);
+            if restarts {
+                bench.restart();
+            }
+            bench.pass(500);
+            let from = bench.now;
+            bench.open(Severity::Critical);
+            bench.pass(10 * SECOND);
+            assert_eq!(times(&bench, from).last(), Some(&1), "{restarts}: {:?}", bench.taken);
+        }
+    }
+
+    #[test]
+    fn groups_that_are_over_are_forgotten() {
+        let silent = crate::notify::ChannelPlan { send_resolved: false, ..plan("team/a") };
+        let mut bench = Bench::new(vec![silent], vec!["team"]);
+        for n in 0..20 {
+            let id = bench.open(Severity::Warning);
+            bench.edit(id, crate::model::NoticeReason::Worse, |i| {
+                i.labels.set("cluster", format!("c{n}"));
+            });
+            bench.pass(2 * SECOND);
+            bench.resolve(id);
+        }
+        bench.pass(20 * SECOND);
+        bench.turn();
+        assert!(bench.pipeline.groups.is_empty(), "{:?}", bench.pipeline.groups);
     }
 
     #[test]

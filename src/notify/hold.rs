@@ -226,15 +226,17 @@ impl Pipeline {
         let Some(receiver) = self.receiver_of(&notice.to) else {
             return (Facts::default(), None);
         };
-        // Where it was escalated to goes by the hours of the route it came from.
-        let escalates = |route: &Route| {
-            route.id == route_id(&notice.group) && route.escalates_to(&notice.to.receiver)
+        let own = route_id(&notice.group);
+        // Where it was escalated to goes by the hours of the route it came from, too; who stands in,
+        // by those of the route of whom he stands in for.
+        let reached = self.escalations.reached(incident.id, &notice.to);
+        let escalates = |route: &Route| reached && route.escalates_to(&notice.to.receiver);
+        let leads = |route: &&Route| {
+            route.id == own || route.receiver == notice.to.receiver || escalates(route)
         };
-        let leads = |route: &&Route| route.receiver == notice.to.receiver || escalates(route);
         let labels = incident.routing_labels();
         let matching = self.settings.route.matching(&labels);
         let mut ways: Vec<&Route> = matching.into_iter().filter(leads).collect();
-        let own = route_id(&notice.group);
         if ways.is_empty() {
             // Its labels have changed: it goes on as it began.
             ways.extend(self.settings.route.find(own).filter(leads));

@@ -562,3 +562,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whom_it_was_escalated_to_hears_the_rest_by_the_same_hours() {
+    let mut root = route("0", "all", &[]);
+    let mut team = route("0.0", "team", &["team=ads"]);
+    team.continues = true;
+    team.escalate = vec![crate::notify::Escalation {
+        after: Duration::from_mins(15),
+        receiver: "lead".to_owned(),
+        severity: Severity::Warning,
+    }];
+    // By day everything is copied to him.
+    let mut lead = route("0.1", "lead", &["team=ads"]);
+    lead.hours.mute = hours("night", 1, 6);
+    root.routes.extend([team, lead]);
+    let mut world = World::new(root);
+    world.run(at(2));
+    world.set("a", WARNING);
+    world.run(at(2) + 30 * MINUTE);
+    assert_eq!(world.told("lead").len(), 1, "{:?}", world.said);
+    world.set("a", CRITICAL);
+    world.run(at(4));
+    let told = world.told("lead");
+    assert!(told.iter().any(|(at, text)| *text == "worse #1" && *at < 2 * 60 + 40), "{told:?}");
+}

@@ -20,6 +20,10 @@ pub(super) struct Told {
     pub(super) every: Duration,
     /// News since it was last told to be over, less those the vendor refused.
     pub(super) standing: u32,
+    /// Highest rank among these.
+    pub(super) rank: u8,
+    /// All of these were only recorded: nobody has heard of it.
+    pub(super) silent: bool,
     /// The message that told the first of these.
     began: Option<u64>,
     /// News so far: the number of the last one in the thread.
@@ -43,26 +47,37 @@ impl Ledger {
         notices: &[Notice],
         at_steady: &dyn Fn(&Notice) -> Ts,
         every: &dyn Fn(&Notice) -> Duration,
-        folded: &dyn Fn(&Notice) -> bool,
+        fold: &dyn Fn(&Notice) -> Option<u64>,
     ) -> Ledger {
         let mut ledger = Ledger::default();
         let mut told: Vec<&Notice> = notices.iter().filter(|n| n.message.is_some()).collect();
         told.sort_by_key(|n| (n.message, n.id));
         for notice in told {
             if notice.outcome != Outcome::Failed {
-                ledger.tell(notice, at_steady(notice), every(notice), folded(notice));
+                let shadow = notice.outcome == Outcome::Shadow;
+                ledger.tell(notice, at_steady(notice), every(notice), fold(notice), shadow);
             }
         }
         ledger
     }
 
-    /// A notice went into a message, one about many incidents if it is `folded`.
-    pub(super) fn tell(&mut self, notice: &Notice, now: Ts, every: Duration, folded: bool) {
+    /// A notice went into a message; into one about many incidents if there is a `fold`, into one
+    /// that is only recorded if `shadow`.
+    pub(super) fn tell(
+        &mut self,
+        notice: &Notice,
+        now: Ts,
+        every: Duration,
+        fold: Option<u64>,
+        shadow: bool,
+    ) {
         let entry = self.told.entry((notice.incident, notice.to.clone())).or_insert(Told {
             last: now,
             repeats: 0,
             open: true,
             standing: 0,
+            rank: 0,
+            silent: shadow,
             began: None,
             every,
             sequence: 0,
@@ -71,9 +86,14 @@ impl Ledger {
         });
         if entry.standing == 0 {
             entry.began = notice.message;
-            entry.fold = notice.message.filter(|_| folded);
+            (entry.rank, entry.silent) = (0, shadow);
+            entry.fold = fold;
             entry.marked = false;
         }
+        if !notice.reason.is_mark() {
+            entry.rank = entry.rank.max(notice.rank);
+        }
+        entry.silent &= shadow;
         entry.last = now;
         entry.every = every;
         entry.sequence += 1;

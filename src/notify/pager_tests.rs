@@ -388,6 +388,39 @@ fn a_reminder_refused_after_it_is_over_and_back_does_not_make_it_unknown() {
     }
 }
 
+#[test]
+fn what_was_told_beside_something_refused_later_keeps_its_key() {
+    use Luck::{Refuses, Takes, TakesSilently};
+    // The vendor takes the first and refuses the next; meanwhile more is told together.
+    let begin = |n| Op::Begin(n, false);
+    let ops = [
+        begin(0),
+        begin(1),
+        Op::Wait(2),
+        begin(6),
+        begin(9),
+        Op::Begin(2, true),
+        begin(7),
+        Op::Wait(1),
+        Op::Restart,
+        Op::Wait(19),
+        Op::End(6),
+        Op::Worsen(7),
+        Op::End(9),
+        Op::Wait(700),
+        Op::Wait(60),
+        Op::Restart,
+    ];
+    let luck = [Refuses, TakesSilently, Takes, Takes, TakesSilently, Takes, TakesSilently, Takes];
+    let mut world = World::new(luck.to_vec());
+    for op in ops {
+        world.play(op);
+    }
+    world.settle();
+    let keys: BTreeSet<String> = ["1", "2", "8", "m3"].map(|k| format!("weir-k3p9-{k}")).into();
+    assert_eq!(world.alerts, keys);
+}
+
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         4 => (0..JOBS, prop::bool::weighted(0.2)).prop_map(|(job, first)| Op::Begin(job, first)),

@@ -26,6 +26,9 @@ use crate::model::{
 /// What writes the messages of each channel.
 pub type Composers = BTreeMap<ChannelId, Arc<dyn Compose>>;
 
+/// Why news of what ended end.
+const OVER: &str = "it was over before this was told";
+
 /// How a channel of our own does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelHealth {
@@ -75,6 +78,8 @@ pub struct Pipeline {
     pub(super) escalations: Escalations,
     /// By channel and group key.
     pub(super) groups: BTreeMap<(ChannelId, String), Group>,
+    /// Groups something left that waited in them.
+    pub(super) left_groups: BTreeSet<(ChannelId, String)>,
     pub(super) endpoints: BTreeMap<String, Endpoint>,
     pub(super) health: BTreeMap<ChannelId, ChannelHealth>,
     /// Channels that left the configuration and still owe somebody the end of what they told:
@@ -146,7 +151,7 @@ impl Pipeline {
     }
 
     /// It is back before its end was told: those who were to hear of the end need hear of neither.
-    /// With the rank the incident had for them at its end.
+    /// With the highest rank they were told of.
     fn take_back_resolution(
         &mut self,
         time: Time,
@@ -155,13 +160,15 @@ impl Pipeline {
     ) -> BTreeMap<ChannelId, u8> {
         let is_untold = |n: &&Notice| n.reason == NoticeReason::Resolved && n.message.is_none();
         let untold = self.of_incident(incident).filter(is_untold);
-        let untold: Vec<(u64, ChannelId, u8)> =
-            untold.map(|n| (n.id, n.to.clone(), n.rank)).collect();
-        for (id, ..) in &untold {
+        let untold: Vec<(u64, ChannelId)> = untold.map(|n| (n.id, n.to.clone())).collect();
+        for (id, _) in &untold {
             self.close(*id, Outcome::Muted, "it was back before this was told", time, changes);
         }
-        let told = |to: &ChannelId| self.ledger.get(incident, to).is_some_and(|t| t.open);
-        untold.into_iter().filter(|(_, to, _)| told(to)).map(|(_, to, rank)| (to, rank)).collect()
+        let told = |to: ChannelId| {
+            let told = self.ledger.get(incident, &to).filter(|t| t.open)?;
+            Some((to, told.rank))
+        };
+        untold.into_iter().filter_map(|(_, to)| told(to)).collect()
     }
 
     /// A resolution goes to exactly the channels that were told of the opening. Openings still
@@ -178,7 +185,9 @@ impl Pipeline {
             let is_step = notice.reason == NoticeReason::Escalated;
             let held = Hold::of(notice);
             if held.as_ref().is_some_and(Hold::is_limit) {
-                if !told {
+                if told {
+                    self.close(id, Outcome::Muted, OVER, time, changes);
+                } else {
                     counted.insert(notice.to.clone());
                 }
                 continue;
@@ -186,7 +195,7 @@ impl Pipeline {
             if held.is_some_and(|hold| hold.is_gate()) {
                 self.finish(id, Outcome::Muted, time, changes);
             } else if told || is_step {
-                self.close(id, Outcome::Muted, "it was over before this was told", time, changes);
+                self.close(id, Outcome::Muted, OVER, time, changes);
             } else {
                 self.finish(id, Outcome::Brief, time, changes);
             }
@@ -196,9 +205,15 @@ impl Pipeline {
         for to in to_tell {
             let Some(plan) = self.plan(&to) else { continue };
             if plan.send_resolved {
+                // What was only recorded while its receiver was tried out ends so.
+                let silent = self.ledger.get(incident.id, &to).is_some_and(|told| told.silent);
+                let sends = self.receiver_of(&to).is_some_and(|receiver| !receiver.shadow);
                 let group = self.group_of(incident, &to.receiver);
-                let reason = NoticeReason::Resolved;
+                let (reason, id) = (NoticeReason::Resolved, self.next_notice);
                 self.add_notice(time, incident, reason, to, group, changes);
+                if silent && sends {
+                    self.finish(id, Outcome::Shadow, time, changes);
+                }
             }
         }
     }
@@ -236,6 +251,7 @@ impl Pipeline {
             group,
             message: None,
             moved_to: None,
+            known: None,
             unacknowledged_ms: None,
             at: time.wall,
             at_steady: time.steady,
@@ -361,6 +377,7 @@ impl Pipeline {
             self.stop_timer(&notice);
         }
         self.escalations.ended(&notice);
+        self.handovers.ended(&notice);
         *self.counts.entry((notice.to.clone(), outcome, notice.reason)).or_default() += 1;
         changes.push(Change::Notice(Box::new(notice)));
     }

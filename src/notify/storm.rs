@@ -7,7 +7,7 @@ use super::Storm;
 use super::pipeline::{Pipeline, is_opening};
 use crate::incidents::Incidents;
 use crate::model::{
-    ChannelId, Incident, Message, MessageKind, Notice, NoticeReason, Severity, Time, Ts,
+    ChannelId, Incident, Manner, Message, MessageKind, Notice, NoticeReason, Severity, Time, Ts,
 };
 
 /// Openings remembered per receiver.
@@ -45,11 +45,15 @@ pub(super) fn restore(messages: &[Message], notices: &[Notice], interval: Durati
         *over.entry((message, incident)).or_default() |= reason == NoticeReason::Resolved;
     }
     let of = |id: u64| {
-        let mut incidents = over.range((id, 0)..=(id, u64::MAX));
-        if incidents.all(|(_, over)| *over) { StormOf::Ends } else { StormOf::News }
+        let mut incidents = over.range((id, 0)..=(id, u64::MAX)).map(|(_, over)| *over);
+        // One that tells of nothing was written anew.
+        let first = incidents.next()?;
+        Some(if first && incidents.all(|over| over) { StormOf::Ends } else { StormOf::News })
     };
-    let storms = messages.iter().filter(|m| m.kind == MessageKind::Storm);
-    storms.map(|m| ((m.to.clone(), of(m.id)), m.at_steady + interval)).collect()
+    // What brings a storm's message up to date is none.
+    let storms =
+        messages.iter().filter(|m| m.kind == MessageKind::Storm && m.manner == Manner::Fresh);
+    storms.filter_map(|m| Some(((m.to.clone(), of(m.id)?), m.at_steady + interval))).collect()
 }
 
 impl Pipeline {
@@ -85,6 +89,11 @@ impl Pipeline {
         own.unwrap_or(self.settings.storm)
     }
 
+    /// So many incidents are a storm to a channel.
+    pub(super) fn storm_size(&self, to: &ChannelId) -> usize {
+        self.storm_of(&to.receiver).incidents as usize
+    }
+
     /// Parts notices into those of incidents whose end waits to be told, and the others.
     pub(super) fn ends_among(&self, waiting: &[u64]) -> (Vec<u64>, Vec<u64>) {
         let of = |id: &u64| self.notices.get(id);
@@ -102,7 +111,7 @@ impl Pipeline {
     /// What is to be done about news that wait for a channel, those of what is over left out.
     pub(super) fn storm(&self, time: Time, to: &ChannelId, news: &[u64]) -> Storming {
         let storm = self.storm_of(&to.receiver);
-        let enough = storm.incidents as usize;
+        let enough = self.storm_size(to);
         let many = self.incidents_of(news).len() >= enough;
         let recently = || {
             let from = time.steady - storm.within;
@@ -120,7 +129,7 @@ impl Pipeline {
 
     /// What is to be done about ends that wait for a channel.
     pub(super) fn storm_of_ends(&self, time: Time, to: &ChannelId, ends: &[u64]) -> Storming {
-        let enough = self.storm_of(&to.receiver).incidents as usize;
+        let enough = self.storm_size(to);
         if self.incidents_of(ends).len() < enough {
             return Storming::No;
         }
@@ -148,5 +157,31 @@ impl Pipeline {
     pub(super) fn storm_over(&self, now: Ts, to: &ChannelId) -> Option<Ts> {
         let both = [StormOf::News, StormOf::Ends].map(|of| self.storms.get(&(to.clone(), of)));
         both.into_iter().flatten().copied().filter(|at| *at > now).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::testing::{Bench, SECOND, plan};
+
+    #[test]
+    fn only_what_told_of_a_storm_begins_one() {
+        let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+        for _ in 0..6 {
+            bench.open(Severity::Warning);
+        }
+        bench.pass(2 * SECOND);
+        let message = bench.taken[0].1.clone();
+        let notices: Vec<Notice> = bench.kept.notices.values().cloned().collect();
+        let interval = Duration::from_secs(5);
+        let restored = restore(std::slice::from_ref(&message), &notices, interval);
+        let expected = ((message.to.clone(), StormOf::News), message.at_steady + interval);
+        assert_eq!(restored.into_iter().collect::<Vec<_>>(), [expected]);
+        // Brought up to date, and written anew.
+        let manner = Manner::Edit { of: message.id, receipt: String::new() };
+        let edited = Message { id: 9, manner, notices: Vec::new(), ..message.clone() };
+        let empty = Message { id: 9, ..message };
+        assert_eq!(restore(&[edited, empty], &notices, interval), Storms::new());
     }
 }

@@ -83,7 +83,7 @@ receivers:
 /// Reasons a hook was given for a job, in order.
 fn reasons(hook: &Webhook, job: usize) -> Vec<String> {
     let name = format!("job-{job}");
-    let news = hook.accepted().iter().flat_map(story::told).collect::<Vec<_>>();
+    let news = hook.taken().iter().flat_map(story::told).collect::<Vec<_>>();
     news.into_iter().filter(|n| n.2 == name).map(|n| n.1).collect()
 }
 

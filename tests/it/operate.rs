@@ -59,7 +59,7 @@ receivers:
 
     fn count(&self, reason: &str, job: usize) -> usize {
         let name = format!("job-{job}");
-        let news = self.hook.accepted().iter().flat_map(story::told).collect::<Vec<_>>();
+        let news = self.hook.taken().iter().flat_map(story::told).collect::<Vec<_>>();
         news.iter().filter(|n| n.1 == reason && n.2 == name).count()
     }
 

@@ -232,6 +232,7 @@ fn notice(id: u64) -> Change {
         group: "0:{}".into(),
         message: Some(9),
         moved_to: None,
+        known: None,
         unacknowledged_ms: None,
         at: AT,
         at_steady: AT,

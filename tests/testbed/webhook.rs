@@ -5,7 +5,7 @@
 
 mod v4;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -133,6 +133,15 @@ impl Webhook {
     /// What the receiver took, in order.
     pub fn accepted(&self) -> Vec<Received> {
         self.received().into_iter().filter(|r| r.accepted).collect()
+    }
+
+    /// What it took, each `Idempotency-Key` once: a receiver that remembers them. What was on the wire
+    /// when Weir was killed comes again under its key.
+    pub fn taken(&self) -> Vec<Received> {
+        let mut keys = BTreeSet::new();
+        let mut all = self.accepted();
+        all.retain(|r| r.idempotency_key().is_none_or(|key| keys.insert(key.to_owned())));
+        all
     }
 
     /// What its own checks refused, faults aside.

@@ -29,7 +29,8 @@ pub struct RouteConfig {
     pub continues: bool,
     /// Labels whose incidents share a message; `["..."]`: all labels.
     pub group_by: Option<Vec<At<String>>>,
-    /// Wait before the first message of a new group; 30s.
+    /// Wait before the first message of a new group; 30s. The seconds of the look that found it
+    /// count as waited, up to half of this.
     #[serde(with = "crate::config::de::duration::optional_or_zero")]
     #[schemars(with = "Option<String>")]
     pub group_wait: Option<Duration>,

@@ -103,6 +103,7 @@ pub(super) fn closed_words(language: Language, why: &str) -> Option<String> {
         Closed::LongOver => said(en, "其告警早已结束".to_owned()),
         Closed::Back => said(en, "发送前告警再次出现".to_owned()),
         Closed::Over => said(en, "发送前告警已结束".to_owned()),
+        Closed::Unheard => said(en, "此前的消息均未送达，无需再通知结束".to_owned()),
         Closed::Acknowledged => said(en, "已有人认领".to_owned()),
         Closed::NobodyElse => said(en, "只说明由谁处理，无需通知其他渠道".to_owned()),
         Closed::Outdated => said(en, "认领状态又变了".to_owned()),

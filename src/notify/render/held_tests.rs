@@ -39,6 +39,7 @@ fn ends() -> Vec<Closed> {
         Closed::LongOver,
         Closed::Back,
         Closed::Over,
+        Closed::Unheard,
         Closed::Acknowledged,
         Closed::NobodyElse,
         Closed::Outdated,
@@ -51,6 +52,7 @@ fn ends() -> Vec<Closed> {
             | Closed::LongOver
             | Closed::Back
             | Closed::Over
+            | Closed::Unheard
             | Closed::Acknowledged
             | Closed::NobodyElse
             | Closed::Outdated

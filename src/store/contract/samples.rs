@@ -106,6 +106,7 @@ pub(crate) fn notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Notice
         group: "0:{}".into(),
         message: None,
         moved_to: None,
+        known: None,
         unacknowledged_ms: None,
         at,
         at_steady: at,

@@ -80,6 +80,7 @@ mod tests {
             group: String::new(),
             message: Some(7).filter(|_| outcome == Outcome::Sent),
             moved_to: None,
+            known: None,
             unacknowledged_ms: None,
             steps: Vec::new(),
             at: Ts(1_000),
