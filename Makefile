@@ -1,5 +1,6 @@
 # Everything sets itself up: Rust, a JDK 17 and Python 3 with pip are all it needs.
-# Downloads (Flink, a mail server) are kept in .cache/ and verified.
+# `make components` wants Maven, Go and Debian's apt besides.
+# Downloads (Flink, a mail server, …) are kept in .cache/ and verified.
 
 CARGO ?= cargo
 # Further releases of Flink for `make e2e`.
@@ -13,7 +14,7 @@ SCENARIOS ?= --table rules/SCENARIOS.md
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test e2e scenarios bench lint fmt clean-cache
+.PHONY: help build demo test e2e components scenarios bench lint fmt clean-cache
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +33,16 @@ test: ## Everything: unit tests, and tests against a real Flink, mail server and
 	@$(CARGO) test --quiet --locked --no-run
 	@$(CARGO) test --quiet --locked
 
-e2e: ## The main road again on further releases of Flink, and the scenarios
+e2e: ## The main road on further releases of Flink, real components, and the scenarios
 	@set -e; for version in $(E2E_FLINKS); do \
 		echo "the main road on Flink $$version"; \
 		WEIR_TESTBED_FLINK=$$version $(CARGO) test --quiet --locked --test it main_road; \
 	done
+	@$(MAKE) --no-print-directory components
 	@$(MAKE) --no-print-directory scenarios
+
+components: ## The test bed's real YARN, Kubernetes, Kafka and databases, too heavy for make test
+	@$(CARGO) test --quiet --locked --test it -- --ignored _testbed::
 
 scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS.md
 	@echo "building Weir and the scenarios (the first time takes some minutes) …"

@@ -30,7 +30,9 @@ mod grafana;
 mod inbound;
 mod inplace;
 mod job_lives;
+mod kafka_testbed;
 mod killed_fifty_times;
+mod kube_testbed;
 mod links;
 mod mail_recipients;
 mod mail_threads;
@@ -49,11 +51,13 @@ mod rules_test;
 mod scenarios;
 mod schedules;
 mod standins;
+mod stores_testbed;
 mod storm;
 mod story;
 mod taskmanager_killed;
 mod vendor_faults;
 mod web_api;
+mod yarn_testbed;
 
 /// The program under test.
 fn binary() -> &'static std::path::Path {

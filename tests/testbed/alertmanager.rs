@@ -14,6 +14,7 @@ const NAME: &str = "prometheus-alertmanager";
 /// With the archive the numbers were measured with.
 const PACKAGE: Package = Package {
     name: NAME,
+    also: &[],
     folder: "alertmanager",
     megabytes: 10,
     pinned: &[(

@@ -19,6 +19,8 @@ const DOWNLOAD_LIMIT: Duration = Duration::from_mins(5);
 pub(crate) struct Package {
     /// Its name.
     pub(crate) name: &'static str,
+    /// Others that are unpacked into the same folder, such as libraries few machines have.
+    pub(crate) also: &'static [&'static str],
     /// The folder of the cache it is kept in.
     pub(crate) folder: &'static str,
     /// How much is downloaded.
@@ -49,13 +51,16 @@ impl Package {
         cache::remove_dir(&partial)?;
         cache::create_dir(&partial)?;
         tools::note(&format!("downloading {name}, {} MB, once …", self.megabytes));
-        let archive = tokio::time::timeout(DOWNLOAD_LIMIT, download(name, &partial))
+        let names: Vec<&str> = std::iter::once(name).chain(self.also.iter().copied()).collect();
+        let archives = tokio::time::timeout(DOWNLOAD_LIMIT, download(&names, &partial))
             .await
             .with_context(|| format!("{name} did not arrive in {DOWNLOAD_LIMIT:?}"))??;
-        check(self.pinned, &archive)?;
         let unpacked = partial.join("unpacked");
-        let args = [OsStr::new("-x"), archive.as_os_str(), unpacked.as_os_str()];
-        tools::run("dpkg-deb", &args).await?;
+        for archive in &archives {
+            check(self.pinned, archive)?;
+            let args = [OsStr::new("-x"), archive.as_os_str(), unpacked.as_os_str()];
+            tools::run("dpkg-deb", &args).await?;
+        }
         make_ready(&unpacked)?;
         cache::publish(&unpacked, &place)?;
         cache::remove_dir(&partial)?;
@@ -63,16 +68,54 @@ impl Package {
     }
 }
 
-async fn download(name: &str, folder: &Path) -> Result<PathBuf> {
-    if let Err(first) = apt(folder, &[], &["download", name]).await {
+/// The variable by which programs find the libraries unpacked beside them.
+pub(crate) fn libraries(unpacked: &Path) -> (String, String) {
+    let usr = unpacked.join("usr").join("lib");
+    let root = unpacked.join("lib");
+    let below = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let mut folders: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| is_multiarch(path)).collect();
+        folders.push(folder.to_owned());
+        folders
+    };
+    let folders: Vec<String> =
+        [below(&usr), below(&root)].concat().iter().map(|f| f.display().to_string()).collect();
+    ("LD_LIBRARY_PATH".to_owned(), folders.join(":"))
+}
+
+/// Runs one of the programs unpacked there to its end, as [`tools::run`] does.
+///
+/// # Errors
+/// When it fails, with its last words.
+pub(crate) async fn run<S: AsRef<OsStr>>(
+    unpacked: &Path,
+    program: &str,
+    args: &[S],
+) -> Result<String> {
+    let (name, value) = libraries(unpacked);
+    tools::run_with(program, args, &[(name.as_str(), OsStr::new(&value))]).await
+}
+
+/// Such as `x86_64-linux-gnu`.
+fn is_multiarch(path: &Path) -> bool {
+    path.is_dir() && path.to_string_lossy().ends_with("-linux-gnu")
+}
+
+async fn download(names: &[&str], folder: &Path) -> Result<Vec<PathBuf>> {
+    let words: Vec<&str> = std::iter::once("download").chain(names.iter().copied()).collect();
+    if let Err(first) = apt(folder, &[], &words).await {
         // A fresh machine has no lists of packages: read them into a folder of our own.
         let own = own_state(folder)?;
         apt(folder, &own, &["update"]).await.with_context(|| format!("{first:#}"))?;
-        apt(folder, &own, &["download", name]).await?;
+        apt(folder, &own, &words).await?;
     }
     let entries = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
-    let mut archives = entries.filter(|path| path.extension().is_some_and(|e| e == "deb"));
-    archives.next().with_context(|| format!("apt-get left no archive of {name}"))
+    let mut archives: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "deb")).collect();
+    archives.sort();
+    ensure!(archives.len() == names.len(), "apt-get left {archives:?} of {names:?}");
+    Ok(archives)
 }
 
 fn own_state(folder: &Path) -> Result<Vec<String>> {
@@ -107,7 +150,8 @@ fn check(pinned: &[(&str, &str)], archive: &Path) -> Result<()> {
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as two digits each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }

@@ -39,7 +39,14 @@ const OPENS: &[&str] = &[
     "java.util.concurrent.locks",
 ];
 
-const LOG4J: &str = "\
+/// Options for `java` that show it again.
+pub(crate) fn opens() -> impl Iterator<Item = String> {
+    let exports = std::iter::once("--add-exports=java.base/sun.net.util=ALL-UNNAMED".to_owned());
+    exports.chain(OPENS.iter().map(|open| format!("--add-opens=java.base/{open}=ALL-UNNAMED")))
+}
+
+/// Everything to the console, for version 2 of Log4j.
+pub(crate) const LOG4J: &str = "\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = Console
 appender.console.name = Console
@@ -163,9 +170,8 @@ pub(crate) fn command(
         // Many small processes on few cores: start fast, stay small.
         "-XX:+UseSerialGC".to_owned(),
         "-XX:TieredStopAtLevel=1".to_owned(),
-        "--add-exports=java.base/sun.net.util=ALL-UNNAMED".to_owned(),
     ];
-    argv.extend(OPENS.iter().map(|open| format!("--add-opens=java.base/{open}=ALL-UNNAMED")));
+    argv.extend(opens());
     argv.push(format!("-Dlog4j.configurationFile={folder}/log4j.properties"));
     let user = user_jar.map(|jar| format!(":{}", jar.display())).unwrap_or_default();
     argv.extend(["-cp".to_owned(), format!("{}/*{user}", lib.display()), main_class.to_owned()]);

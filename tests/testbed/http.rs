@@ -6,19 +6,43 @@ use std::time::Duration;
 ///
 /// # Panics
 /// When the client cannot be built, which is a bug.
+pub(crate) fn client() -> reqwest::Client {
+    build(reqwest::redirect::Policy::default())
+}
+
+/// The same, but where it is sent elsewhere it does not go.
+///
+/// # Panics
+/// When the client cannot be built, which is a bug.
+pub(crate) fn client_that_stays() -> reqwest::Client {
+    build(reqwest::redirect::Policy::none())
+}
+
+/// A client that trusts these authorities and no others, over TLS.
+///
+/// # Errors
+/// When the text holds no certificate.
+pub(crate) fn client_trusting(pem: &[u8]) -> reqwest::Result<reqwest::Client> {
+    let authorities = reqwest::Certificate::from_pem_bundle(pem)?;
+    builder().tls_certs_only(authorities).build()
+}
+
+fn build(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+    let client = builder().redirect(redirects).build();
+    client.expect("a client without special options can be built")
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the test bed is not Weir and needs none of its care"
 )]
-pub(crate) fn client() -> reqwest::Client {
+fn builder() -> reqwest::ClientBuilder {
     // Installed already when the code under test did it first.
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder()
         .no_proxy()
         .connect_timeout(Duration::from_secs(2))
         .timeout(Duration::from_mins(1))
-        .build()
-        .expect("a client without special options can be built")
 }
 
 /// A free TCP port on loopback. Another process may take it before it is used: be ready to retry.
@@ -27,6 +51,21 @@ pub(crate) fn client() -> reqwest::Client {
 /// When the system has none.
 pub(crate) fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// So many different free ports at once; the same caution applies.
+///
+/// # Errors
+/// When the system has none.
+pub(crate) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
 }
 
 /// A `multipart/form-data` body with one file, and its content type.

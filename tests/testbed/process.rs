@@ -37,6 +37,29 @@ impl Leashed {
         env: &[(String, String)],
         log: &Path,
     ) -> Result<Self> {
+        Self::on_leash(name, &[], argv, env, log).await
+    }
+
+    /// The same for a program whose own children open sessions: they end with it too.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn spawn_tree(
+        name: &str,
+        argv: &[String],
+        env: &[(String, String)],
+        log: &Path,
+    ) -> Result<Self> {
+        Self::on_leash(name, &["--tree"], argv, env, log).await
+    }
+
+    async fn on_leash(
+        name: &str,
+        options: &[&str],
+        argv: &[String],
+        env: &[(String, String)],
+        log: &Path,
+    ) -> Result<Self> {
         let output = File::options()
             .create(true)
             .append(true)
@@ -46,6 +69,7 @@ impl Leashed {
         command
             .arg("-I")
             .arg(cache::source_file("leash.py"))
+            .args(options)
             .args(argv)
             .envs(env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::piped())
@@ -122,12 +146,29 @@ impl Leashed {
         self.wait_within(STOP_LIMIT).await
     }
 
+    /// Waits for the end of a program; one that takes longer than `limit` is asked to end.
+    ///
+    /// # Errors
+    /// When it was still there after `limit`.
+    pub(crate) async fn finish(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let end = self.wait_within(limit).await;
+        if end.is_err() {
+            self.stop().await?;
+        }
+        end
+    }
+
     async fn wait_within(&mut self, limit: Duration) -> Result<ExitStatus> {
         // `Child::wait` would close our end of the pipe, but that end is ours since `spawn`.
         let status = tokio::time::timeout(limit, self.leash.wait())
             .await
             .with_context(|| format!("{} did not end in {limit:?}", self.name))??;
         Ok(status)
+    }
+
+    /// The file with all it printed.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The end of what it printed.

@@ -13,6 +13,7 @@ use super::{http, time};
 const NAME: &str = "prometheus";
 const PACKAGE: Package = Package {
     name: NAME,
+    also: &[],
     folder: "prometheus",
     megabytes: 19,
     pinned: &[(

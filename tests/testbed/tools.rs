@@ -53,6 +53,10 @@ fn how_to_get(program: &str) -> &'static str {
     match program {
         "java" | "javac" | "jar" => "e.g. `apt-get install openjdk-17-jdk-headless`",
         "python3" => "e.g. `apt-get install python3 python3-venv python3-pip`",
+        "go" => "e.g. `apt-get install golang-go`, 1.24 or newer",
+        "mvn" => "e.g. `apt-get install maven`",
+        "apt-get" | "dpkg-deb" => "it comes with Debian and what is made of it",
+        "setpriv" => "e.g. `apt-get install util-linux`",
         "kill" => "e.g. `apt-get install procps`",
         _ => "install it with your package manager",
     }
@@ -72,6 +76,21 @@ pub(crate) fn require(programs: &[&str]) -> Result<()> {
         return Ok(());
     }
     bail!("the test bed needs programs that are not installed: {}", missing.join(", "))
+}
+
+/// The home of the `java` that is found first, as Hadoop's scripts want it.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn java_home() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os("JAVA_HOME") {
+        return Ok(PathBuf::from(home));
+    }
+    let missing = || anyhow!("the test bed needs `java`: {}", how_to_get("java"));
+    let java = find("java").ok_or_else(missing)?;
+    let real = java.canonicalize().with_context(|| format!("cannot follow {}", java.display()))?;
+    let home = real.parent().and_then(std::path::Path::parent);
+    home.map(std::path::Path::to_owned).with_context(|| format!("{} has no home", real.display()))
 }
 
 fn find(program: &str) -> Option<PathBuf> {

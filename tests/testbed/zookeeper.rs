@@ -59,6 +59,11 @@ impl ZooKeeper {
         Ok(Self { process, port, temp })
     }
 
+    /// Where it listens, as `host:port`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Options that make a cluster highly available by it, under a name of its own.
     ///
     /// # Errors
