@@ -29,6 +29,7 @@ mod full_disk;
 mod grafana;
 mod inbound;
 mod inplace;
+mod inventory_testbed;
 mod job_lives;
 mod kafka_testbed;
 mod killed_fifty_times;
