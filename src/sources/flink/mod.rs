@@ -43,7 +43,6 @@ use fetch::{Api, JobFacts, Pulse, Traffic};
 use freeze::FreezeDetector;
 use observe::Row;
 use plan::RunMemory;
-use wanted::Wanted;
 
 pub(in crate::sources) use config::address_problem;
 pub use config::FlinkConfig;
