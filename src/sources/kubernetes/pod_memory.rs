@@ -26,7 +26,8 @@ pub(super) struct Past {
     pub(super) troubles: VecDeque<PodTrouble>,
     /// How a `JobManager`'s process ended last, of those that ended.
     pub(super) exit_code: Option<i64>,
-    seen: i64,
+    /// When one of them was looked at last, ms.
+    pub(super) seen: i64,
 }
 
 impl PodMemory {

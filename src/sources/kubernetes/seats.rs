@@ -131,7 +131,9 @@ impl Seats {
                     seat.state = State::Idle(source);
                     match &snapshot.completeness {
                         Completeness::Failed { error, .. } => seat.silent = Some(error.clone()),
-                        Completeness::Complete | Completeness::Partial { .. } => {
+                        Completeness::Complete
+                        | Completeness::Partial { .. }
+                        | Completeness::Unlisted { .. } => {
                             seat.silent = None;
                             heard.looks.insert(id.clone(), snapshot);
                         }

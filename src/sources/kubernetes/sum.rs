@@ -46,7 +46,9 @@ impl Sum {
         self.versions.extend(look.version);
         self.requests = self.requests.saturating_add(look.requests);
         self.bytes = self.bytes.saturating_add(look.bytes);
-        if let Completeness::Partial { reason } = look.completeness {
+        if let Completeness::Partial { reason } | Completeness::Unlisted { error: reason, .. } =
+            look.completeness
+        {
             self.partial.push(reason);
         }
     }
