@@ -3,6 +3,7 @@
 mod heartbeat;
 mod housekeeping;
 mod links;
+mod lists;
 mod poller;
 mod pollers;
 mod read;
@@ -161,6 +162,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
             sink,
             installation,
             links: links.clone(),
+            lists: lists::Lists::of(&config),
             side,
             pollers,
             started: config.fingerprints.clone(),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use super::lists::Lists;
 use super::pollers::Pollers;
 use super::read::{Checked, read};
 use super::{composers, engine_settings, heartbeat, housekeeping, trouble};
@@ -79,6 +80,8 @@ pub(super) struct Reloader {
     pub(super) installation: String,
     /// What makes links in messages.
     pub(super) links: Option<LinkKey>,
+    /// Changed ones are taken without being asked.
+    pub(super) lists: Lists,
     pub(super) side: SideTasks,
     pub(super) pollers: Pollers,
     /// What the process was started with.
@@ -100,10 +103,17 @@ impl Reloader {
         loop {
             let first = tokio::select! {
                 () = stop.cancelled() => return,
-                first = self.requests.recv() => first,
+                first = self.requests.recv() => Some(first),
+                () = self.lists.changed() => None,
             };
-            let Some(first) = first else { return };
-            let mut waiting = vec![first];
+            let mut waiting = match first {
+                Some(Some(first)) => vec![first],
+                Some(None) => return,
+                None => {
+                    info!("lists of sources changed");
+                    Vec::new()
+                }
+            };
             while let Ok(more) = self.requests.try_recv() {
                 waiting.push(more);
             }
@@ -165,6 +175,7 @@ impl Reloader {
         self.side.switch(&config, &self.current);
         let differs = |key: &&&str| !config.fingerprints.same_key(&self.started, key);
         let needs_restart = AT_START.iter().filter(differs).map(|k| (*k).to_owned()).collect();
+        self.lists = Lists::of(&config);
         self.current = config.fingerprints;
         Ok(Reloaded {
             rules,

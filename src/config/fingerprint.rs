@@ -29,13 +29,28 @@ impl Fingerprints {
                 prints.keys.insert(key, print(&entry.value, false));
             }
         }
+        prints.add_sources(tree);
+        prints
+    }
+
+    /// Adds what stands under `sources`.
+    pub(super) fn add_sources(&mut self, tree: &Node) {
         for source in tree.get("sources").map_or(&[][..], Node::items) {
             let name = source.entries().first().and_then(|kind| kind.value.get("name")?.text());
             if let Some(name) = name {
-                prints.sources.insert(name.to_owned(), print(source, true));
+                self.sources.insert(name.to_owned(), print(source, true));
             }
         }
-        prints
+    }
+
+    /// Adds a source that follows from these words alone.
+    pub(super) fn add_source<'a>(&mut self, name: &str, words: impl Iterator<Item = &'a str>) {
+        let mut hasher = Sha256::new();
+        for word in words {
+            hasher.update((word.len() as u64).to_le_bytes());
+            hasher.update(word);
+        }
+        self.sources.insert(name.to_owned(), hasher.finalize().into());
     }
 
     /// Whether a key of the file, such as `heartbeat` or `web.listen`, has the same value in both.

@@ -14,7 +14,7 @@ use super::sections::general::zone;
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::receivers::Defaults;
 use super::sections::{
-    inhibit, job_labels, later, receivers, route, rule_files, schedules, sources,
+    inhibit, job_labels, later, receivers, route, rule_files, schedules, source_files, sources,
 };
 use super::{Config, checks};
 use crate::model::Problem;
@@ -29,17 +29,16 @@ const MAX_BYTES: u64 = 4 << 20;
 /// What ended is known for so long after a start.
 const MOST_REMIND_AFTER: Duration = Duration::from_hours(24);
 
-/// The text of a file, bounded.
-pub(super) fn text(path: &Path) -> Result<String, Vec<Problem>> {
+/// The text of a file, bounded. `way_out`: where it cannot be read.
+pub(super) fn text(path: &Path, way_out: &str) -> Result<String, Vec<Problem>> {
     let wrong = |what: String, hint: &str| {
         let file = path.display().to_string();
         let hint = Some(hint.to_owned());
         vec![Problem { file, line: 0, column: 0, what, hint, warning: false }]
     };
     let too_large = || wrong("the file is larger than 4 MiB".to_owned(), "is it the right file?");
-    let unreadable = |error: std::io::Error| {
-        wrong(format!("cannot read the file: {error}"), "name it with `--config FILE`")
-    };
+    let unreadable =
+        |error: std::io::Error| wrong(format!("cannot read the file: {error}"), way_out);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -62,14 +61,34 @@ pub(super) fn parse(
         findings.error(Place::default(), "the file is larger than 4 MiB", hint);
         return findings.finish(None);
     }
-    let mut tree = match tree::read(text) {
+    let Some(mut tree) = tree_of(text, &mut findings) else { return findings.finish(None) };
+    let base = Path::new(file).parent().unwrap_or(Path::new(""));
+    env::expand(&mut tree, env, &mut findings);
+    checks::prepare(&mut tree, base, env("HOME").as_deref());
+    later::check(&tree, &mut findings);
+    checks::check(&tree, &mut findings);
+    let Some(raw) = reader::read::<RawConfig>(&tree, &mut findings) else {
+        return findings.finish(None);
+    };
+    let config = build(raw, &tree, file, env, &mut findings);
+    if findings.only_warnings() {
+        for (what, hint) in super::warnings(&config) {
+            findings.warn(Place::default(), what, hint);
+        }
+    }
+    findings.finish(Some(config))
+}
+
+/// The values of a file, or why it is none.
+pub(super) fn tree_of(text: &str, findings: &mut Findings) -> Option<Node> {
+    match tree::read(text) {
         Ok((tree, twice)) => {
             for (place, key) in twice {
                 let key = tree::excerpt(&key);
                 let hint = "keep one of them".to_owned();
                 findings.error(place, format!("key `{key}` is given twice"), hint);
             }
-            tree
+            Some(tree)
         }
         Err(error) => {
             let index = usize::try_from(error.place.line).unwrap_or(0).saturating_sub(1);
@@ -81,29 +100,16 @@ pub(super) fn parse(
                 "this is no YAML; further mistakes may follow"
             };
             findings.error(error.place, error.what, hint.to_owned());
-            return findings.finish(None);
-        }
-    };
-    let base = Path::new(file).parent().unwrap_or(Path::new(""));
-    env::expand(&mut tree, env, &mut findings);
-    checks::prepare(&mut tree, base, env("HOME").as_deref());
-    later::check(&tree, &mut findings);
-    checks::check(&tree, &mut findings);
-    let Some(raw) = reader::read::<RawConfig>(&tree, &mut findings) else {
-        return findings.finish(None);
-    };
-    let config = build(raw, &tree, file, base, &mut findings);
-    if findings.only_warnings() {
-        for (what, hint) in super::warnings(&config) {
-            findings.warn(Place::default(), what, hint);
+            None
         }
     }
-    findings.finish(Some(config))
 }
 
-fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Findings) -> Config {
+fn build(raw: RawConfig, tree: &Node, file: &str, env: Env<'_>, findings: &mut Findings) -> Config {
+    let base = Path::new(file).parent().unwrap_or(Path::new(""));
     let top = Place { line: 1, column: 1 };
-    if tree.get("sources").is_none_or(Node::is_empty) {
+    let names_none = |key: &str| tree.get(key).is_none_or(Node::is_empty);
+    if names_none("sources") && names_none("source_files") {
         findings.error(
             place_of(tree, "sources"),
             "`sources` is empty",
@@ -150,7 +156,12 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
     };
     warn_unused(tree, &route, &built.plans, findings);
     let web = raw.web.build(findings);
-    let sources = sources::build(raw.sources, findings);
+    let mut fingerprints = Fingerprints::of(tree);
+    let mut names = BTreeSet::new();
+    let mut sources = sources::build(raw.sources, &mut names, findings);
+    let lists = source_files::Lists { patterns: &raw.source_files, base, env };
+    let source_files = lists.watched();
+    sources.extend(lists.read(&mut names, &mut fingerprints, findings));
     let job_labels = job_labels::build(raw.job_labels, findings);
     let mut incidents = raw.incidents.build(route.group_interval);
     if incidents.remind_after > MOST_REMIND_AFTER {
@@ -173,6 +184,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         poll: raw.poll,
         delivery: raw.delivery,
         sources,
+        source_files,
         job_labels,
         people: raw.people,
         rule_files: rule_files::expand(&raw.rule_files, base, findings),
@@ -190,7 +202,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, base: &Path, findings: &mut Fi
         receivers: built.receivers,
         heartbeat: raw.heartbeat.and_then(|h| HeartbeatConfig::build(h, findings)),
         self_monitoring: raw.self_monitoring,
-        fingerprints: Fingerprints::of(tree),
+        fingerprints,
     }
 }
 

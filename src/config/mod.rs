@@ -11,6 +11,7 @@ pub mod sections;
 mod checks;
 mod env;
 mod fingerprint;
+mod glob;
 mod load;
 mod raw;
 mod schema;
@@ -36,6 +37,7 @@ pub use sections::history::History;
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
 pub use sections::rule_files::{RuleFile, SHIPPED, is_test, shipped_name, unknown_shipped};
+pub use sections::source_files::{ListStamp, SourceFiles};
 pub use sections::store::Store;
 pub use sections::web::{Access, Token, Web};
 pub use watch::for_watch;
@@ -57,8 +59,10 @@ pub struct Config {
     pub poll: Poll,
     /// Whether messages leave the house; per receiver in [`crate::notify::ReceiverPlan::shadow`].
     pub delivery: Delivery,
-    /// Where jobs are looked at.
+    /// Where jobs are looked at, those of lists included.
     pub sources: Vec<SourceConfig>,
+    /// Where the lists are.
+    pub source_files: SourceFiles,
     /// Whose job is it.
     pub job_labels: JobLabels,
     /// How owners are reached, by name.
@@ -103,7 +107,8 @@ impl Config {
 /// # Errors
 /// All problems at once, warnings included, in the order of the file.
 pub fn load(path: &Path, env: Env<'_>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    load::parse(&load::text(path)?, &path.display().to_string(), env)
+    let text = load::text(path, "name it with `--config FILE`")?;
+    load::parse(&text, &path.display().to_string(), env)
 }
 
 /// Like [`load()`] for a text; `file` is what problems name, and paths are relative to its folder.

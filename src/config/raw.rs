@@ -44,6 +44,9 @@ pub struct RawConfig {
     pub delivery: Delivery,
     /// Where jobs are looked at.
     pub sources: Vec<At<SourceConfig>>,
+    /// Lists of more of them, relative to this file, with `*`: YAML or JSON, read again when they
+    /// change. An entry is one as under `sources`, or Prometheus' `{ targets, labels }`.
+    pub source_files: Vec<At<String>>,
     /// Whose job is it.
     pub job_labels: Vec<At<JobLabelConfig>>,
     /// How owners are reached.

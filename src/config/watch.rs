@@ -48,6 +48,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         poll: Poll::default(),
         delivery: Delivery::Live,
         sources: sources(urls),
+        source_files: super::SourceFiles::default(),
         job_labels: JobLabels::default(),
         people: std::collections::BTreeMap::new(),
         rule_files: Vec::new(),

@@ -114,9 +114,16 @@ impl Findings {
         self.problems.len() >= MAX
     }
 
-    /// In the order of the file: the warnings when there is no error, else everything.
+    /// Takes over what was found in another file.
+    pub(crate) fn absorb(&mut self, other: Findings) {
+        let room = (2 * MAX).saturating_sub(self.problems.len());
+        self.problems.extend(other.problems.into_iter().take(room));
+    }
+
+    /// In the order of the file, those of other files last: the warnings when there is no error, else everything.
     pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
-        self.problems.sort_by_key(|p| (p.line, p.column));
+        let own = self.file.clone();
+        self.problems.sort_by_cached_key(|p| (p.file != own, p.file.clone(), p.line, p.column));
         self.problems.truncate(MAX);
         match value {
             Some(value) if self.only_warnings() => Ok((value, self.problems)),

@@ -134,6 +134,7 @@ fn look(cluster: usize, jobs: usize, demand: &Demand, now: i64) -> Snapshot {
             slots_available: Some(0),
             jobmanager_cpu: Some(now),
             metrics: metrics(true),
+            ..ClusterObservation::default()
         }],
         runs: (0..jobs).map(|n| run(&name, n, metrics(false), now)).collect(),
         ..Snapshot::failed(&name, "1", String::new(), false)

@@ -15,6 +15,7 @@ pub mod route;
 mod route_hours;
 pub mod rule_files;
 pub mod schedules;
+pub mod source_files;
 pub mod sources;
 pub mod store;
 pub mod summary;

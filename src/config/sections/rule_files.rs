@@ -10,10 +10,10 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, de};
 
 use crate::config::de::At;
+use crate::config::glob::matching;
 use crate::model::Labels;
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::excerpt;
-use crate::yaml::wild;
 
 /// The word in `rule_files` that stands for the rules that come with Weir.
 pub const SHIPPED: &str = "shipped";
@@ -212,37 +212,9 @@ pub(in crate::config) fn templates(
     Some(path)
 }
 
-fn shown(base: &Path) -> String {
+/// The folder patterns are relative to, for people.
+pub(super) fn shown(base: &Path) -> String {
     if base.as_os_str().is_empty() { ".".to_owned() } else { base.display().to_string() }
-}
-
-/// Paths that match, sorted; `*` and `?` stay inside one part of the path.
-fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let mut found = vec![PathBuf::new()];
-    for part in pattern.components() {
-        let text = part.as_os_str().to_string_lossy();
-        if !text.contains(['*', '?']) {
-            for path in &mut found {
-                path.push(part);
-            }
-            continue;
-        }
-        let mut next = Vec::new();
-        for folder in &found {
-            let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            let Ok(entries) = std::fs::read_dir(here) else { continue };
-            for entry in entries.flatten().take(10 * MAX_FILES) {
-                let name = entry.file_name();
-                let name_text = name.to_string_lossy();
-                if !name_text.starts_with('.') && wild::matches(&text, &name_text) {
-                    next.push(folder.join(&name));
-                }
-            }
-        }
-        next.sort();
-        found = next;
-    }
-    found
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use crate::config::de::At;
 use crate::sources::SourceConfig;
 use crate::yaml::findings::Findings;
 
+/// What is wrong with those of one file; `names`: of all there are so far.
 pub(in crate::config) fn build(
     written: Vec<At<SourceConfig>>,
+    names: &mut BTreeSet<String>,
     findings: &mut Findings,
 ) -> Vec<SourceConfig> {
-    let mut names = BTreeSet::new();
     for At { value: source, place } in &written {
         // Addresses were looked at in the tree already, where their places are known.
         if !findings.marked(*place) {
