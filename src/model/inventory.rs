@@ -167,7 +167,10 @@ mod tests {
     #[test]
     fn entries_of_other_versions_read() {
         let read: InventoryEntry = serde_json::from_str(r#"{"id":"1","later":true}"#).unwrap();
-        assert_eq!((read.id.as_str(), read.says, read.mode), ("1", Says::Nothing, DeployMode::Unknown));
+        assert_eq!(
+            (read.id.as_str(), read.says, read.mode),
+            ("1", Says::Nothing, DeployMode::Unknown)
+        );
     }
 
     #[test]

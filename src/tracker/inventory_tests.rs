@@ -1,9 +1,7 @@
 //! Looks at an inventory between looks at a platform.
 
 use super::*;
-use crate::model::{
-    JobState, Labels, Loaded, RunId, RunObservation, Says, TaskCounts,
-};
+use crate::model::{JobState, Labels, Loaded, RunId, RunObservation, Says, TaskCounts};
 use crate::tracker::Fact;
 
 fn platform(names: &[&str], labels: &Labels) -> Snapshot {
@@ -59,7 +57,10 @@ fn an_inventory_enriches_and_names_nothing() {
     assert_eq!(tracker.inventory("sp").unwrap().unseen, ["clicks"]);
     // A job that comes later has its owner at its first look.
     tracker.step(Time::at(10_000), &platform(&["orders", "clicks"], &none));
-    assert_eq!((owner(&tracker, "orders").as_str(), owner(&tracker, "clicks").as_str()), ("du", "li"));
+    assert_eq!(
+        (owner(&tracker, "orders").as_str(), owner(&tracker, "clicks").as_str()),
+        ("du", "li")
+    );
     // The same again is nothing to write down.
     let again = inventory(&[("orders", "du"), ("clicks", "li")]);
     assert!(tracker.step(Time::at(31_000), &again).changes.is_empty());

@@ -98,7 +98,7 @@ pub(super) fn matched(entries: &[Arc<InventoryEntry>], jobs: &[Candidate<'_>]) -
     found.pairs.sort_unstable();
     for (entry, job, by) in &found.pairs {
         let entry = entries.get(*entry).map(Arc::as_ref);
-        found.conflicts.extend(stranger(entry, jobs, *job, *by, &given));
+        found.conflicts.extend(stranger(entry, (jobs, &index), *job, *by, &given));
     }
     found
 }
@@ -141,7 +141,11 @@ fn settle(
         match (fitting.as_slice(), living.as_slice()) {
             ([entry], _) | (_, [entry]) => clear.push((*entry, job)),
             (several, _) => {
-                let all = several.iter().filter_map(|entry| entries.get(*entry)).map(|e| shown(e)).take(3);
+                let all = several
+                    .iter()
+                    .filter_map(|entry| entries.get(*entry))
+                    .map(|e| shown(e))
+                    .take(3);
                 let all = all.collect::<Vec<_>>().join(", ");
                 let key = jobs.get(job).map_or("", |job| job.key.0.as_str());
                 let (by, count) = (by.as_str(), several.len());
@@ -157,7 +161,7 @@ fn settle(
 /// An entry that is one job by what identifies it, while another job bears its name.
 fn stranger(
     entry: Option<&InventoryEntry>,
-    jobs: &[Candidate<'_>],
+    (jobs, index): (&[Candidate<'_>], &Index<'_>),
     job: usize,
     by: By,
     given: &BTreeSet<usize>,
@@ -166,10 +170,8 @@ fn stranger(
     if by == By::Name || entry.name.is_empty() || found.names.contains(&entry.name.as_str()) {
         return None;
     }
-    let namesake = |(at, other): &(usize, &Candidate<'_>)| {
-        !given.contains(at) && other.names.contains(&entry.name.as_str())
-    };
-    let (_, other) = jobs.iter().enumerate().find(namesake)?;
+    let namesakes = index.names.get(entry.name.as_str())?;
+    let other = jobs.get(*namesakes.iter().find(|at| !given.contains(*at))?)?;
     let (shown, by) = (shown(entry), by.as_str());
     Some(format!("{shown} is job {} by its {by}, though {} has its name", found.key, other.key))
 }

@@ -66,14 +66,44 @@ fn the_stronger_mark_wins() {
     let pod = |name, cluster| Job { namespace: "flink", cluster, ..job(name) };
     let with_id = |id: &str| InventoryEntry { job_id: Some(id.to_owned()), ..entry("x") };
     for (case, entry, job, expected) in [
-        ("application, renamed in the code", yarn(YarnApplication), in_app("main"), Some(By::Application)),
+        (
+            "application, renamed in the code",
+            yarn(YarnApplication),
+            in_app("main"),
+            Some(By::Application),
+        ),
         ("a session says nothing alone", yarn(YarnSession), in_app("main"), None),
         ("a session and the name", yarn(YarnSession), in_app("orders"), Some(By::Application)),
-        ("resubmitted by hand", yarn(YarnApplication), Job { application: Some(OTHER), ..job("orders") }, Some(By::Name)),
-        ("cluster-id is the name", kubernetes(KubernetesApplication), pod("orders", "orders"), Some(By::Cluster)),
-        ("another namespace", kubernetes(KubernetesApplication), Job { namespace: "test", ..job("orders") }, None),
-        ("a namespace that is not known", kubernetes(KubernetesApplication), job("orders"), Some(By::Name)),
-        ("session and name", kubernetes(KubernetesSession), pod("orders", "orders"), Some(By::Cluster)),
+        (
+            "resubmitted by hand",
+            yarn(YarnApplication),
+            Job { application: Some(OTHER), ..job("orders") },
+            Some(By::Name),
+        ),
+        (
+            "cluster-id is the name",
+            kubernetes(KubernetesApplication),
+            pod("orders", "orders"),
+            Some(By::Cluster),
+        ),
+        (
+            "another namespace",
+            kubernetes(KubernetesApplication),
+            Job { namespace: "test", ..job("orders") },
+            None,
+        ),
+        (
+            "a namespace that is not known",
+            kubernetes(KubernetesApplication),
+            job("orders"),
+            Some(By::Name),
+        ),
+        (
+            "session and name",
+            kubernetes(KubernetesSession),
+            pod("orders", "orders"),
+            Some(By::Cluster),
+        ),
         ("session of another job", kubernetes(KubernetesSession), pod("clicks", "orders"), None),
         ("job id", with_id(ID), Job { job_id: ID, ..job("y") }, Some(By::JobId)),
         ("all zeros tell nothing", with_id(ZEROS), job("y"), None),
@@ -114,7 +144,8 @@ fn of_two_entries_the_one_that_lives_is_meant() {
 #[test]
 fn two_jobs_of_one_name_are_told_apart_by_what_identifies_them() {
     use DeployMode::YarnApplication;
-    let entries = [on_yarn("orders", APP, YarnApplication), on_yarn("orders", OTHER, YarnApplication)];
+    let entries =
+        [on_yarn("orders", APP, YarnApplication), on_yarn("orders", OTHER, YarnApplication)];
     let at = |cluster, application| Job {
         key: JobKey::new(cluster, "", "", "orders"),
         application: Some(application),
@@ -133,7 +164,9 @@ fn a_namesake_of_another_job_is_named() {
     assert_eq!(found.pairs, [(0, 0, By::Application)]);
     assert_eq!(
         found.conflicts,
-        ["`orders` (id-orders) is job c/clicks by its application id, though c/orders has its name"]
+        [
+            "`orders` (id-orders) is job c/clicks by its application id, though c/orders has its name"
+        ]
     );
 }
 

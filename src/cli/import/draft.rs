@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
-use crate::model::InventoryEntry;
+use crate::model::{InventoryEntry, Says};
 use crate::sources::inventory::{Draft, Import, Kind, Smtp, Way};
 
 /// Names in one regular expression: what is longer nobody reads.
@@ -144,14 +144,20 @@ fn job_labels(jobs: &BTreeSet<&str>, labels: &[(&str, &str)]) -> Vec<String> {
     names.chunks(NAMES).map(entry).collect()
 }
 
-/// Jobs bound to no alert configuration, or to one without a channel that could be taken over.
+/// Jobs bound to no alert configuration, or to one without a channel that could be taken over. Of a
+/// draft that was never started there is nothing to hear.
 fn unheard(import: &Import) -> Vec<String> {
     let speaks = |entry: &&InventoryEntry| {
         let bound = |way: &&Way| entry.alert_id.as_ref() == Some(&way.id);
         import.ways.iter().find(bound).is_some_and(|way| !way.drafts.is_empty())
     };
-    let mut names: Vec<String> =
-        import.entries.iter().filter(|entry| !speaks(entry)).map(|entry| line(&entry.name)).collect();
+    let ran = |entry: &InventoryEntry| entry.says != Says::Nothing || entry.job_id.is_some();
+    let mut names: Vec<String> = import
+        .entries
+        .iter()
+        .filter(|entry| ran(entry) && !speaks(entry))
+        .map(|entry| line(&entry.name))
+        .collect();
     names.sort();
     names
 }
@@ -161,7 +167,8 @@ fn told(kind: Kind, unheard: &[String]) -> Vec<String> {
         return Vec::new();
     }
     let (count, name) = (unheard.len(), kind.name());
-    let mut lines = vec![format!("# Nobody hears of these {count} jobs today, as {name} has them:")];
+    let mut lines =
+        vec![format!("# Nobody hears of these {count} jobs today, as {name} has them:")];
     lines.extend(unheard.iter().take(MAX_LISTED).map(|job| format!("#   {job}")));
     if count > MAX_LISTED {
         lines.push(format!("#   and {} more", count - MAX_LISTED));

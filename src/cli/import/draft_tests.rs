@@ -13,6 +13,7 @@ fn entry(name: &str, alert: Option<&str>, team: &str, owner: &str) -> InventoryE
         alert_id: alert.map(str::to_owned),
         team: Some(team.to_owned()),
         owner: Some(owner.to_owned()),
+        says: Says::Runs,
         ..InventoryEntry::default()
     }
 }
@@ -47,7 +48,11 @@ fn import() -> Import {
             id: "2/..".to_owned(),
             name: "ops: \"day\"".to_owned(),
             drafts: vec![
-                Draft::Dingtalk { url: hook("d"), secret: None, at: vec!["13800000000".to_owned()] },
+                Draft::Dingtalk {
+                    url: hook("d"),
+                    secret: None,
+                    at: vec!["13800000000".to_owned()],
+                },
                 Draft::Wecom { url: hook("w") },
                 Draft::Webhook { url: hook("h") },
                 Draft::Email { to: vec!["b@x.com".to_owned()], smtp: None },
@@ -62,6 +67,8 @@ fn import() -> Import {
         entry("silent", None, "ads", "li"),
         entry("mute", Some("3"), "", ""),
         entry("stale", Some("99"), "ads", ""),
+        // Nobody hears of what was never started, and nobody need.
+        InventoryEntry { says: Says::Nothing, ..entry("draft", None, "ads", "li") },
     ];
     Import { entries, ways }
 }
@@ -129,7 +136,8 @@ fn each_job_gets_its_labels() {
 fn who_hears_of_nothing_is_listed() {
     let drafted = draft(Kind::Streampark, &import(), "secrets");
     assert_eq!(drafted.unheard, ["mute", "silent", "stale"]);
-    let listed = "# Nobody hears of these 3 jobs today, as StreamPark has them:\n#   mute\n#   silent";
+    let listed =
+        "# Nobody hears of these 3 jobs today, as StreamPark has them:\n#   mute\n#   silent";
     assert!(drafted.yaml.contains(listed), "{}", drafted.yaml);
     let many = Import {
         entries: (0..600).map(|n| entry(&format!("job-{n:03}"), None, "", "")).collect(),

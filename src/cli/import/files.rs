@@ -33,7 +33,9 @@ fn write_one(path: &Path, secret: &SecretString) -> Result<()> {
         Ok(mut file) => file.write_all(text.as_bytes())?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             if std::fs::read_to_string(path)? != text {
-                bail!("it holds something else already (move it away, or name another --secrets-dir)");
+                bail!(
+                    "it holds something else already (move it away, or name another --secrets-dir)"
+                );
             }
             std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
         }

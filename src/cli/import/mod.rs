@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use super::{ConfigFile, Failure, check, output};
 use crate::sources::SourceConfig;
-use crate::sources::inventory::{
-    Dialect, InventoryConfig, Kind, VINTAGES, Vintage, grant, read_for_import,
-};
+use crate::sources::inventory::{Dialect, InventoryConfig, Kind, grant, read_for_import};
 
 /// Time limit of one query: nobody waits for an import twice.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -41,8 +39,9 @@ pub(super) struct Args {
     /// Folder for the files with secrets, as the configuration is to name it.
     #[arg(long, value_name = "DIR", default_value = "secrets")]
     secrets_dir: PathBuf,
-    /// Print what the user of the database must be granted for this version, and do nothing else.
-    #[arg(long, value_name = "VERSION", num_args = 0..=1, require_equals = true, default_missing_value = "2.1.7")]
+    /// Print what the user of the database must be granted for this version (without one:
+    /// StreamPark 2.1.7, Dinky 1.2), and do nothing else.
+    #[arg(long, value_name = "VERSION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     print_grant: Option<String>,
     /// Database the grants are for.
     #[arg(long, value_enum, value_name = "DATABASE", default_value = "mysql")]
@@ -73,6 +72,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Which::Dinky => Kind::Dinky,
     };
     if let Some(version) = &args.print_grant {
+        let version = if version.is_empty() { kind.usual_version() } else { version };
         return print_grant(kind, version, args.dialect);
     }
     let config = config(kind, &args)?;
@@ -93,12 +93,12 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn print_grant(kind: Kind, version: &str, dialect: Database) -> Result<(), Failure> {
-    // Dinky's columns are the same in all versions.
-    let wanted = if kind == Kind::Dinky { VINTAGES.last().copied() } else { Vintage::of(version) };
-    let Some(vintage) = wanted else {
-        let known: Vec<&str> = VINTAGES.iter().map(|vintage| vintage.name).collect();
-        let known = known.join(", ");
-        output::complain(&format!("error: no version `{version}` (the columns changed in {known})"));
+    let Some(vintage) = kind.vintage(version) else {
+        let known: Vec<&str> = kind.vintages().iter().map(|vintage| vintage.name).collect();
+        let (name, known) = (kind.name(), known.join(", "));
+        output::complain(&format!(
+            "error: no version `{version}` of {name} (the columns changed in {known})"
+        ));
         return Err(Failure::Refused);
     };
     let dialect = match dialect {

@@ -63,7 +63,11 @@ pub struct InventoryConfig {
 
 impl InventoryConfig {
     /// A database with nothing else to say about it.
-    pub fn at(name: &str, database_url_file: Option<PathBuf>, teams: Vec<String>) -> InventoryConfig {
+    pub fn at(
+        name: &str,
+        database_url_file: Option<PathBuf>,
+        teams: Vec<String>,
+    ) -> InventoryConfig {
         InventoryConfig {
             name: name.to_owned(),
             database_url: None,

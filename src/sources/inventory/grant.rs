@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     fn of(version: &str, dialect: Dialect, import: bool) -> String {
-        grant(Kind::Streampark, Vintage::of(version).unwrap(), dialect, import)
+        grant(Kind::Streampark, Kind::Streampark.vintage(version).unwrap(), dialect, import)
     }
 
     #[test]
@@ -47,12 +47,21 @@ mod tests {
         let new = of("2.2", Dialect::Postgres, false);
         assert!(new.contains("\"deploy_mode\"") && !new.contains("execution_mode"), "{new}");
         assert!(new.contains("ON \"t_app_log\" TO weir;") && !new.contains("t_flink_log"));
+        // A column that is not there makes the database refuse the whole statement.
+        assert!(!new.contains("\"k8s_name\""), "{new}");
+        let first = of("2.0.0", Dialect::MySql, false);
+        assert!(first.contains("`app_id`") && !first.contains("_log"), "{first}");
+        let dinky = |version| {
+            grant(Kind::Dinky, Kind::Dinky.vintage(version).unwrap(), Dialect::MySql, false)
+        };
+        assert!(!dinky("1.0.3").contains("first_level_owner"));
+        assert!(dinky("1.2.4").contains("first_level_owner"));
     }
 
     #[test]
     fn secrets_are_for_the_import_alone() {
         for kind in [Kind::Streampark, Kind::Dinky] {
-            let vintage = Vintage::of("2.2").unwrap();
+            let vintage = kind.vintage("2.2").unwrap();
             let watch = grant(kind, vintage, Dialect::MySql, false);
             assert!(!watch.contains("params") && !watch.contains("setting"), "{watch}");
             let import = grant(kind, vintage, Dialect::MySql, true);
@@ -65,10 +74,8 @@ mod tests {
     #[test]
     fn the_documentation_says_the_same() {
         let said = of("2.1.7", Dialect::MySql, false);
-        for readme in [
-            include_str!("../../../README.md"),
-            include_str!("../../../README.zh-CN.md"),
-        ] {
+        for readme in [include_str!("../../../README.md"), include_str!("../../../README.zh-CN.md")]
+        {
             assert!(readme.contains(&format!("\n{said}\n")), "the README lacks:\n{said}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::plan::{self, Dialect, Known, Missing, Query, Wanted};
 use super::row::Row;
-use super::table::Table;
+use super::table::{self, Table, Vintage};
 use super::{dinky, streampark};
 use crate::model::InventoryEntry;
 
@@ -35,6 +35,27 @@ impl Kind {
             Kind::Streampark => "streampark",
             Kind::Dinky => "dinky",
         }
+    }
+
+    /// Versions that differ in what is read, oldest first.
+    pub fn vintages(self) -> &'static [Vintage] {
+        match self {
+            Kind::Streampark => table::STREAMPARK,
+            Kind::Dinky => table::DINKY,
+        }
+    }
+
+    /// The version that most people have.
+    pub fn usual_version(self) -> &'static str {
+        match self {
+            Kind::Streampark => "2.1.7",
+            Kind::Dinky => "1.2",
+        }
+    }
+
+    /// The one that is valid for a version such as `2.1.7`; none for one that cannot be read.
+    pub fn vintage(self, version: &str) -> Option<Vintage> {
+        Vintage::of(self.vintages(), version)
     }
 
     /// What is read at every look; the first is that of the jobs.

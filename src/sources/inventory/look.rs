@@ -108,13 +108,16 @@ async fn import(
     let tables: Vec<Table> = kind.tables().iter().chain(kind.import_tables()).copied().collect();
     let known = columns(session, dialect, &tables).await?;
     let entries = jobs(session, kind, dialect, &known, &config.teams).await?.entries;
+    let mail = streampark::MAIL.map(str::to_owned);
     let mut asked = Vec::new();
     for table in kind.import_tables() {
-        let wanted = Wanted { limit: MAX_WAYS, ..Wanted::default() };
+        let is_settings = table.name == streampark::SETTINGS;
+        let one_of = is_settings.then_some((&[("s", "setting_key")][..], &mail[..]));
+        let wanted = Wanted { one_of, limit: MAX_WAYS, ..Wanted::default() };
         let query = match plan::select(dialect, &known, &[table], &wanted) {
             Ok(query) => query,
             // The settings of the mail server may be kept from us: the draft says what is missing.
-            Err(_) if table.name == "t_setting" => Query::default(),
+            Err(_) if is_settings => Query::default(),
             Err(missing) => return Err(Trouble::Missing(missing)),
         };
         let rows = if query.sql.is_empty() { Rows::new() } else { session.rows(&query).await? };

@@ -27,5 +27,5 @@ pub use kind::Kind;
 pub use look::{Import, read_for_import};
 pub use plan::Dialect;
 pub use source::InventorySource;
-pub use table::{VINTAGES, Vintage};
+pub use table::Vintage;
 pub use ways::{Draft, Smtp, Way};

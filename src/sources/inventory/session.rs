@@ -37,16 +37,21 @@ enum Connection {
 }
 
 impl Session {
-    /// Connects and begins a transaction in which no statement takes longer than `limit`.
+    /// Connects within `limit`, and begins a transaction in which no statement takes longer.
     pub(super) async fn open(
         address: &Address,
         tls: Option<&TlsConfig>,
         limit: Duration,
     ) -> Result<Session, Trouble> {
-        let connection = match address.dialect {
-            Dialect::MySql => Connection::MySql(Box::new(mysql(address, tls).await?)),
-            Dialect::Postgres => Connection::Postgres(Box::new(postgres(address, tls).await?)),
+        let connecting = async {
+            Ok(match address.dialect {
+                Dialect::MySql => Connection::MySql(Box::new(mysql(address, tls).await?)),
+                Dialect::Postgres => Connection::Postgres(Box::new(postgres(address, tls).await?)),
+            })
         };
+        let connection = tokio::time::timeout(limit, connecting).await;
+        let nothing = || format!("no connection within {} s", limit.as_secs_f64());
+        let connection = connection.unwrap_or_else(|_| Err(Trouble::Unreachable(nothing())))?;
         let mut session = Session { connection, requests: 0, bytes: 0 };
         session.begin(limit).await?;
         Ok(session)
@@ -157,8 +162,10 @@ async fn mysql(address: &Address, tls: Option<&TlsConfig>) -> Result<MySqlConnec
     if let Some(tls) = tls {
         options = options.ssl_mode(MySqlSslMode::VerifyIdentity);
         options = with(options, tls.ca_file.as_ref(), |options, file| options.ssl_ca(file));
-        options = with(options, tls.cert_file.as_ref(), |options, file| options.ssl_client_cert(file));
-        options = with(options, tls.key_file.as_ref(), |options, file| options.ssl_client_key(file));
+        options =
+            with(options, tls.cert_file.as_ref(), |options, file| options.ssl_client_cert(file));
+        options =
+            with(options, tls.key_file.as_ref(), |options, file| options.ssl_client_key(file));
     }
     options.connect().await.map_err(|error| trouble(&error))
 }
@@ -170,8 +177,10 @@ async fn postgres(address: &Address, tls: Option<&TlsConfig>) -> Result<PgConnec
     if let Some(tls) = tls {
         options = options.ssl_mode(PgSslMode::VerifyFull);
         options = with(options, tls.ca_file.as_ref(), |options, file| options.ssl_root_cert(file));
-        options = with(options, tls.cert_file.as_ref(), |options, file| options.ssl_client_cert(file));
-        options = with(options, tls.key_file.as_ref(), |options, file| options.ssl_client_key(file));
+        options =
+            with(options, tls.cert_file.as_ref(), |options, file| options.ssl_client_cert(file));
+        options =
+            with(options, tls.key_file.as_ref(), |options, file| options.ssl_client_key(file));
     }
     options.connect().await.map_err(|error| trouble(&error))
 }
@@ -197,9 +206,46 @@ fn trouble(error: &sqlx::Error) -> Trouble {
         }
         sqlx::Error::Io(error) => Trouble::Unreachable(words(&error.to_string())),
         sqlx::Error::Tls(error) => Trouble::Tls(words(&error.to_string())),
+        // A password of MySQL 8 on its first way, over a connection without TLS.
+        sqlx::Error::Configuration(why) if why.to_string().contains("RSA") => Trouble::Refused {
+            code: "2061".to_owned(),
+            words: "the password may not be sent without TLS".to_owned(),
+        },
         sqlx::Error::Configuration(_) => {
             Trouble::Strange("an option in the address that it does not know".to_owned())
         }
         other => Trouble::Strange(words(&other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kind::Kind;
+    use super::*;
+
+    #[test]
+    fn errors_of_the_library_are_told_without_secrets() {
+        let configuration = |text: &str| sqlx::Error::Configuration(text.into());
+        for (error, words) in [
+            (configuration("RSA auth backend disabled"), "mysql_native_password"),
+            (configuration("bad mysql://weir:p4ss@db"), "an option in the address"),
+            (sqlx::Error::Tls("server does not support TLS".into()), "no TLS: server does not"),
+            (sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into()), "cannot be reached"),
+            (sqlx::Error::ColumnNotFound("x".to_owned()), "is this the database of StreamPark?"),
+        ] {
+            let said = trouble(&error).explain(Kind::Streampark, "mysql://db/sp");
+            assert!(said.contains(words) && !said.contains("p4ss"), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_bounded() {
+        let mut taken = Taken::default();
+        let row = || vec![Some("x".repeat(1 << 20)), None];
+        for _ in 0..64 {
+            taken.add(row()).unwrap();
+        }
+        assert_eq!(taken.add(row()), Err(Trouble::TooMuch(64)));
     }
 }

@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn too_many_jobs_are_said_to_be_too_many() {
         let source = source("mysql://weir:p4ss@db/sp").unwrap();
-        let seen = |more| Seen { entries: vec![InventoryEntry::default()], more, ..Seen::default() };
+        let seen =
+            |more| Seen { entries: vec![InventoryEntry::default()], more, ..Seen::default() };
         assert_eq!(source.snapshot(Ok(seen(false))).completeness, Completeness::Complete);
         let partial = source.snapshot(Ok(seen(true)));
         assert_eq!(partial.inventory.len(), 1);

@@ -1,42 +1,55 @@
 //! Tables of an inventory and the columns that are read, each with the versions that have it. What is
 //! selected, what must be granted and what the documentation says all come from here.
 
-/// Versions that differ in what is read, oldest first.
+/// A version of an inventory from which on other columns are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vintage {
     /// As it is named on the command line.
     pub name: &'static str,
+    from: (u32, u32, u32),
     bit: u8,
 }
 
-pub(super) const OLD: u8 = 1;
-pub(super) const MIDDLE: u8 = 2;
-pub(super) const NEW: u8 = 4;
-pub(super) const ALL: u8 = OLD | MIDDLE | NEW;
+/// StreamPark 2.0: its log does not say what was tried.
+pub(super) const FIRST: u8 = 1;
+/// StreamPark 2.1.0 to 2.1.3.
+pub(super) const OLD: u8 = 2;
+/// StreamPark 2.1.4 to 2.1.8.
+pub(super) const MIDDLE: u8 = 4;
+/// StreamPark 2.2.
+pub(super) const NEW: u8 = 8;
+/// Dinky 1.0: a task has no owner.
+pub(super) const DINKY_OLD: u8 = 16;
+/// Dinky 1.1 and later.
+pub(super) const DINKY_NEW: u8 = 32;
+pub(super) const ALL: u8 = FIRST | OLD | MIDDLE | NEW | DINKY_OLD | DINKY_NEW;
 
-/// Versions of StreamPark that differ in what is read. Dinky has one set of columns for all.
-pub const VINTAGES: [Vintage; 3] = [
-    Vintage { name: "2.1.0", bit: OLD },
-    Vintage { name: "2.1.4", bit: MIDDLE },
-    Vintage { name: "2.2", bit: NEW },
+const fn vintage(name: &'static str, from: (u32, u32, u32), bit: u8) -> Vintage {
+    Vintage { name, from, bit }
+}
+
+/// Versions of StreamPark that differ in what is read, oldest first.
+pub(super) const STREAMPARK: &[Vintage] = &[
+    vintage("2.0", (2, 0, 0), FIRST),
+    vintage("2.1.0", (2, 1, 0), OLD),
+    vintage("2.1.4", (2, 1, 4), MIDDLE),
+    vintage("2.2", (2, 2, 0), NEW),
 ];
+
+/// The same of Dinky.
+pub(super) const DINKY: &[Vintage] =
+    &[vintage("1.0", (1, 0, 0), DINKY_OLD), vintage("1.1", (1, 1, 0), DINKY_NEW)];
 
 impl Vintage {
     /// The one that is valid for a version such as `2.1.7`.
-    pub fn of(version: &str) -> Option<Vintage> {
+    pub(super) fn of(vintages: &[Vintage], version: &str) -> Option<Vintage> {
         let mut parts = version.split('.').map(|part| {
             let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
             digits.parse::<u32>().ok()
         });
         let mut next = || parts.next().flatten();
-        let (major, minor, patch) = (next()?, next().unwrap_or(0), next().unwrap_or(0));
-        let at = match (major, minor, patch) {
-            (0 | 1, ..) => return None,
-            (2, 0, _) | (2, 1, 0..4) => 0,
-            (2, 1, _) => 1,
-            _ => 2,
-        };
-        VINTAGES.get(at).copied()
+        let version = (next()?, next().unwrap_or(0), next().unwrap_or(0));
+        vintages.iter().rev().find(|vintage| vintage.from <= version).copied()
     }
 
     pub(super) fn has(self, vintages: u8) -> bool {
@@ -100,21 +113,24 @@ mod tests {
 
     #[test]
     fn versions_have_their_columns() {
-        for (version, expected) in [
-            ("2.0.0", Some("2.1.0")),
-            ("2.1.2", Some("2.1.0")),
-            ("2.1.3", Some("2.1.0")),
-            ("2.1.4", Some("2.1.4")),
-            ("2.1.7", Some("2.1.4")),
-            ("2.1.8-rc1", Some("2.1.4")),
-            ("2.2", Some("2.2")),
-            ("2.2.0-SNAPSHOT", Some("2.2")),
-            ("3.0", Some("2.2")),
-            ("1.2.4", None),
-            ("latest", None),
-            ("", None),
+        for (version, streampark, dinky) in [
+            ("2.0.0", Some("2.0"), Some("1.1")),
+            ("2.1.0", Some("2.1.0"), Some("1.1")),
+            ("2.1.3", Some("2.1.0"), Some("1.1")),
+            ("2.1.4", Some("2.1.4"), Some("1.1")),
+            ("2.1.8-rc1", Some("2.1.4"), Some("1.1")),
+            ("2.2", Some("2.2"), Some("1.1")),
+            ("2.2.0-SNAPSHOT", Some("2.2"), Some("1.1")),
+            ("3.0", Some("2.2"), Some("1.1")),
+            ("1.2.4", None, Some("1.1")),
+            ("1.1.0", None, Some("1.1")),
+            ("1.0.3", None, Some("1.0")),
+            ("0.7.5", None, None),
+            ("latest", None, None),
+            ("", None, None),
         ] {
-            assert_eq!(Vintage::of(version).map(|v| v.name), expected, "{version}");
+            let of = |vintages| Vintage::of(vintages, version).map(|vintage| vintage.name);
+            assert_eq!((of(STREAMPARK), of(DINKY)), (streampark, dinky), "{version}");
         }
     }
 }

@@ -76,10 +76,12 @@ fn refused(kind: Kind, code: &str, words: &str) -> (String, String) {
         "1040" | "53300" => "it has no free connection; one is enough".to_owned(),
         "1130" => "the server takes nobody from this machine: allow its address".to_owned(),
         "2061" => {
-            "this kind of password needs TLS: add `?ssl-mode=REQUIRED` to the address".to_owned()
+            "switch TLS on at the server, or create the user with mysql_native_password".to_owned()
         }
         // The limits of one statement: MySQL, MariaDB, PostgreSQL.
-        "3024" | "1969" | "57014" => "it was too slow: look at its load, or raise `timeout`".to_owned(),
+        "3024" | "1969" | "57014" => {
+            "it was too slow: look at its load, or raise `timeout`".to_owned()
+        }
         "1290" | "57P03" => "it is starting or going down".to_owned(),
         _ => "ask whoever runs this database".to_owned(),
     };

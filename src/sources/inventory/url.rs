@@ -56,7 +56,8 @@ fn file(path: &Path) -> Result<String, String> {
 
 /// Reads `mysql://user:password@host:3306/streampark` and its like.
 pub(super) fn parse(url: &str) -> Result<Address, Problem> {
-    let example = "write mysql://weir:…@host:3306/streampark or postgres://weir:…@host:5432/streampark";
+    let example =
+        "write mysql://weir:…@host:3306/streampark or postgres://weir:…@host:5432/streampark";
     let refuse = |what: &str, hint: &str| Err((what.to_owned(), hint.to_owned()));
     if url.starts_with("jdbc:") {
         return refuse(
@@ -85,7 +86,8 @@ pub(super) fn parse(url: &str) -> Result<Address, Problem> {
     if !read.has_host() && !by_socket {
         return refuse("the address of the database names no host", example);
     }
-    if read.path().trim_matches('/').is_empty() && !read.query_pairs().any(|(key, _)| key == "dbname")
+    if read.path().trim_matches('/').is_empty()
+        && !read.query_pairs().any(|(key, _)| key == "dbname")
     {
         return refuse("the address names no database", example);
     }
@@ -104,7 +106,11 @@ mod tests {
             ("mysql://weir:p4ss@db:3306/streampark", MySql, "mysql://db:3306/streampark"),
             ("mariadb://weir:p4ss@db/sp", MySql, "mariadb://db/sp"),
             ("postgres://weir:p4ss@db/sp?sslmode=require", Postgres, "postgres://db/sp?sslmode=…"),
-            ("postgresql://db/sp?user=u&password=p4ss", Postgres, "postgresql://db/sp?user=…&password=…"),
+            (
+                "postgresql://db/sp?user=u&password=p4ss",
+                Postgres,
+                "postgresql://db/sp?user=…&password=…",
+            ),
         ] {
             let read = parse(url).unwrap();
             assert_eq!((read.dialect, read.shown.as_str()), (dialect, shown));

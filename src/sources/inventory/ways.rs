@@ -167,7 +167,10 @@ mod tests {
 
     #[test]
     fn a_mail_server_is_an_address() {
-        assert_eq!(smtp_url(true, Some("a@b.c"), "smtp.b.c", Some("465")), "smtps://a%40b.c@smtp.b.c:465");
+        assert_eq!(
+            smtp_url(true, Some("a@b.c"), "smtp.b.c", Some("465")),
+            "smtps://a%40b.c@smtp.b.c:465"
+        );
         assert_eq!(smtp_url(false, None, "mail", None), "smtp://mail");
     }
 }

@@ -4,6 +4,7 @@ CREATE TABLE `dinky_task` (
   `id` int NOT NULL,
   `name` varchar(255),
   `tenant_id` int,
+  `dialect` varchar(50),
   `step` int,
   `alert_group_id` bigint,
   `save_point_strategy` int,
@@ -61,5 +62,6 @@ CREATE TABLE `dinky_alert_instance` (
   `name` varchar(50),
   `type` varchar(50),
   `params` text,
+  `enabled` tinyint,
   PRIMARY KEY (`id`)
 );

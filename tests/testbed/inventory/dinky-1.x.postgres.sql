@@ -4,6 +4,7 @@ CREATE TABLE "dinky_task" (
   "id" int4 NOT NULL,
   "name" varchar(255),
   "tenant_id" int4,
+  "dialect" varchar(50),
   "step" int4,
   "alert_group_id" int8,
   "save_point_strategy" int4,
@@ -61,5 +62,6 @@ CREATE TABLE "dinky_alert_instance" (
   "name" varchar(50),
   "type" varchar(50),
   "params" text,
+  "enabled" int2,
   PRIMARY KEY ("id")
 );

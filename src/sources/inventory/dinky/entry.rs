@@ -7,9 +7,13 @@ use crate::model::{DeployMode, InventoryEntry, Says};
 /// Characters kept of a reason.
 const MAX_REASON: usize = 300;
 
-/// What a row says; nothing without an id.
+/// `step` of a task that is published: Dinky tells of no other.
+const PUBLISHED: i64 = 2;
+
+/// What a row says; nothing without an id, nor of a task that is no job of Flink's: Dinky keeps
+/// queries of other databases and code of functions in the same table.
 pub(in crate::sources::inventory) fn entry(row: &Row<'_>) -> Option<InventoryEntry> {
-    let id = row.owned("k.id")?;
+    let id = row.owned("k.id").filter(|_| is_flink(row.text("k.dialect")))?;
     let mode = mode(row.text("c.type").unwrap_or_default());
     let cluster = row.text("c.name");
     let application = cluster.filter(|name| name.starts_with("application_"));
@@ -34,11 +38,23 @@ pub(in crate::sources::inventory) fn entry(row: &Row<'_>) -> Option<InventoryEnt
         team: row.owned("t.tenant_code"),
         team_id: row.owned("k.tenant_id"),
         tags: None,
-        alert_id: row.owned("k.alert_group_id").filter(|id| id != "-1" && id != "0"),
+        alert_id: alert_group(row),
         start_failure: start_failure.map(|error| one_line(error, MAX_REASON)),
         own_restarts: 0,
         id,
     })
+}
+
+/// The group that hears of it.
+fn alert_group(row: &Row<'_>) -> Option<String> {
+    let published = row.number("k.step").is_none_or(|step| step == PUBLISHED);
+    row.owned("k.alert_group_id").filter(|id| published && id != "-1" && id != "0")
+}
+
+/// Without a dialect, a task is one of Flink SQL.
+fn is_flink(dialect: Option<&str>) -> bool {
+    const FLINK: [&str; 3] = ["FlinkSql", "FlinkJar", "KubernetesApplication"];
+    dialect.is_none_or(|dialect| FLINK.iter().any(|known| known.eq_ignore_ascii_case(dialect)))
 }
 
 fn says(status: Option<&str>) -> Says {
@@ -104,9 +120,39 @@ mod tests {
     }
 
     #[test]
+    fn queries_and_code_are_no_jobs() {
+        for (dialect, expected) in [
+            ("FlinkSql", true),
+            ("flinkjar", true),
+            ("KubernetesApplication", true),
+            ("", true),
+            ("FlinkSqlEnv", false),
+            ("Doris", false),
+            ("Java", false),
+        ] {
+            let made = Made::of(&[("k.id", "1"), ("k.dialect", dialect)]);
+            assert_eq!(entry(&made.row()).is_some(), expected, "{dialect}");
+        }
+    }
+
+    #[test]
+    fn only_a_published_task_has_somebody_who_hears_of_it() {
+        for (step, expected) in [("2", Some("3")), ("1", None), ("", Some("3"))] {
+            let pairs = [("k.id", "1"), ("k.step", step), ("k.alert_group_id", "3")];
+            let found = entry(&Made::of(&pairs).row()).unwrap();
+            assert_eq!(found.alert_id.as_deref(), expected, "{step}");
+        }
+    }
+
+    #[test]
     fn an_error_is_why_it_did_not_start_only_without_a_job() {
         for (jid, expected) in [("", Some("no such jar")), ("abc", None)] {
-            let pairs = [("k.id", "1"), ("i.status", "FAILED"), ("i.error", "no\nsuch jar"), ("i.jid", jid)];
+            let pairs = [
+                ("k.id", "1"),
+                ("i.status", "FAILED"),
+                ("i.error", "no\nsuch jar"),
+                ("i.jid", jid),
+            ];
             let found = entry(&Made::of(&pairs).row()).unwrap();
             assert_eq!(found.start_failure.as_deref(), expected, "{jid}");
         }
@@ -116,6 +162,9 @@ mod tests {
     fn a_session_is_named_and_no_application() {
         let pairs = [("k.id", "1"), ("c.name", "shared"), ("c.type", "kubernetes_session")];
         let found = entry(&Made::of(&pairs).row()).unwrap();
-        assert_eq!((found.cluster_id.as_deref(), found.mode), (Some("shared"), DeployMode::KubernetesSession));
+        assert_eq!(
+            (found.cluster_id.as_deref(), found.mode),
+            (Some("shared"), DeployMode::KubernetesSession)
+        );
     }
 }

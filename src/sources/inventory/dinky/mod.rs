@@ -1,9 +1,10 @@
-//! Dinky 1.x: its tables and what they mean.
+//! Dinky 1.x: its tables and what they mean. Checked against the schemas of 1.0.0, 1.0.3, 1.1.0 and
+//! of the development of 1.2.
 
 mod entry;
 mod params;
 
-use super::table::{ALL, Table, column};
+use super::table::{ALL, DINKY_NEW, Table, column};
 
 pub(super) use entry::entry;
 pub(super) use params::ways;
@@ -24,7 +25,9 @@ pub(super) const TABLES: &[Table] = &[
             column("id").must(),
             column("name").must(),
             column("tenant_id"),
-            column("first_level_owner"),
+            column("dialect"),
+            column("step"),
+            column("first_level_owner").only(DINKY_NEW),
             column("job_instance_id"),
             column("alert_group_id"),
         ],
@@ -52,7 +55,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "dinky_user",
         alias: "u",
-        vintages: ALL,
+        vintages: DINKY_NEW,
         join: Some(("id", ("k", "first_level_owner"))),
         columns: &[column("id"), column("username"), column("nickname")],
     },
@@ -88,6 +91,7 @@ pub(super) const IMPORT_TABLES: &[Table] = &[
             column("name"),
             column("type").must(),
             column("params").must().cut(8_000),
+            column("enabled"),
         ],
     },
 ];

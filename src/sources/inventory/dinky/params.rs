@@ -6,9 +6,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::super::row::Row;
-use super::super::ways::{
-    Draft, Smtp, Way, flag, list, mentions, params, secret, smtp_url, text,
-};
+use super::super::ways::{Draft, Smtp, Way, flag, list, mentions, params, secret, smtp_url, text};
 
 /// Alert groups, with the channels each names.
 pub(in crate::sources::inventory) fn ways<'r>(
@@ -31,11 +29,19 @@ fn way(row: &Row<'_>, instances: &BTreeMap<String, Row<'_>>) -> Option<Way> {
             continue;
         };
         let kind = instance.text("s.type").unwrap_or_default();
+        let channel = instance.text("s.name").unwrap_or(id);
+        if instance.flag("s.enabled") == Some(false) {
+            way.notes.push(format!("channel `{channel}` is switched off there"));
+            continue;
+        }
+        if kind.eq_ignore_ascii_case("http") {
+            let what = "gets Alertmanager's JSON now, no longer the body and headers of Dinky";
+            way.notes.push(format!("channel `{channel}` {what}"));
+        }
         match draft(kind, &params(instance.text("s.params"))) {
             Some(draft) => way.drafts.push(draft),
             None => {
-                let name = instance.text("s.name").unwrap_or(id);
-                way.notes.push(format!("channel `{name}` of type {kind} is not taken over"));
+                way.notes.push(format!("channel `{channel}` of type {kind} is not taken over"));
             }
         }
     }
@@ -55,6 +61,8 @@ fn draft(kind: &str, params: &Value) -> Option<Draft> {
             secret: secret(params, &["secret"]),
             at: mentions(params, "isAtAll", &["atMobiles"]),
         }),
+        // An application of WeCom has no robot; an address may be left over from before.
+        "wechat" if text(params, &["sendType"]).as_deref() == Some("app") => None,
         "wechat" => Some(Draft::Wecom { url: webhook()? }),
         "http" => Some(Draft::Webhook { url: webhook()? }),
         "email" => {
@@ -84,16 +92,50 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_switched_off_or_no_robot_is_left_out() {
+        let group = Made::of(&[("g.id", "1"), ("g.alert_instance_ids", "7,8,9")]);
+        let hook = r#"{"webhook":"https://w/x","url":"https://w/x","sendType":"app"}"#;
+        let row = |id: &str, kind: &str, enabled: &str| {
+            Made::of(&[("s.id", id), ("s.type", kind), ("s.params", hook), ("s.enabled", enabled)])
+        };
+        let made = [row("7", "FeiShu", "0"), row("8", "WeChat", "1"), row("9", "Http", "true")];
+        let way = ways([group.row()].into_iter(), made.iter().map(Made::row)).remove(0);
+        assert!(matches!(way.drafts.as_slice(), [Draft::Webhook { .. }]), "{way:?}");
+        let notes = way.notes.join("\n");
+        for words in ["`7` is switched off", "`8` of type WeChat is not", "`9` gets Alertmanager"] {
+            assert!(notes.contains(words), "{notes}");
+        }
+    }
+
+    #[test]
     fn a_group_has_the_channels_it_names() {
-        let group = Made::of(&[("g.id", "1"), ("g.name", "ops"), ("g.alert_instance_ids", "7, 8,9,10")]);
+        let group =
+            Made::of(&[("g.id", "1"), ("g.name", "ops"), ("g.alert_instance_ids", "7, 8,9,10")]);
         let instances = [
-            [("s.id", "7"), ("s.name", "bot"), ("s.type", "FeiShu"), ("s.params", r#"{"webhook":"https://f/hook/x","secret":"key","isAtAll":false}"#)],
+            [
+                ("s.id", "7"),
+                ("s.name", "bot"),
+                ("s.type", "FeiShu"),
+                ("s.params", r#"{"webhook":"https://f/hook/x","secret":"key","isAtAll":false}"#),
+            ],
             [("s.id", "8"), ("s.name", "sms"), ("s.type", "Sms"), ("s.params", "{}")],
-            [("s.id", "9"), ("s.name", "mail"), ("s.type", "Email"), ("s.params", r#"{"receivers":["a@x.com"],"serverHost":"smtp.x.com","serverPort":25,"user":"u","password":"p4ss","sender":"ops@x.com","sslEnable":false}"#)],
+            [
+                ("s.id", "9"),
+                ("s.name", "mail"),
+                ("s.type", "Email"),
+                (
+                    "s.params",
+                    r#"{"receivers":["a@x.com"],"serverHost":"smtp.x.com","serverPort":25,"user":"u","password":"p4ss","sender":"ops@x.com","sslEnable":false}"#,
+                ),
+            ],
         ];
         let made: Vec<Made> = instances.iter().map(|row| Made::of(row)).collect();
         let way = ways([group.row()].into_iter(), made.iter().map(Made::row)).remove(0);
-        let [Draft::FeishuBot { url, secret, at_all: false }, Draft::Email { to, smtp: Some(smtp) }] = &way.drafts[..] else {
+        let [
+            Draft::FeishuBot { url, secret, at_all: false },
+            Draft::Email { to, smtp: Some(smtp) },
+        ] = &way.drafts[..]
+        else {
             panic!("{way:?}")
         };
         assert_eq!(url.expose_secret(), "https://f/hook/x");
@@ -101,7 +143,10 @@ mod tests {
         assert_eq!((to[0].as_str(), smtp.url.as_str()), ("a@x.com", "smtp://u@smtp.x.com:25"));
         assert_eq!(
             way.notes,
-            ["channel `sms` of type Sms is not taken over", "it names channel 10, which is not there"]
+            [
+                "channel `sms` of type Sms is not taken over",
+                "it names channel 10, which is not there"
+            ]
         );
     }
 }

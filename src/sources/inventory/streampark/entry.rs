@@ -57,9 +57,8 @@ fn application<'r>(row: &Row<'r>, mode: DeployMode) -> Option<&'r str> {
 /// The Kubernetes cluster-id: the job's name in application mode, that of the cluster in a session.
 fn cluster<'r>(row: &Row<'r>, mode: DeployMode) -> Option<&'r str> {
     match mode {
-        DeployMode::KubernetesApplication => {
-            row.text("a.k8s_name").or_else(|| row.text("a.job_name"))
-        }
+        // Also in 2.2, whose column `k8s_name` nothing writes.
+        DeployMode::KubernetesApplication => row.text("a.job_name"),
         DeployMode::KubernetesSession => {
             row.text("c.cluster_id").or_else(|| row.text("a.cluster_id"))
         }
@@ -86,11 +85,23 @@ mod tests {
     #[test]
     fn the_yarn_application_is_where_the_version_keeps_it() {
         for (version, pairs, expected) in [
-            ("2.1.2", vec![("a.execution_mode", "4"), ("a.app_id", APP), ("a.cluster_id", "")], Some(APP)),
+            (
+                "2.1.2",
+                vec![("a.execution_mode", "4"), ("a.app_id", APP), ("a.cluster_id", "")],
+                Some(APP),
+            ),
             ("2.1.7", vec![("a.execution_mode", "4"), ("a.cluster_id", APP)], Some(APP)),
-            ("2.2", vec![("a.deploy_mode", "4"), ("a.app_id", ""), ("a.cluster_id", APP)], Some(APP)),
+            (
+                "2.2",
+                vec![("a.deploy_mode", "4"), ("a.app_id", ""), ("a.cluster_id", APP)],
+                Some(APP),
+            ),
             ("per job", vec![("a.execution_mode", "2"), ("a.cluster_id", APP)], Some(APP)),
-            ("session", vec![("a.execution_mode", "3"), ("c.cluster_id", SESSION), ("a.cluster_id", APP)], Some(SESSION)),
+            (
+                "session",
+                vec![("a.execution_mode", "3"), ("c.cluster_id", SESSION), ("a.cluster_id", APP)],
+                Some(SESSION),
+            ),
             ("never started", vec![("a.execution_mode", "4")], None),
             ("no id of YARN", vec![("a.execution_mode", "4"), ("a.cluster_id", "orders")], None),
             ("not on YARN", vec![("a.execution_mode", "6"), ("a.cluster_id", APP)], None),
@@ -102,11 +113,10 @@ mod tests {
 
     #[test]
     fn the_cluster_id_of_kubernetes_is_the_name_in_application_mode() {
-        let own = read(&[("a.execution_mode", "6"), ("a.k8s_namespace", "flink"), ("a.cluster_id", "x")]);
+        let own =
+            read(&[("a.execution_mode", "6"), ("a.k8s_namespace", "flink"), ("a.cluster_id", "x")]);
         assert_eq!(own.cluster_id.as_deref(), Some("orders"));
         assert_eq!(own.namespace.as_deref(), Some("flink"));
-        let named = read(&[("a.deploy_mode", "6"), ("a.k8s_name", "orders-k8s")]);
-        assert_eq!(named.cluster_id.as_deref(), Some("orders-k8s"));
         let session = read(&[
             ("a.execution_mode", "5"),
             ("c.cluster_id", "session-1"),
@@ -143,7 +153,8 @@ mod tests {
     #[test]
     fn nulls_and_nonsense_cost_a_field() {
         assert_eq!(entry(&Made::of(&[("a.job_name", "orders")]).row()), None, "no id");
-        let pairs = [("a.id", "1"), ("a.state", "x"), ("a.option_state", "?"), ("a.restart_size", "-1")];
+        let pairs =
+            [("a.id", "1"), ("a.state", "x"), ("a.option_state", "?"), ("a.restart_size", "-1")];
         let bare = entry(&Made::of(&pairs).row()).unwrap();
         let expected = InventoryEntry { id: "1".to_owned(), ..InventoryEntry::default() };
         assert_eq!(bare, expected);

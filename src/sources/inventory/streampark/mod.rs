@@ -5,7 +5,7 @@ mod params;
 mod starts;
 mod state;
 
-use super::table::{ALL, Column, MIDDLE, NEW, OLD, Table, column};
+use super::table::{ALL, Column, FIRST, MIDDLE, NEW, OLD, Table, column};
 
 pub(super) use entry::entry;
 pub(super) use params::ways;
@@ -13,6 +13,19 @@ pub(super) use starts::failures;
 
 /// `option_name` of a start (2 is a savepoint, 3 a cancel).
 pub(super) const START: i64 = 1;
+/// `job_type` of a job of Spark in the log of 2.2; its number may be that of one of Flink's.
+pub(super) const SPARK: i64 = 2;
+/// Settings of the whole installation.
+pub(super) const SETTINGS: &str = "t_setting";
+/// Keys of the mail server among the settings. There are passwords of other things beside them.
+pub(super) const MAIL: [&str; 6] = [
+    "alert.email.host",
+    "alert.email.port",
+    "alert.email.from",
+    "alert.email.userName",
+    "alert.email.password",
+    "alert.email.ssl",
+];
 /// The log of starts, by the name it has had since when.
 pub(super) const LOGS: [&str; 2] = ["t_app_log", "t_flink_log"];
 /// Aliases of what a job is put together of.
@@ -27,6 +40,7 @@ const LOG: &[Column] = &[
     column("option_name").must(),
     column("success").must(),
     column("exception").cut(4_000),
+    column("job_type").only(NEW),
 ];
 
 /// What is read at every look.
@@ -42,14 +56,14 @@ pub(super) const TABLES: &[Table] = &[
             column("state").must(),
             column("team_id"),
             column("user_id"),
-            column("execution_mode").only(OLD | MIDDLE),
+            column("execution_mode").only(FIRST | OLD | MIDDLE),
             column("deploy_mode").only(NEW),
-            // The YARN application until 2.1.3; from 2.1.4 that is in `cluster_id`.
-            column("app_id").only(OLD | NEW),
+            // The YARN application until 2.1.3; from 2.1.4 that is in `cluster_id`. A 2.2 that was
+            // installed anew has it too, and leaves it empty.
+            column("app_id").only(FIRST | OLD),
             column("cluster_id"),
             column("flink_cluster_id"),
             column("k8s_namespace"),
-            column("k8s_name").only(NEW),
             column("job_id"),
             column("option_state"),
             column("restart_size"),
@@ -62,7 +76,12 @@ pub(super) const TABLES: &[Table] = &[
         alias: "c",
         vintages: ALL,
         join: Some(("id", ("a", "flink_cluster_id"))),
-        columns: &[column("id"), column("cluster_id"), column("cluster_name"), column("k8s_namespace")],
+        columns: &[
+            column("id"),
+            column("cluster_id"),
+            column("cluster_name"),
+            column("k8s_namespace"),
+        ],
     },
     Table {
         name: "t_user",
@@ -79,6 +98,7 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[column("id"), column("team_name")],
     },
     Table { name: "t_app_log", alias: "l", vintages: NEW, join: None, columns: LOG },
+    // That of 2.0 has no `option_name`: starts cannot be told from cancels.
     Table { name: "t_flink_log", alias: "l", vintages: OLD | MIDDLE, join: None, columns: LOG },
 ];
 
@@ -101,7 +121,7 @@ pub(super) const IMPORT_TABLES: &[Table] = &[
         ],
     },
     Table {
-        name: "t_setting",
+        name: SETTINGS,
         alias: "s",
         vintages: ALL,
         join: None,

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 
 use super::super::row::Row;
-use super::super::ways::{
-    Draft, Smtp, Way, flag, list, mentions, params, secret, smtp_url, text,
-};
+use super::super::ways::{Draft, Smtp, Way, flag, list, mentions, params, secret, smtp_url, text};
 
 const EMAIL: i64 = 1;
 const DING_TALK: i64 = 2;
@@ -33,10 +31,10 @@ pub(in crate::sources::inventory) fn ways<'r>(
 }
 
 fn smtp(settings: &BTreeMap<String, String>) -> Option<Smtp> {
-    // Keys of 2.0 and later; in other versions the draft says that the server is missing.
+    // Keys (`MAIL`) of 2.0 and later; in other versions the draft says that the server is missing.
     let of = |key: &str| settings.get(&format!("alert.email.{key}")).map(String::as_str);
     let host = of("host")?;
-    let user = of("userName").or_else(|| of("username"));
+    let user = of("userName");
     Some(Smtp {
         url: smtp_url(of("ssl") == Some("true"), user, host, of("port")),
         password: of("password").map(SecretString::from),
@@ -70,7 +68,8 @@ fn way(row: &Row<'_>, smtp: Option<&Smtp>) -> Option<Way> {
             Some(draft) => way.drafts.push(draft),
             None => {
                 let column = column.trim_start_matches("g.");
-                way.notes.push(format!("{column} is empty or cannot be read: no channel made of it"));
+                way.notes
+                    .push(format!("{column} is empty or cannot be read: no channel made of it"));
             }
         }
     }
@@ -153,7 +152,10 @@ mod tests {
                 ("g.alert_name", "ops"),
                 ("g.alert_type", "17"),
                 ("g.email_params", r#"{"contacts":"a@x.com, b@x.com"}"#),
-                ("g.lark_params", r#"{"token":"tok","isAtAll":true,"secretEnable":true,"secretToken":"key"}"#),
+                (
+                    "g.lark_params",
+                    r#"{"token":"tok","isAtAll":true,"secretEnable":true,"secretToken":"key"}"#,
+                ),
                 ("g.we_com_params", r#"{"token":"old, not chosen"}"#),
             ],
             &[
@@ -173,7 +175,10 @@ mod tests {
         assert!(*at_all && way.notes.is_empty(), "{way:?}");
         assert_eq!(to, &["a@x.com", "b@x.com"]);
         let smtp = smtp.as_ref().unwrap();
-        assert_eq!((smtp.url.as_str(), smtp.from.as_str()), ("smtps://ops%40x.com@smtp.x.com:465", "ops@x.com"));
+        assert_eq!(
+            (smtp.url.as_str(), smtp.from.as_str()),
+            ("smtps://ops%40x.com@smtp.x.com:465", "ops@x.com")
+        );
         assert!(!format!("{way:?}").contains("p4ss"));
     }
 
@@ -182,9 +187,18 @@ mod tests {
         let base = "https://oapi.dingtalk.com/robot/send";
         for (params, expected) in [
             (r#"{"token":"t"}"#, Some(format!("{base}?access_token=t"))),
-            (r#"{"token":"t","alertDingURL":"http://p/send?access_token="}"#, Some("http://p/send?access_token=t".to_owned())),
-            (r#"{"token":"t","alertDingURL":"http://p/send?access_token=u"}"#, Some("http://p/send?access_token=u".to_owned())),
-            (r#"{"token":"t","alertDingURL":"http://p/send?x=1"}"#, Some("http://p/send?x=1&access_token=t".to_owned())),
+            (
+                r#"{"token":"t","alertDingURL":"http://p/send?access_token="}"#,
+                Some("http://p/send?access_token=t".to_owned()),
+            ),
+            (
+                r#"{"token":"t","alertDingURL":"http://p/send?access_token=u"}"#,
+                Some("http://p/send?access_token=u".to_owned()),
+            ),
+            (
+                r#"{"token":"t","alertDingURL":"http://p/send?x=1"}"#,
+                Some("http://p/send?x=1&access_token=t".to_owned()),
+            ),
             (r#"{"contacts":"1"}"#, None),
         ] {
             let found = ding_talk(&super::params(Some(params)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::row::Row;
+use super::SPARK;
 use crate::http::one_line;
 
 /// Characters kept of a reason.
@@ -14,6 +15,9 @@ pub(in crate::sources::inventory) fn failures<'r>(
 ) -> BTreeMap<String, String> {
     let mut newest: BTreeMap<String, Option<String>> = BTreeMap::new();
     for row in rows {
+        if row.number("l.job_type") == Some(SPARK) {
+            continue;
+        }
         if let Some(app) = row.owned("l.app_id") {
             let failed = row.flag("l.success") == Some(false);
             let reason = || reason(row.text("l.exception").unwrap_or_default());
@@ -25,7 +29,8 @@ pub(in crate::sources::inventory) fn failures<'r>(
 
 /// The innermost cause in a stack trace, on one line.
 fn reason(trace: &str) -> String {
-    let cause = trace.lines().filter_map(|line| line.trim().strip_prefix("Caused by: ")).next_back();
+    let cause =
+        trace.lines().filter_map(|line| line.trim().strip_prefix("Caused by: ")).next_back();
     let first = || trace.lines().map(str::trim).find(|line| !line.is_empty());
     let line = cause.or_else(first).unwrap_or("no reason was kept");
     one_line(line, MAX_REASON)
@@ -35,6 +40,15 @@ fn reason(trace: &str) -> String {
 mod tests {
     use super::super::super::row::Made;
     use super::*;
+
+    #[test]
+    fn jobs_of_spark_have_numbers_of_their_own() {
+        let row = |kind| Made::of(&[("l.app_id", "1"), ("l.success", "0"), ("l.job_type", kind)]);
+        for (kind, expected) in [("2", false), ("1", true), ("", true)] {
+            let made = row(kind);
+            assert_eq!(failures([made.row()].into_iter()).contains_key("1"), expected, "{kind}");
+        }
+    }
 
     #[test]
     fn only_the_newest_start_counts() {
@@ -51,10 +65,8 @@ mod tests {
         ];
         let made: Vec<Made> = rows.iter().map(|row| Made::of(row)).collect();
         let found = failures(made.iter().map(Made::row));
-        let expected = [
-            ("1", "java.io.FileNotFoundException: no jar"),
-            ("3", "no reason was kept"),
-        ];
+        let expected =
+            [("1", "java.io.FileNotFoundException: no jar"), ("3", "no reason was kept")];
         let expected = expected.map(|(app, why)| (app.to_owned(), why.to_owned()));
         assert_eq!(found, BTreeMap::from(expected));
     }

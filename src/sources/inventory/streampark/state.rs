@@ -34,7 +34,10 @@ const STATES: [(i64, &str, Says); 22] = [
 pub(super) fn state(number: Option<i64>) -> (String, Says) {
     let Some(number) = number else { return (String::new(), Says::Nothing) };
     let known = STATES.iter().find(|(known, ..)| *known == number);
-    known.map_or_else(|| (number.to_string(), Says::Nothing), |(_, word, says)| ((*word).to_owned(), *says))
+    known.map_or_else(
+        || (number.to_string(), Says::Nothing),
+        |(_, word, says)| ((*word).to_owned(), *says),
+    )
 }
 
 /// `execution_mode`, later `deploy_mode`.
