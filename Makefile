@@ -41,8 +41,9 @@ e2e: ## The main road on further releases of Flink, real components, and the sce
 	@$(MAKE) --no-print-directory components
 	@$(MAKE) --no-print-directory scenarios
 
-components: ## The test bed's real YARN, Kubernetes, Kafka and databases, too heavy for make test
-	@$(CARGO) test --quiet --locked --test it -- --ignored _testbed::
+# One at a time: each starts several JVMs.
+components: ## Real YARN, Kubernetes, Kafka, databases and failovers, too heavy for make test
+	@$(CARGO) test --quiet --locked --test it -- --ignored --test-threads 1 _testbed:: _real::
 
 scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS.md
 	@echo "building Weir and the scenarios (the first time takes some minutes) …"

@@ -193,7 +193,7 @@ pub(crate) async fn jar(version: &str) -> Result<PathBuf> {
     cache::remove_dir(&building)?;
     let classes = building.join("classes");
     cache::create_dir(&classes)?;
-    compile(&lib, &sources, &classes).await?;
+    compile(&format!("{}/*", lib.display()), &sources, &classes).await?;
     // The job is compiled against this class and has to do without it.
     let missing = classes.join("com/example/orders/MissingConnector.class");
     std::fs::remove_file(&missing)
@@ -206,11 +206,14 @@ pub(crate) async fn jar(version: &str) -> Result<PathBuf> {
     Ok(jar)
 }
 
-async fn compile(lib: &Path, sources: &[PathBuf], classes: &Path) -> Result<()> {
-    let class_path = format!("{}/*", lib.display());
+/// Compiles a job's sources against what it will find on its class path.
+///
+/// # Errors
+/// When they do not compile.
+pub(super) async fn compile(class_path: &str, sources: &[PathBuf], classes: &Path) -> Result<()> {
     let classes = classes.display().to_string();
     let mut args: Vec<String> =
-        ["--release", "11", "-proc:none", "-cp", &class_path, "-d", &classes]
+        ["--release", "11", "-proc:none", "-cp", class_path, "-d", &classes]
             .iter()
             .map(|&arg| arg.to_owned())
             .collect();

@@ -1,5 +1,7 @@
 //! A real Kafka of one node, without `ZooKeeper`: broker and controller in one process.
 
+pub(crate) mod job;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -126,7 +126,21 @@ pub(crate) async fn until(
     path: &str,
     wanted: impl Fn(&[Value]) -> bool,
 ) -> Result<Vec<Value>> {
-    let found = time::wait_for(what, 2 * SOON, || async {
+    until_within(weir, 2 * SOON, what, path, wanted).await
+}
+
+/// The same for what takes its time.
+///
+/// # Errors
+/// As [`until`].
+pub(crate) async fn until_within(
+    weir: &Weir,
+    limit: Duration,
+    what: &str,
+    path: &str,
+    wanted: impl Fn(&[Value]) -> bool,
+) -> Result<Vec<Value>> {
+    let found = time::wait_for(what, limit, || async {
         let found = list(weir, path).await?;
         Ok(wanted(&found).then_some(found))
     });

@@ -80,11 +80,8 @@ impl Yarn {
     pub(crate) async fn start(options: YarnOptions) -> Result<Self> {
         tools::require(&["java", "bash", "python3", "kill"])?;
         let jars = JARS.folder().await?;
-        let zookeeper = if options.standby {
-            Some(ZooKeeper::start(&options.flink).await?)
-        } else {
-            None
-        };
+        let zookeeper =
+            if options.standby { Some(ZooKeeper::start(&options.flink).await?) } else { None };
         let temp = tempfile::Builder::new().prefix("weir-yarn-").tempdir()?;
         let root = temp.path().to_owned();
         for name in ["tmp", "logs", "staging", "rmstore"] {

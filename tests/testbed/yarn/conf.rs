@@ -55,13 +55,8 @@ pub(crate) struct Site<'a> {
     pub(crate) more: &'a [(String, String)],
 }
 
-const ADDRESSES: [&str; 5] = [
-    "webapp.address",
-    "address",
-    "scheduler.address",
-    "resource-tracker.address",
-    "admin.address",
-];
+const ADDRESSES: [&str; 5] =
+    ["webapp.address", "address", "scheduler.address", "resource-tracker.address", "admin.address"];
 
 /// Two queues: all else, and one of a fifth that is soon full.
 const QUEUES: [(&str, &str); 6] = [
@@ -92,10 +87,7 @@ impl Site<'_> {
     pub(crate) fn write(&self, name: &str, manager: Option<usize>) -> Result<()> {
         let folder = folder(self.root, name);
         cache::create_dir(&folder)?;
-        let core = [
-            ("fs.defaultFS", "file:///".to_owned()),
-            ("hadoop.tmp.dir", self.at("tmp")),
-        ];
+        let core = [("fs.defaultFS", "file:///".to_owned()), ("hadoop.tmp.dir", self.at("tmp"))];
         let mut core = owned(core);
         if let Some(zookeeper) = self.zookeeper {
             core.extend(owned([
@@ -161,12 +153,15 @@ impl Site<'_> {
             ("yarn.nodemanager.env-whitelist", "JAVA_HOME,HADOOP_CONF_DIR".to_owned()),
             ("yarn.application.classpath", class_path),
         ]);
-        let store = if self.zookeeper.is_some() { "ZKRMStateStore" } else { "FileSystemRMStateStore" };
+        let store =
+            if self.zookeeper.is_some() { "ZKRMStateStore" } else { "FileSystemRMStateStore" };
         let package = "org.apache.hadoop.yarn.server.resourcemanager.recovery";
         conf.push(("yarn.resourcemanager.store.class".to_owned(), format!("{package}.{store}")));
-        if self.zookeeper.is_some() {
+        if let Some(zookeeper) = self.zookeeper {
             let ids: Vec<String> = (0..self.ports.managers.len()).map(manager_id).collect();
             conf.extend(owned([
+                // The store looks into core-site.xml; the election knows only this.
+                ("yarn.resourcemanager.zk-address", zookeeper.to_owned()),
                 ("yarn.resourcemanager.ha.enabled", "true".to_owned()),
                 ("yarn.resourcemanager.cluster-id", "weir".to_owned()),
                 ("yarn.resourcemanager.ha.rm-ids", ids.join(",")),
