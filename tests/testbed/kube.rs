@@ -3,6 +3,7 @@
 //! What kubelets, controllers and operators would write, the test writes. Rights are real.
 
 mod crds;
+pub(crate) mod objects;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
