@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::clusters::Cluster;
 use super::household::Household;
+use super::lately::Lately;
 use super::unseen;
 use crate::model::{
     CheckpointStats, ClusterObservation, Counters, JobState, Metrics, RunObservation, Seen,
@@ -21,8 +23,6 @@ const SAID_OFTEN_ENOUGH: u8 = 5;
 pub(super) struct Memory {
     /// Its runs as Flink showed them last, without what they cost to keep.
     pub(super) runs: Vec<RunObservation>,
-    /// It answered once.
-    pub(super) seen: bool,
     /// It had a `FlinkDeployment`.
     pub(super) had_custom: bool,
     /// It ended, or will end, with its one job.
@@ -33,6 +33,7 @@ pub(super) struct Memory {
     pub(super) renamed: Vec<RunObservation>,
     pub(super) renamed_told: u8,
     pub(super) planned_at: Option<i64>,
+    pub(super) lately: Lately,
 }
 
 /// What is told of a cluster.
@@ -42,10 +43,12 @@ pub(super) struct Told {
     pub(super) cluster: ClusterObservation,
 }
 
-/// Puts together what is known of a cluster. `look`: what its Flink said, if it answered; `now`: ms.
+/// Puts together what is known of a cluster. `look`: what its Flink said, if it answered; `silent`:
+/// why it did not, if it was asked; `now`: ms.
 pub(super) fn tell(
     mut household: Household<'_>,
     look: Option<&mut Snapshot>,
+    silent: Option<&str>,
     memory: &mut Memory,
     now: i64,
 ) -> Told {
@@ -60,7 +63,6 @@ pub(super) fn tell(
         if let Some(first) = look.clusters.first_mut() {
             of_cluster = std::mem::take(first);
         }
-        memory.seen = true;
         if !memory.several && cluster.is_application() && has_several(&runs) {
             memory.several = true;
             memory.renamed = memory.runs.iter().map(|run| over(run, now)).collect();
@@ -68,6 +70,10 @@ pub(super) fn tell(
         household.several = memory.several;
         let mut runs: Vec<RunObservation> =
             runs.into_iter().map(|run| household.adopt(run)).collect();
+        memory.lately.forget(now);
+        for run in &mut runs {
+            memory.lately.explain(run, &cluster.past, now);
+        }
         memory.runs = runs.iter().map(|run| slim(run, &memory.runs)).collect();
         runs.extend(unseen::unlisted(&household, &runs, now));
         if memory.renamed_told < SAID_OFTEN_ENOUGH && memory.several {
@@ -77,13 +83,30 @@ pub(super) fn tell(
         runs
     } else {
         household.several = memory.several;
-        unseen::runs(&household, &memory.runs, now)
+        let mut runs = unseen::runs(&household, &memory.runs, now);
+        let all = runs.len();
+        runs.retain(|run| run.state != JobState::Unknown);
+        if runs.len() < all || (runs.is_empty() && cluster.is_wanted()) {
+            of_cluster.unseen = Some(why_unseen(cluster, silent));
+        }
+        runs
     };
     memory.is_application = household.is_application();
     of_cluster.flink_cluster.clear();
     of_cluster.flink_cluster.push_str(household.flink_cluster);
     of_cluster.planned = memory.planned_at.is_some_and(|at| now.saturating_sub(at) < FELT_MS);
     Told { runs, cluster: of_cluster }
+}
+
+/// Why its jobs are unknown.
+fn why_unseen(cluster: &Cluster, silent: Option<&str>) -> String {
+    match (silent, unseen::blocking(cluster).next()) {
+        (Some(why), _) => why.to_owned(),
+        (None, Some(pod)) => {
+            format!("its JobManager is not ready: {}: {}", pod.reason, pod.failure().message)
+        }
+        (None, None) => "its JobManager is not ready".to_owned(),
+    }
 }
 
 /// Under this name there is nothing to come.
@@ -120,8 +143,8 @@ fn slim(run: &RunObservation, known: &[RunObservation]) -> RunObservation {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clusters::Cluster;
     use super::super::names::Id;
+    use super::super::trouble_of_pod::PodTrouble;
     use super::super::views::{JobManager, PodView};
     use super::*;
     use crate::model::RunId;
@@ -163,7 +186,8 @@ mod tests {
             object_labels: &[],
             several: false,
         };
-        tell(household, look.as_mut(), memory, now)
+        let silent = look.is_none().then_some("timed out");
+        tell(household, look.as_mut(), silent, memory, now)
     }
 
     fn keys(told: &Told) -> Vec<&str> {
@@ -194,20 +218,48 @@ mod tests {
     #[test]
     fn one_that_does_not_answer_is_unknown_and_not_gone() {
         let (cluster, mut memory) = (cluster(), Memory::default());
-        assert!(told(&cluster, None, &mut memory, 0).runs.is_empty(), "nobody knows it");
-        assert!(!memory.seen);
-        told(&cluster, Some(look(&["Main"])), &mut memory, 0);
-        let silent = told(&cluster, None, &mut memory, 0);
-        assert_eq!(
-            (keys(&silent), silent.runs[0].state),
-            (vec!["tke/flink/orders"], JobState::Unknown)
-        );
-        assert_eq!(silent.runs[0].counters, Seen::NotAsked);
-        assert_eq!(silent.runs[0].batch, Seen::Fresh(false), "what it is it stays");
-        assert_eq!(silent.cluster.flink_cluster, "o", "the cluster is not gone either");
-        assert_eq!(told(&cluster, None, &mut memory, 0).runs, silent.runs);
+        let unknown = |told: &Told| {
+            assert!(told.runs.is_empty(), "nothing is claimed of its jobs");
+            assert_eq!(told.cluster.flink_cluster, "o", "the cluster is not gone");
+            assert_eq!(told.cluster.unseen.as_deref(), Some("timed out"), "absence says nothing");
+        };
+        unknown(&told(&cluster, None, &mut memory, 0));
+        let seen = told(&cluster, Some(look(&["Main"])), &mut memory, 0);
+        assert_eq!(seen.cluster.unseen, None);
+        unknown(&told(&cluster, None, &mut memory, 0));
+        unknown(&told(&cluster, None, &mut memory, 0));
         let back = told(&cluster, Some(look(&["Main"])), &mut memory, 0);
         assert_eq!(back.runs[0].state, JobState::Running);
+    }
+
+    #[test]
+    fn what_pods_say_is_news_though_flink_is_silent() {
+        let (mut cluster, mut memory) = (cluster(), Memory::default());
+        told(&cluster, Some(look(&["Main"])), &mut memory, 0);
+        cluster.pods[0].ready = false;
+        cluster.pods[0].trouble = Some(PodTrouble {
+            pod: "orders-1".to_owned(),
+            reason: "CrashLoopBackOff".to_owned(),
+            message: "again".to_owned(),
+            at: 5,
+            blocks: true,
+        });
+        let stuck = told(&cluster, None, &mut memory, 0);
+        assert_eq!(stuck.runs[0].state, JobState::Restarting);
+        assert_eq!(stuck.runs[0].counters, Seen::NotAsked);
+        assert_eq!(stuck.runs[0].batch, Seen::Fresh(false), "what it is it stays");
+        assert_eq!(stuck.cluster.unseen, None, "that is fresh");
+        cluster.jobmanager.as_mut().unwrap().session = Some(true);
+        let household = Household {
+            source: "tke",
+            cluster: &cluster,
+            flink_cluster: "o",
+            object_labels: &[],
+            several: false,
+        };
+        let session = tell(household, None, None, &mut Memory::default(), 0);
+        let why = session.cluster.unseen.unwrap();
+        assert!(why.contains("CrashLoopBackOff: pod orders-1: again"), "{why}");
     }
 
     #[test]

@@ -76,7 +76,17 @@ async fn from_file(file: Option<&Path>, context: Option<&str>) -> Result<Config,
     let kubeconfig = kubeconfig.map_err(|error| fail(&error))?;
     let context = context.map(str::to_owned);
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| fail(&error))
+    let names_proxy = kubeconfig
+        .clusters
+        .iter()
+        .any(|named| named.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = config.map_err(|error| fail(&error))?;
+    if !names_proxy {
+        // The environment is not looked at, here as elsewhere.
+        config.proxy_url = None;
+    }
+    Ok(config)
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 struct Kind {
     items: Vec<Value>,
     refused: Option<(u16, String)>,
+    /// It may be listed and not watched.
+    only_listed: bool,
     events: VecDeque<Value>,
     lists: u32,
 }
@@ -58,6 +60,12 @@ impl Fake {
         self.with(plural, |kind| kind.refused = Some((code, said.to_owned())));
     }
 
+    /// It may be listed, and watching it is answered so.
+    pub(super) fn refuses_to_watch(&self, plural: &str, code: u16, said: &str) {
+        self.refuses(plural, code, said);
+        self.with(plural, |kind| kind.only_listed = true);
+    }
+
     pub(super) fn allows(&self, plural: &str) {
         self.with(plural, |kind| kind.refused = None);
     }
@@ -83,7 +91,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         let mut kinds = shared.kinds.lock().unwrap();
         let kind = kinds.entry(plural.clone()).or_default();
         kind.lists += u32::from(!watches);
-        kind.refused.clone()
+        kind.refused.clone().filter(|_| watches || !kind.only_listed)
     };
     if let Some((code, said)) = refused {
         let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure",

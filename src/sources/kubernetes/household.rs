@@ -1,11 +1,10 @@
 //! Whose run it is: the identity of what a Flink cluster shows, by its deployment. Pure.
 
 use super::clusters::Cluster;
-use super::explain;
 use super::names;
 use super::operator::{self, Standing};
 use super::views::Custom;
-use crate::model::{JobKey, JobState, Labels, RunId, RunObservation, Seen};
+use crate::model::{JobKey, JobState, Labels, RunId, RunObservation};
 
 /// A Flink cluster, and what the names of its jobs depend on.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +37,7 @@ impl<'a> Household<'a> {
         })
     }
 
-    /// Gives a run of Flink's the identity it has here, and its failures what pods say.
+    /// Gives a run of Flink's the identity it has here.
     pub(super) fn adopt(&self, mut run: RunObservation) -> RunObservation {
         let mut labels_of = &self.cluster.labels;
         let name = if self.is_application() {
@@ -50,9 +49,6 @@ impl<'a> Household<'a> {
             std::mem::take(&mut run.name)
         };
         let labels = names::job_labels(self.object_labels, labels_of);
-        if let Seen::Fresh(failures) = &mut run.failures {
-            explain::explain(failures, &self.cluster.past);
-        }
         self.named(name, labels, run)
     }
 

@@ -6,9 +6,9 @@
 //! - What that means: Flink clusters (`clusters`) and the way to each (`endpoint`), why pods do not
 //!   run (`trouble_of_pod`), what the operator says (`operator`), what it refuses (`trouble`).
 //! - What Flink says: every cluster on its own (`seats`), by the source `flink`.
-//! - Both together: whose run it is (`household`), with the reasons pods give (`explain`), what jobs
-//!   are whose Flink does not answer (`unseen`), and what became of those whose Flink is gone
-//!   (`gone`, `ends`): `assemble`, and `sum` for all of them.
+//! - Both together: whose run it is (`household`), with the reasons pods give (`explain`, `lately`),
+//!   what jobs are whose Flink does not answer (`unseen`), and what became of those whose Flink is
+//!   gone (`gone`, `ends`): `assemble`, and `sum` for all of them.
 
 mod assemble;
 mod clusters;
@@ -22,6 +22,7 @@ mod explain;
 mod fake;
 mod gone;
 mod household;
+mod lately;
 mod names;
 mod objects;
 mod operator;
@@ -58,7 +59,7 @@ use names::{Id, Template};
 use pod_memory::Past;
 use seats::{Manners, Seats};
 use selector::Selector;
-use sum::{Sum, Trouble};
+use sum::{Limits, Sum, Trouble};
 use watch::{Shared, Watches};
 
 pub use config::KubernetesConfig;
@@ -102,6 +103,8 @@ struct Picture {
     /// What costs only reasons.
     minor: Vec<String>,
     seen: bool,
+    /// The API server tells nothing any more: what is known of it is old.
+    cut_off: bool,
 }
 
 impl KubernetesSource {
@@ -221,6 +224,7 @@ impl KubernetesSource {
             troubles,
             minor: store.troubles(false).into_iter().map(|t| t.line.clone()).collect(),
             seen: store.is_seen(),
+            cut_off: store.is_cut_off(),
             clusters,
         }
     }
@@ -257,24 +261,30 @@ impl KubernetesSource {
                 several: false,
             };
             let mut look = heard.looks.remove(id);
-            let told = assemble::tell(household, look.as_mut(), memory, wall);
             let silent = heard.silent.remove(id);
-            let nothing_told = told.runs.is_empty() && look.is_none() && silent.is_none();
-            if nothing_told && cluster.is_wanted() && !memory.seen {
-                sum.unknown(id);
+            if picture.cut_off && look.is_none() {
+                // What pods and the operator said before is no news.
+                continue;
             }
-            let trouble = silent.map(|why| Trouble { id: id.clone(), why, seen: memory.seen });
-            sum.add(told, look, trouble);
+            let told = assemble::tell(household, look.as_mut(), silent.as_deref(), memory, wall);
+            sum.add(told, look, silent.map(|why| Trouble { id: id.clone(), why }));
         }
         self.gone.retain(|id, gone| {
             let past = picture.past.get(id).cloned().unwrap_or_default();
             let told = gone::told(gone, &past, wall);
-            sum.runs.extend(told.iter().flatten().cloned());
-            told.is_some()
+            let goes_on = told.is_some();
+            if let Some(told) = told {
+                sum.add(told, None, None);
+            }
+            goes_on
         });
-        let outside = self.config.kubeconfig_file.is_some() || self.config.context.is_some();
-        let blind = outside && self.config.rest_url.is_none();
-        sum.finish(&self.config.name, &self.poller, picture.troubles, blind)
+        let by_file = self.config.kubeconfig_file.is_some() || self.config.context.is_some();
+        let limits = Limits {
+            troubles: picture.troubles,
+            unlisted: picture.cut_off,
+            outside: by_file && self.config.rest_url.is_none(),
+        };
+        sum.finish(&self.config.name, &self.poller, limits)
     }
 
     fn failed(&self, error: String) -> Snapshot {

@@ -26,6 +26,8 @@ pub(super) struct Past {
     pub(super) troubles: VecDeque<PodTrouble>,
     /// How a `JobManager`'s process ended last, of those that ended.
     pub(super) exit_code: Option<i64>,
+    /// When that was noted, ms.
+    pub(super) exited: i64,
     /// When one of them was looked at last, ms.
     pub(super) seen: i64,
 }
@@ -43,7 +45,9 @@ impl PodMemory {
         }
         let past = self.0.entry(id).or_default();
         past.seen = now;
-        past.exit_code = exit.or(past.exit_code);
+        if exit.is_some() && exit != past.exit_code {
+            (past.exit_code, past.exited) = (exit, now);
+        }
         if let Some(trouble) = &pod.trouble {
             past.troubles.retain(|known| (&known.pod, known.at) != (&trouble.pod, trouble.at));
             past.troubles.push_back(trouble.clone());
@@ -58,9 +62,10 @@ impl PodMemory {
         self.0.get(id)
     }
 
-    /// A `Deployment` of this name was made anew: how the last one ended says nothing about it.
-    pub(super) fn begin_anew(&mut self, id: &Id) {
-        if let Some(past) = self.0.get_mut(id) {
+    /// A `Deployment` of this name was made, at `created`, ms: how an earlier one ended says nothing
+    /// about it.
+    pub(super) fn begin_anew(&mut self, id: &Id, created: i64) {
+        if let Some(past) = self.0.get_mut(id).filter(|past| past.exited < created) {
             past.exit_code = None;
         }
     }
@@ -107,7 +112,9 @@ mod tests {
             memory.note("flink", &pod(at, None), 30);
         }
         assert_eq!(memory.of(&id).unwrap().troubles.len(), MAX_TROUBLES);
-        memory.begin_anew(&id);
+        memory.begin_anew(&id, 20);
+        assert_eq!(memory.of(&id).unwrap().exit_code, Some(163), "that is how this one ended");
+        memory.begin_anew(&id, 21);
         assert_eq!(memory.of(&id).unwrap().exit_code, None);
         memory.forget(30 + 3_600_000);
         assert_eq!(memory.of(&id), None);

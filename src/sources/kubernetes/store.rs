@@ -13,6 +13,9 @@ const MAX_OBJECTS: usize = 50_000;
 /// Failures in a row after which a watch that worked is in trouble: one alone is a connection that
 /// was closed, and the next try follows at once.
 const TOLERATED: u32 = 1;
+/// Failures in a row after which a kind that was there is gone: an API server that starts does not
+/// know the kinds of the operator yet.
+const REMOVED: u32 = 6;
 
 /// One thing a watch told.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +88,8 @@ pub(super) struct Health {
     namespace: Option<String>,
     /// It was whole at least once.
     pub(super) synced: bool,
+    /// So it was by a listing, and not because there is no such kind.
+    listed: bool,
     pub(super) trouble: Option<Trouble>,
     failures: u32,
 }
@@ -128,6 +133,7 @@ impl Store {
                 what,
                 namespace: namespace.map(str::to_owned),
                 synced: false,
+                listed: false,
                 trouble: None,
                 failures: 0,
             };
@@ -135,10 +141,16 @@ impl Store {
         }
     }
 
-    /// A watch answered.
-    pub(super) fn is_well(&mut self, watch: usize, whole: bool) {
+    /// A watch has listed everything; whether it will be told of changes is not known yet.
+    pub(super) fn is_listed(&mut self, watch: usize) {
         if let Some(health) = self.health.get_mut(watch) {
-            health.synced |= whole;
+            (health.synced, health.listed) = (true, true);
+        }
+    }
+
+    /// A watch works.
+    pub(super) fn is_well(&mut self, watch: usize) {
+        if let Some(health) = self.health.get_mut(watch) {
             health.trouble = None;
             health.failures = 0;
         }
@@ -150,15 +162,23 @@ impl Store {
         if trouble.kind == Kind::Outdated {
             return;
         }
-        if trouble.kind == Kind::Absent && health.what.may_be_absent() {
+        health.failures = health.failures.saturating_add(1);
+        let removed = !health.listed || health.failures >= REMOVED;
+        if trouble.kind == Kind::Absent && health.what.may_be_absent() && removed {
             // Not installed: that is known, and nothing is missing.
             (health.synced, health.trouble) = (true, None);
+            self.clear(watch);
             return;
         }
-        health.failures = health.failures.saturating_add(1);
         if !health.synced || health.failures > TOLERATED {
             health.trouble = Some(trouble);
         }
+    }
+
+    fn clear(&mut self, watch: usize) {
+        self.deployments.remove(&watch);
+        self.session_jobs.remove(&watch);
+        self.snapshots.remove(&watch);
     }
 
     /// Every watch has said something: that it is whole, or why not.
@@ -195,12 +215,21 @@ impl Store {
         found
     }
 
-    /// The credentials are refused everywhere they were tried.
+    /// The credentials are refused wherever Flink clusters are looked for.
     pub(super) fn is_refused(&self) -> bool {
-        let refused = |health: &Health| {
+        self.all_deployments(|health| {
             health.trouble.as_ref().is_some_and(|trouble| trouble.kind == Kind::Unauthorized)
-        };
-        !self.health.is_empty() && self.health.iter().all(refused)
+        })
+    }
+
+    /// The API server does not tell any more which Flink clusters there are.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.all_deployments(|health| health.trouble.is_some())
+    }
+
+    fn all_deployments(&self, are: impl Fn(&Health) -> bool) -> bool {
+        let mut found = self.health.iter().filter(|h| h.what == What::Deployments).peekable();
+        found.peek().is_some() && found.all(are)
     }
 
     /// More objects than are kept: what is not there may be there.
@@ -273,17 +302,46 @@ mod tests {
         assert_eq!(store.troubles(true).len(), 1, "it never worked");
         store.is_not(1, trouble(Kind::Absent));
         assert!(store.is_settled() && !store.is_seen());
-        store.is_well(0, true);
+        store.is_listed(0);
+        assert_eq!(store.troubles(true).len(), 1, "a listing is half of it");
+        store.is_well(0);
         assert!(store.is_seen() && store.troubles(true).is_empty());
         store.is_not(0, trouble(Kind::Unreachable));
-        assert!(store.troubles(true).is_empty(), "it worked before");
+        assert!(store.troubles(true).is_empty() && !store.is_cut_off(), "it worked before");
         store.is_not(0, trouble(Kind::Outdated));
         assert!(store.troubles(true).is_empty(), "it is listed anew");
         store.is_not(0, trouble(Kind::Unreachable));
         assert_eq!(store.troubles(true).len(), 1);
-        assert!(store.is_seen(), "what it knew is known");
-        store.is_well(0, false);
-        assert!(store.troubles(true).is_empty());
+        assert!(store.is_seen() && store.is_cut_off(), "what it knew is known");
+        store.is_well(0);
+        assert!(store.troubles(true).is_empty() && !store.is_cut_off());
+    }
+
+    #[test]
+    fn an_operator_that_was_there_is_not_gone_at_once() {
+        let mut store = Store::default();
+        store.make_room(0, What::FlinkDeployments, None);
+        store.is_listed(0);
+        let id = Id::new("flink", "orders");
+        set(&mut store.deployments, &id, Custom::default());
+        for _ in 1..REMOVED {
+            store.is_not(0, trouble(Kind::Absent));
+            assert!(row(&store.deployments, &id).is_some(), "the API server may be starting");
+        }
+        assert_eq!(store.troubles(true).len(), 1, "and that is said");
+        store.is_not(0, trouble(Kind::Absent));
+        assert!(row(&store.deployments, &id).is_none() && store.troubles(true).is_empty());
+    }
+
+    #[test]
+    fn one_namespace_that_tells_is_not_all_of_them() {
+        let mut store = Store::default();
+        assert!(!store.is_cut_off(), "nothing was asked yet");
+        store.make_room(0, What::Deployments, Some("a"));
+        store.make_room(1, What::Deployments, Some("b"));
+        store.is_listed(1);
+        store.is_not(0, trouble(Kind::Forbidden));
+        assert!(!store.is_cut_off());
     }
 
     #[test]
@@ -291,13 +349,15 @@ mod tests {
         let mut store = Store::default();
         store.make_room(0, What::Deployments, None);
         store.make_room(1, What::Pods, None);
-        store.is_not(0, trouble(Kind::Unauthorized));
-        assert!(!store.is_refused());
+        store.make_room(2, What::FlinkDeployments, None);
+        store.is_not(2, trouble(Kind::Absent));
         store.is_not(1, trouble(Kind::Unauthorized));
-        assert!(store.is_refused());
-        store.is_not(1, trouble(Kind::Forbidden));
+        assert!(!store.is_refused());
+        store.is_not(0, trouble(Kind::Forbidden));
         assert!(!store.is_refused());
         assert_eq!(store.troubles(false).len(), 1, "pods only say why");
+        store.is_not(0, trouble(Kind::Unauthorized));
+        assert!(store.is_refused(), "whatever was said of the operator before");
     }
 
     #[test]
@@ -306,7 +366,7 @@ mod tests {
         assert!(!store.is_blind("a"), "a store filled by hand");
         store.make_room(0, What::Deployments, Some("a"));
         store.make_room(1, What::Deployments, Some("b"));
-        store.is_well(0, true);
+        store.is_listed(0);
         assert!(!store.is_blind("a") && store.is_blind("b"));
         store.is_not(0, trouble(Kind::Forbidden));
         assert!(!store.is_blind("a"), "what it knew is known");

@@ -2,9 +2,7 @@
 
 use super::assemble::Told;
 use super::names::Id;
-use crate::model::{
-    ClusterObservation, Completeness, JobState, RunObservation, Snapshot, SourceClock,
-};
+use crate::model::{ClusterObservation, Completeness, RunObservation, Snapshot, SourceClock};
 
 /// Reasons that are written out.
 const MAX_REASONS: usize = 3;
@@ -14,8 +12,18 @@ const MAX_REASONS: usize = 3;
 pub(super) struct Trouble {
     pub(super) id: Id,
     pub(super) why: String,
-    /// Its jobs are known from before.
-    pub(super) seen: bool,
+}
+
+/// What is wrong with the API server's side of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Limits {
+    /// What keeps Weir from saying that something is not there.
+    pub(super) troubles: Vec<String>,
+    /// The API server does not tell which Flink clusters there are: what they say themselves is all
+    /// there is.
+    pub(super) unlisted: bool,
+    /// Weir is outside of the Kubernetes cluster, and nobody has told it a way in.
+    pub(super) outside: bool,
 }
 
 /// What was told so far.
@@ -37,7 +45,9 @@ impl Sum {
     /// Adds a cluster. `look`: what its Flink said, less its runs.
     pub(super) fn add(&mut self, told: Told, look: Option<Snapshot>, silent: Option<Trouble>) {
         self.runs.extend(told.runs);
-        self.clusters.push(told.cluster);
+        if !told.cluster.flink_cluster.is_empty() {
+            self.clusters.push(told.cluster);
+        }
         self.silent.extend(silent);
         let Some(look) = look else { return };
         self.answered += 1;
@@ -53,31 +63,22 @@ impl Sum {
         }
     }
 
-    /// Of this cluster nothing is known yet, and nobody could be asked.
-    pub(super) fn unknown(&mut self, id: &Id) {
-        let line = format!("the JobManager of {}/{} is not ready", id.namespace, id.name);
-        self.partial.push(line);
-    }
-
-    /// The snapshot. `troubles`: what keeps Weir from saying that something is not there. `blind`:
-    /// Weir is outside of the Kubernetes cluster, and nobody has told it a way in.
-    pub(super) fn finish(
-        mut self,
-        source: &str,
-        poller: &str,
-        troubles: Vec<String>,
-        blind: bool,
-    ) -> Snapshot {
-        let nothing_known = self.runs.iter().all(|run| run.state == JobState::Unknown);
+    /// The snapshot.
+    pub(super) fn finish(mut self, source: &str, poller: &str, limits: Limits) -> Snapshot {
+        let Limits { troubles, unlisted, outside } = limits;
+        if unlisted && self.answered == 0 {
+            let error = reasons(&troubles).unwrap_or_default();
+            return Snapshot::failed(source, poller, error, false);
+        }
         if self.answered == 0
-            && nothing_known
+            && self.runs.is_empty()
             && let Some(first) = self.silent.first()
         {
             let all = match self.silent.len() {
                 1 => "the only Flink cluster does not answer".to_owned(),
                 n => format!("none of {n} Flink clusters answers"),
             };
-            let hint = if blind {
+            let hint = if outside {
                 " (Weir is outside of the Kubernetes cluster: set `rest_url` to an ingress, or run \
                  it inside)"
             } else {
@@ -91,13 +92,6 @@ impl Sum {
             return Snapshot::failed(source, poller, error, false);
         }
         let mut lines = troubles;
-        let unseen = self.silent.iter().filter(|trouble| !trouble.seen);
-        lines.extend(unseen.map(|trouble| {
-            format!(
-                "{}/{} has not answered yet: {}",
-                trouble.id.namespace, trouble.id.name, trouble.why
-            )
-        }));
         lines.append(&mut self.partial);
         self.clocks.sort_unstable_by_key(|clock| (clock.offset_ms, clock.now));
         self.versions.sort_unstable();
@@ -109,6 +103,7 @@ impl Sum {
         Snapshot {
             completeness: match reasons(&lines) {
                 None => Completeness::Complete,
+                Some(error) if unlisted => Completeness::Unlisted { error, starting: false },
                 Some(reason) => Completeness::Partial { reason },
             },
             clock: self.clocks.get(self.clocks.len() / 2).copied(),
@@ -135,10 +130,13 @@ fn reasons(lines: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::JobState;
 
     fn told(state: Option<JobState>) -> Told {
         let run = |state| RunObservation { state, ..RunObservation::default() };
-        Told { runs: state.into_iter().map(run).collect(), ..Told::default() }
+        let cluster =
+            ClusterObservation { flink_cluster: "orders".to_owned(), ..Default::default() };
+        Told { runs: state.into_iter().map(run).collect(), cluster }
     }
 
     fn look() -> Option<Snapshot> {
@@ -147,8 +145,13 @@ mod tests {
         Some(look)
     }
 
-    fn silent(seen: bool) -> Option<Trouble> {
-        Some(Trouble { id: Id::new("flink", "orders"), why: "timed out".to_owned(), seen })
+    fn silent() -> Option<Trouble> {
+        Some(Trouble { id: Id::new("flink", "orders"), why: "timed out".to_owned() })
+    }
+
+    fn limits(troubles: &[&str]) -> Limits {
+        let troubles = troubles.iter().map(|line| (*line).to_owned()).collect();
+        Limits { troubles, ..Limits::default() }
     }
 
     #[test]
@@ -156,8 +159,7 @@ mod tests {
         let whole = |fill: &dyn Fn(&mut Sum), troubles: &[&str]| {
             let mut sum = Sum::default();
             fill(&mut sum);
-            let troubles = troubles.iter().map(|line| (*line).to_owned()).collect();
-            sum.finish("tke", "1", troubles, true).completeness
+            sum.finish("tke", "1", limits(troubles)).completeness
         };
         let running = || told(Some(JobState::Running));
         assert_eq!(whole(&|_| {}, &[]), Completeness::Complete, "no Flink at all is a fact");
@@ -167,25 +169,14 @@ mod tests {
             assert!(reason.contains(words), "{reason}");
         };
         partial(whole(&|s| s.add(running(), look(), None), &["no rights"]), "no rights");
-        partial(
-            whole(
-                &|s| {
-                    s.add(running(), look(), None);
-                    s.add(told(None), None, silent(false));
-                },
-                &[],
-            ),
-            "flink/orders has not answered yet: timed out",
-        );
-        partial(whole(&|s| s.unknown(&Id::new("flink", "etl")), &[]), "flink/etl is not ready");
-        let known = whole(
+        let one_hangs = whole(
             &|s| {
                 s.add(running(), look(), None);
-                s.add(told(Some(JobState::Unknown)), None, silent(true));
+                s.add(told(None), None, silent());
             },
             &[],
         );
-        assert_eq!(known, Completeness::Complete, "it is there, and unknown");
+        assert_eq!(one_hangs, Completeness::Complete, "it is there, and named as unseen");
         partial(
             whole(&|s| s.add(running(), look(), None), &["a", "b", "c", "d", "e"]),
             "a; b; c; and 2 more",
@@ -193,23 +184,34 @@ mod tests {
     }
 
     #[test]
+    fn without_the_api_server_nothing_is_listed_and_what_flinks_say_is_fresh() {
+        let finish = |look: Option<Snapshot>| {
+            let mut sum = Sum::default();
+            sum.add(told(None), look, None);
+            let limits = Limits { unlisted: true, ..limits(&["cannot reach it"]) };
+            sum.finish("tke", "1", limits).completeness
+        };
+        let error = "cannot reach it".to_owned();
+        let unlisted = Completeness::Unlisted { error: error.clone(), starting: false };
+        assert_eq!(finish(look()), unlisted);
+        assert_eq!(finish(None), Completeness::Failed { error, starting: false });
+    }
+
+    #[test]
     fn where_no_flink_answers_it_is_the_way_that_is_wrong() {
-        let finish = |states: &[JobState], blind: bool| {
+        let finish = |states: &[Option<JobState>], outside: bool| {
             let mut sum = Sum::default();
             for state in states {
-                sum.add(told(Some(*state)), None, silent(true));
+                sum.add(told(*state), None, silent());
             }
-            sum.finish("tke", "1", Vec::new(), blind).completeness
+            let limits = Limits { outside, ..Limits::default() };
+            sum.finish("tke", "1", limits).completeness
         };
-        let Completeness::Failed { error, .. } = finish(&[JobState::Unknown; 2], true) else {
-            panic!()
-        };
+        let Completeness::Failed { error, .. } = finish(&[None, None], true) else { panic!() };
         assert!(error.contains("none of 2") && error.contains("rest_url"), "{error}");
-        let Completeness::Failed { error, .. } = finish(&[JobState::Unknown], false) else {
-            panic!()
-        };
+        let Completeness::Failed { error, .. } = finish(&[None], false) else { panic!() };
         assert!(error.contains("the only") && !error.contains("rest_url"), "{error}");
-        let known = finish(&[JobState::Unknown, JobState::Restarting], true);
+        let known = finish(&[None, Some(JobState::Restarting)], true);
         assert_eq!(known, Completeness::Complete, "what pods say is news all the same");
     }
 }

@@ -9,7 +9,7 @@
 //! | being upgraded or rolled back | RECONCILING, CREATED if it never ran |
 //! | its `JobManager` cannot run, for a reason | RESTARTING, CREATED if it never ran; the reason is its failure |
 //! | its `JobManager` is on its way | RECONCILING, CREATED if it never ran |
-//! | its `JobManager` is ready | UNKNOWN: it may be well, only Weir cannot see it |
+//! | its `JobManager` is ready | UNKNOWN: it may be well, only Weir cannot see it; nothing is told of it |
 
 use super::clusters::Cluster;
 use super::household::Household;
@@ -109,7 +109,8 @@ fn of_jobmanagers(cluster: &Cluster) -> impl Iterator<Item = &PodTrouble> {
     pods.filter_map(|pod| pod.trouble.as_ref()).chain(quota)
 }
 
-fn blocking(cluster: &Cluster) -> impl Iterator<Item = &PodTrouble> {
+/// What keeps its `JobManagers` from running.
+pub(super) fn blocking(cluster: &Cluster) -> impl Iterator<Item = &PodTrouble> {
     of_jobmanagers(cluster).filter(|trouble| trouble.blocks)
 }
 

@@ -20,6 +20,7 @@ use super::trouble::{self, Asked, Kind, Trouble};
 use super::views::{self, Custom, EventView, JobManager, PodView, ServiceView, SnapshotView};
 use super::what::{WATCHES, Watch, What};
 use crate::clock::{Clock, SystemClock};
+use crate::model::Ts;
 
 /// The API server ends a watch after so long, s; that it is gone is noticed no later.
 const LASTS_S: u32 = 60;
@@ -28,8 +29,12 @@ pub(super) const QUIET: Duration = Duration::from_secs(90);
 /// Between tries: at first, and at most.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
-/// Whether the operator was installed meanwhile.
+/// Whether the operator was installed meanwhile, at most.
 const ABSENT: Duration = Duration::from_mins(5);
+/// A watch that was begun and not refused within this time works.
+const REFUSED_WITHIN: Duration = Duration::from_secs(2);
+/// What is too old is listed anew at once, but not more often than this.
+const LISTED_ANEW: Duration = Duration::from_secs(10);
 
 /// The store, and word that it changed.
 #[derive(Debug, Default)]
@@ -112,10 +117,10 @@ fn hear_pod(store: &mut Store, change: &Change<PodView>, now: i64) {
 }
 
 fn hear_deployment(store: &mut Store, change: &Change<JobManager>, _now: i64) {
-    if let Change::Put(id, Some(new)) = change
+    if let Change::Put(id, Some(new)) | Change::Listed(id, Some(new)) = change
         && super::store::row(&store.jobmanagers, id).is_none_or(|old| old.created != new.created)
     {
-        store.past.begin_anew(id);
+        store.past.begin_anew(id, new.created);
     }
 }
 
@@ -181,47 +186,71 @@ impl Follow {
         if let Some(fields) = self.watch.fields {
             config = config.fields(fields);
         }
-        let mut wait = FIRST;
+        let (mut wait, mut outdated) = (FIRST, None::<Ts>);
         loop {
             let api: Api<K> = match &self.namespace {
                 Some(namespace) => Api::namespaced(self.client.clone(), namespace),
                 None => Api::all(self.client.clone()),
             };
             let mut told = std::pin::pin!(watcher::watcher(api, config.clone()));
-            while let Some(event) = told.next().await {
+            let mut begun = false;
+            loop {
+                let event = if begun {
+                    tokio::time::timeout(REFUSED_WITHIN, told.next()).await
+                } else {
+                    Ok(told.next().await)
+                };
                 match event {
-                    Ok(event) => {
+                    Err(_) => {
+                        // Who may list and not watch hears of that at once.
+                        self.is_well();
+                        (begun, wait) = (false, FIRST);
+                    }
+                    Ok(Some(Ok(event))) => {
+                        begun = matches!(event, Event::InitDone);
                         if self.take::<K>(event, clock.now().wall.0) {
                             wait = FIRST;
                         }
                     }
-                    Err(error) => {
+                    Ok(Some(Err(error))) => {
                         let trouble = self.fail(&error);
+                        let now = clock.now().steady;
+                        let longest = if trouble.kind == Kind::Absent { ABSENT } else { LONGEST };
+                        wait = wait.min(longest);
                         let pause = match trouble.kind {
-                            Kind::Absent => ABSENT,
-                            // It is listed anew at once.
-                            Kind::Outdated => Duration::ZERO,
+                            Kind::Outdated => {
+                                let before = outdated.replace(now);
+                                before.map_or(Duration::ZERO, |at| {
+                                    LISTED_ANEW.saturating_sub(now.since(at))
+                                })
+                            }
                             _ => trouble.wait.unwrap_or(wait).max(wait),
                         };
                         tokio::time::sleep(pause).await;
-                        wait = (wait * 2).min(LONGEST);
+                        wait *= 2;
                         break;
                     }
+                    Ok(None) => break,
                 }
             }
         }
     }
 
-    /// True if the watch is well.
+    fn is_well(&self) {
+        self.shared.lock().is_well(self.number);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// True if the watch works: it told of a change.
     fn take<K: Kept>(&self, event: Event<K>, now: i64) -> bool {
         let known = |object: K| {
             let id = views::id(object.meta());
             id.map(|id| (id, object.view()))
         };
-        let (change, well) = match event {
+        let (change, works) = match event {
             Event::Init => (Some(Change::Begin), false),
             Event::InitApply(object) => (known(object).map(|(id, v)| Change::Listed(id, v)), false),
-            Event::InitDone => (Some(Change::Whole), true),
+            Event::InitDone => (Some(Change::Whole), false),
             Event::Apply(object) => (known(object).map(|(id, v)| Change::Put(id, v)), true),
             Event::Delete(object) => (known(object).map(|(id, v)| Change::Gone(id, v)), true),
         };
@@ -232,14 +261,17 @@ impl Follow {
                 K::hear(&mut store, &change, now);
                 K::table(&mut store).entry(self.number).or_default().take(change);
             }
-            if well {
-                store.is_well(self.number, whole);
+            if whole {
+                store.is_listed(self.number);
+            }
+            if works {
+                store.is_well(self.number);
             }
         }
-        if well {
+        if whole || works {
             self.shared.changed.notify_waiters();
         }
-        well
+        works
     }
 
     fn fail(&self, error: &watcher::Error) -> Trouble {

@@ -72,3 +72,34 @@ async fn a_refusal_is_known_and_so_is_its_end() {
     fake.allows("deployments");
     until(&shared, |store| store.is_seen() && store.troubles(true).is_empty()).await;
 }
+
+#[tokio::test]
+async fn who_may_list_and_not_watch_is_told_so() {
+    let fake = Fake::start().await;
+    fake.holds("deployments", vec![deployment("a", 1)]);
+    let said = "deployments.apps is forbidden: User \"weir\" cannot watch resource \"deployments\"";
+    fake.refuses_to_watch("deployments", 403, said);
+    let (shared, _watches) = watch(&fake).await;
+    let is_named = |store: &Store| {
+        let line = |line: &str| line.contains("weir may not watch deployments.apps");
+        store.troubles(true).iter().any(|trouble| line(&trouble.line))
+    };
+    until(&shared, is_named).await;
+    assert_eq!(names(&shared.lock()), ["a"], "what was listed is known");
+    let lists = fake.lists("deployments");
+    until(&shared, |_| fake.lists("deployments") > lists).await;
+    assert!(is_named(&shared.lock()), "another listing does not unsay it");
+    fake.allows("deployments");
+    until(&shared, |store| store.troubles(true).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_watch_that_is_always_too_late_does_not_spin() {
+    let fake = Fake::start().await;
+    fake.holds("deployments", vec![deployment("a", 1)]);
+    fake.refuses_to_watch("deployments", 410, "too old resource version");
+    let (shared, _watches) = watch(&fake).await;
+    until(&shared, |_| fake.lists("deployments") >= 2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(fake.lists("deployments"), 2, "it is listed anew once at once, then not so soon");
+}

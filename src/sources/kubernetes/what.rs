@@ -61,7 +61,7 @@ const fn events(fields: &'static str) -> Watch {
 }
 
 /// The watches of one namespace. Events have no labels, and there are far too many of them.
-pub(super) const WATCHES: [Watch; 8] = [
+pub(super) const WATCHES: [Watch; 7] = [
     of_flink(What::Deployments),
     all(What::FlinkDeployments),
     all(What::FlinkSessionJobs),
@@ -69,5 +69,4 @@ pub(super) const WATCHES: [Watch; 8] = [
     of_flink(What::Pods),
     of_flink(What::Services),
     events("involvedObject.kind=FlinkDeployment"),
-    events("involvedObject.kind=FlinkSessionJob"),
 ];
