@@ -171,6 +171,51 @@ fn a_namesake_of_another_job_is_named() {
 }
 
 #[test]
+fn a_job_that_was_renamed_there_keeps_its_entry() {
+    let mode = DeployMode::YarnApplication;
+    let running = || Job { application: Some(APP), ..job("orders") };
+    let found = run(&[on_yarn("orders-v2", APP, mode)], &[running()]);
+    assert_eq!(found, Matched { pairs: vec![(0, 0, By::Application)], conflicts: Vec::new() });
+    // Another job has got the old name since, there and here.
+    let entries = [on_yarn("orders-v2", APP, mode), entry("orders")];
+    let found = run(&entries, &[running()]);
+    assert_eq!(found.pairs, [(0, 0, By::Application)], "{found:?}");
+}
+
+/// As many as an inventory has, all of them renamed: none is compared with all others.
+#[test]
+fn thousands_are_told_apart() {
+    let texts: Vec<(String, String)> = (0..10_000)
+        .map(|n| (format!("job-{n}"), format!("application_1700000000000_{n:05}")))
+        .collect();
+    let keys: Vec<JobKey> = texts.iter().map(|(name, _)| JobKey::new("c", "", "", name)).collect();
+    let jobs: Vec<Candidate<'_>> = texts
+        .iter()
+        .zip(&keys)
+        .map(|((name, application), key)| Candidate {
+            key,
+            names: [name, name],
+            namespace: "",
+            flink_cluster: application,
+            application_id: Some(application),
+            job_id: ZEROS,
+        })
+        .collect();
+    let entries: Vec<Arc<InventoryEntry>> = texts
+        .iter()
+        .rev()
+        .map(|(name, id)| {
+            Arc::new(on_yarn(&format!("new-{name}"), id, DeployMode::YarnApplication))
+        })
+        .collect();
+    let found = matched(&entries, &jobs);
+    assert_eq!((found.pairs.len(), found.conflicts.len()), (10_000, 0));
+    assert!(
+        found.pairs.iter().all(|(entry, job, by)| entry + job == 9_999 && *by == By::Application)
+    );
+}
+
+#[test]
 fn the_order_of_jobs_and_entries_changes_nothing() {
     let entries: Vec<_> = ["a", "b", "c", "a"].into_iter().map(entry).collect();
     let jobs = || ["a", "b", "c"].into_iter().map(job).collect::<Vec<_>>();
