@@ -59,7 +59,7 @@ fn what_is_wrong_with_a_list_is_named_with_its_file() {
     let cases = [
         (
             "- flink: { name: a, urls: [jm] }",
-            "list.yaml:1:29: `urls` is an address without a scheme",
+            "list.yaml:1:28: `urls` is an address without a scheme",
         ),
         ("- flink: { nam: a }", "list.yaml:1:12: unknown key `nam`"),
         ("- { targets: [h], port: 1 }", "list.yaml:1:19: unknown key `port`"),
