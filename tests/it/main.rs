@@ -27,6 +27,7 @@ mod flink_source;
 mod flink_testbed;
 mod full_disk;
 mod grafana;
+mod ha_real;
 mod inbound;
 mod inplace;
 mod inventory_testbed;
@@ -60,6 +61,7 @@ mod story;
 mod taskmanager_killed;
 mod vendor_faults;
 mod web_api;
+mod yarn_real;
 mod yarn_testbed;
 
 /// The program under test.

@@ -201,16 +201,15 @@ impl FlinkSource {
         snapshot
     }
 
-    /// A setting of the `JobManager` that answered last; `None` where it has none of that name.
+    /// The settings of the `JobManager` that answered last, by name.
     ///
     /// # Errors
     /// When it does not answer with its settings.
-    pub(in crate::sources) async fn setting(&self, key: &str) -> Result<Option<String>, HttpError> {
+    pub(in crate::sources) async fn settings(&self) -> Result<Vec<(String, String)>, HttpError> {
         let base = self.bases.get(self.current).map_or("", String::as_str);
         let traffic = Traffic::default();
         let api = Api { client: &self.client, base, traffic: &traffic };
-        let settings = api.settings().await?.into_iter();
-        Ok(settings.filter(|s| s.key.as_deref() == Some(key)).find_map(|s| s.value))
+        Ok(api.settings().await?.into_iter().filter_map(|s| Some((s.key?, s.value?))).collect())
     }
 
     /// Lists the jobs of the first `JobManager` that answers, the last good one first.

@@ -18,7 +18,8 @@ impl Master {
     /// the place of `/ws`, and the pages beside it.
     pub(super) fn of(url: &str) -> Master {
         let shown = url.trim_end_matches('/').to_owned();
-        for (end, rest) in [("/ws/v1/cluster", ""), ("/ws/v1", "/cluster"), ("/ws", "/v1/cluster")] {
+        for (end, rest) in [("/ws/v1/cluster", ""), ("/ws/v1", "/cluster"), ("/ws", "/v1/cluster")]
+        {
             if let Some(web) = shown.strip_suffix(end) {
                 return Master { api: format!("{shown}{rest}"), web: web.to_owned(), shown };
             }
@@ -120,6 +121,9 @@ mod tests {
             assert_eq!(direct(said, false).as_deref(), url, "{said}");
         }
         assert_eq!(direct("a:1", true).as_deref(), Some("https://a:1"));
-        assert_eq!(proxied("http://rm:8088/", "application_1_2"), "http://rm:8088/proxy/application_1_2");
+        assert_eq!(
+            proxied("http://rm:8088/", "application_1_2"),
+            "http://rm:8088/proxy/application_1_2"
+        );
     }
 }

@@ -128,7 +128,8 @@ mod tests {
             trouble("rm", Answer { status, authenticate, body: body.as_bytes() })
         };
         assert_eq!(is(200, "", " {\"clusterInfo\":{}}"), None);
-        let standby = "This is standby RM. The redirect url is: http://rm-2:8088/ws/v1/cluster/apps";
+        let standby =
+            "This is standby RM. The redirect url is: http://rm-2:8088/ws/v1/cluster/apps";
         for (answer, expected) in [
             (is(200, "", "There is no active RM right now."), Trouble::NoActive),
             (is(200, "", standby), Trouble::Standby),
@@ -142,7 +143,10 @@ mod tests {
             (is(401, "Basic realm=x", ""), "check `auth`"),
             (is(403, "", "{\"RemoteException\":{}}"), "refuses Weir (403)"),
             (is(404, "", "<html><title>Error 404</title>"), "no ResourceManager's API"),
-            (is(200, "", "<html><TITLE>Sign in</TITLE>password"), "a login page instead of JSON: Sign in"),
+            (
+                is(200, "", "<html><TITLE>Sign in</TITLE>password"),
+                "a login page instead of JSON: Sign in",
+            ),
             (is(200, "", "<html><title>All Applications</title>"), "a page instead of JSON"),
             (is(200, "", ""), "nothing"),
             (is(502, "", "bad gateway"), "answered 502: bad gateway"),
@@ -159,7 +163,10 @@ mod tests {
     #[test]
     fn redirects_are_not_followed_but_understood() {
         let to = |target: &str| {
-            of_error(&HttpError::Redirect { url: "http://rm-1".to_owned(), target: target.to_owned() })
+            of_error(&HttpError::Redirect {
+                url: "http://rm-1".to_owned(),
+                target: target.to_owned(),
+            })
         };
         assert_eq!(to("nowhere"), Trouble::NoActive);
         assert_eq!(to("http://rm-2:8088/ws/v1/cluster/apps"), Trouble::Standby);

@@ -136,7 +136,8 @@ pub(super) fn is_wanted(config: &YarnConfig, app: &App, kind: Option<&str>) -> b
     let any = |wanted: &[String], is: &dyn Fn(&String) -> bool| {
         wanted.is_empty() || wanted.iter().any(is)
     };
-    let has_tag = |tag: &String| app.tags.split(',').any(|has| has.trim().eq_ignore_ascii_case(tag));
+    let has_tag =
+        |tag: &String| app.tags.split(',').any(|has| has.trim().eq_ignore_ascii_case(tag));
     // The ResourceManager was asked for these types; not every gateway passes that on.
     let of_type = |wanted: &String| kind.is_none_or(|kind| kind.eq_ignore_ascii_case(wanted));
     any(&config.application_types, &of_type)

@@ -78,7 +78,8 @@ mod tests {
     fn state_and_final_status_decide_together() {
         use JobState::{Canceled, Failed, Finished};
         let killed = "Application application_1_1 was killed by user root at 10.0.0.1";
-        let old = "Application is killed by ResourceManager as it has exceeded the lifetime period.";
+        let old =
+            "Application is killed by ResourceManager as it has exceeded the lifetime period.";
         for (state, outcome, diagnostics, expected) in [
             (State::Waiting, Outcome::Undefined, "", Fate::Waits),
             (State::Running, Outcome::Undefined, "", Fate::Runs),

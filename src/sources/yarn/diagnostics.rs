@@ -26,7 +26,9 @@ pub(super) fn cause(app: &App) -> Failure {
         gave_up: true,
     };
     if text.is_empty() {
-        return plain("it failed, and YARN gives no reason (look at the JobManager's log)".to_owned());
+        return plain(
+            "it failed, and YARN gives no reason (look at the JobManager's log)".to_owned(),
+        );
     }
     if let Some(reason) = container_end(text) {
         return plain(reason);
@@ -44,7 +46,8 @@ pub(super) fn cause(app: &App) -> Failure {
 
 /// How the container of the `ApplicationMaster` ended, where that is what YARN speaks of.
 fn container_end(text: &str) -> Option<String> {
-    let is_of_container = text.contains("AM Container for") || text.contains("ApplicationMaster for attempt");
+    let is_of_container =
+        text.contains("AM Container for") || text.contains("ApplicationMaster for attempt");
     if !is_of_container {
         return None;
     }
@@ -178,15 +181,24 @@ mod tests {
             [pid=7,containerID=container_1] is running beyond physical memory limits. Current usage: \
             1.1 GB of 1 GB physical memory used; 3.4 GB of 2.1 GB virtual memory used. Killing container.\n\
             Dump of the process-tree";
-        let lost = "Application a failed 1 times due to AM Container for b exited with exitCode: -100";
+        let lost =
+            "Application a failed 1 times due to AM Container for b exited with exitCode: -100";
         let silent = "Application a failed 1 times due to ApplicationMaster for attempt b timed out. \
             Failing the application.";
         let flink = "org.apache.flink.runtime.JobException: Recovery is suppressed by \
             NoRestartBackoffTimeStrategy\n\tat org.apache.flink.A.b(A.java:1)\n\
             Caused by: java.io.IOException: disk gone\n\tat com.example.Sink.write(Sink.java:42)\n";
         for (text, class, words) in [
-            (launch, "YARN", "exited with 1 (Flink did not start): Exception from container-launch."),
-            (memory, "YARN", "was running beyond physical memory limits. Current usage: 1.1 GB of 1 GB"),
+            (
+                launch,
+                "YARN",
+                "exited with 1 (Flink did not start): Exception from container-launch.",
+            ),
+            (
+                memory,
+                "YARN",
+                "was running beyond physical memory limits. Current usage: 1.1 GB of 1 GB",
+            ),
             (lost, "YARN", "exited with -100 (its node was lost)"),
             (silent, "YARN", "silent for too long"),
             (flink, "java.io.IOException", "disk gone"),

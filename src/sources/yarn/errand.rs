@@ -13,6 +13,7 @@ use crate::http::{HttpClient, one_line};
 use crate::model::{Completeness, Snapshot, Time, Ts};
 use crate::sources::flink::{FlinkConfig, FlinkSource, Wanted};
 
+use super::identity;
 use super::known::Answer;
 use super::ways::Way;
 
@@ -39,7 +40,10 @@ pub(super) struct Errand {
     /// From the last look.
     pub(super) reached: Option<Reached>,
     pub(super) wanted: Arc<Wanted>,
+    /// What its Flink is has still to be asked.
     pub(super) asks_target: bool,
+    /// Jobs it showed at the last look.
+    pub(super) jobs: BTreeSet<String>,
     /// It did not answer last time.
     pub(super) was_silent: bool,
     /// Name of the source.
@@ -195,6 +199,7 @@ async fn run(mut errand: Errand, clients: &Clients, now: Time) -> Brought {
     let (mut requests, mut bytes) = (0_u32, 0_u64);
     for way in &errand.ways {
         let known = kept.take_if(|(known, _)| *known == *way).map(|(_, source)| source);
+        let is_new = known.is_none();
         let mut source = match known.map_or_else(|| source(&errand, way, clients), Ok) {
             Ok(source) => source,
             Err(error) => {
@@ -210,9 +215,18 @@ async fn run(mut errand: Errand, clients: &Clients, now: Time) -> Brought {
             kept.get_or_insert((way.clone(), source));
             continue;
         }
-        let target = if errand.asks_target {
-            requests += 1;
-            Some(source.setting(TARGET).await.map_err(drop))
+        let is_doubtful =
+            is_new || errand.was_silent || identity::is_doubtful(&errand.jobs, &snapshot.runs);
+        let target = if errand.asks_target || is_doubtful {
+            requests = requests.saturating_add(1);
+            let settings = source.settings().await.map_err(drop);
+            let stranger = settings.as_ref().ok().and_then(|s| identity::stranger(s, &errand.id));
+            if let Some(other) = stranger {
+                // Nothing of what it said is this application's.
+                first.get_or_insert_with(|| format!("{other} answers at its address"));
+                continue;
+            }
+            Some(settings.map(target))
         } else {
             None
         };
@@ -228,16 +242,17 @@ async fn run(mut errand: Errand, clients: &Clients, now: Time) -> Brought {
     Brought { reached: kept, requests, bytes, ..Brought::nothing(why) }
 }
 
+fn target(settings: Vec<(String, String)>) -> Option<String> {
+    settings.into_iter().find(|(key, _)| key == TARGET).map(|(_, value)| value)
+}
+
 fn source(errand: &Errand, way: &Way, clients: &Clients) -> Result<FlinkSource, String> {
     let config = FlinkConfig {
         ui_url: Some(errand.ui.clone()),
         ..FlinkConfig::at(&errand.source, vec![way.base.clone()])
     };
-    let client = if way.proxied {
-        Arc::clone(&clients.proxied)
-    } else {
-        Arc::new(clients.direct.sibling())
-    };
+    let client =
+        if way.proxied { Arc::clone(&clients.proxied) } else { Arc::new(clients.direct.sibling()) };
     if let Some((what, _)) = config.problems().into_iter().next() {
         return Err(what);
     }

@@ -96,7 +96,9 @@ fn words(restarted: bool, missing: usize, known: usize, window: Duration) -> Str
     let minutes = window.as_secs().div_ceil(60);
     let wait = format!("given {minutes} min to come back");
     if restarted {
-        format!("the ResourceManager was restarted: {missing} of {known} applications missing, {wait}")
+        format!(
+            "the ResourceManager was restarted: {missing} of {known} applications missing, {wait}"
+        )
     } else {
         format!("{missing} of {known} applications vanished from YARN's listing at once, {wait}")
     }

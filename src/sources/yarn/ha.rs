@@ -59,7 +59,8 @@ pub(super) fn none_active(said: &[(String, Trouble)]) -> (String, bool) {
     if let Some((shown, _)) = of(|trouble| *trouble == Trouble::Kerberos) {
         return (super::answer::kerberos(shown), false);
     }
-    if let Some((_, Trouble::Starting(why))) = of(|trouble| matches!(trouble, Trouble::Starting(_))) {
+    if let Some((_, Trouble::Starting(why))) = of(|trouble| matches!(trouble, Trouble::Starting(_)))
+    {
         return (format!("no ResourceManager is active: {why}{others}"), true);
     }
     // The other one of the pair is gone: that is what somebody has to look at.
@@ -71,7 +72,9 @@ pub(super) fn none_active(said: &[(String, Trouble)]) -> (String, bool) {
             (format!("no ResourceManager is active: {shown} is standby, and {why}"), true)
         }
         (_, Some((shown, _))) if said.len() == 1 => (
-            format!("{shown} is a standby ResourceManager (add the other one to `resource_managers`)"),
+            format!(
+                "{shown} is a standby ResourceManager (add the other one to `resource_managers`)"
+            ),
             true,
         ),
         (_, Some(_)) => {

@@ -10,6 +10,7 @@ use crate::model::{
 use super::app::App;
 use super::decide::{self, Fate, SILENT_LOOKS, Vanished};
 use super::diagnostics;
+use super::identity;
 use super::naming::{self, Kind, Traits};
 use super::wire::Metrics;
 
@@ -30,13 +31,19 @@ pub(super) struct Known {
     pub(super) listed: bool,
     /// Its Flink has answered once.
     pub(super) answered: bool,
+    /// YARN said once that it runs.
+    ran: bool,
     /// Looks in a row it did not answer.
     pub(super) silent: u8,
     /// It answers though YARN does not say that it runs.
     unmanaged: bool,
     kind: Option<Kind>,
     target: Target,
+    /// Tries in a row to read its settings that failed.
+    unread: u8,
     names: BTreeSet<String>,
+    /// Jobs it showed at the last look, to know it again.
+    jobs: BTreeSet<String>,
     /// As last told; those of sessions are not kept.
     runs: Vec<RunObservation>,
     /// A run of YARN's own was told of it.
@@ -50,15 +57,14 @@ pub(super) struct Known {
 pub(super) enum Target {
     #[default]
     Unread,
-    /// So many tries failed.
-    Failed(u8),
     Read(Option<String>),
 }
 
 /// What its Flink said at this look.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// A look, and the setting `execution.target` if it was asked for: an error, where it failed.
+    /// A look, and the setting `execution.target` if its settings were asked for: an error, where
+    /// they could not be read.
     Flink(Box<Snapshot>, Option<Result<Option<String>, ()>>),
     /// None, with why.
     Silent(String),
@@ -90,7 +96,8 @@ pub(super) struct Shown {
 
 impl Known {
     pub(super) fn new(app: App) -> Known {
-        Known { app, listed: true, ..Known::default() }
+        let ran = decide::fate(&app) == Fate::Runs;
+        Known { app, listed: true, ran, ..Known::default() }
     }
 
     /// Takes in YARN's present word. Another attempt has another JobManager: what was read of the
@@ -98,6 +105,7 @@ impl Known {
     pub(super) fn update(&mut self, app: App) {
         self.app = app;
         self.listed = true;
+        self.ran |= self.fate() == Fate::Runs;
         self.unmanaged &= self.fate() == Fate::Waits;
     }
 
@@ -112,7 +120,7 @@ impl Known {
 
     /// It had an ApplicationMaster, and waits for the next one.
     pub(super) fn waits_again(&self) -> bool {
-        self.fate() == Fate::Waits && self.answered
+        self.fate() == Fate::Waits && (self.answered || self.ran)
     }
 
     /// It answered at the last look though YARN does not say that it runs.
@@ -130,18 +138,19 @@ impl Known {
     pub(super) fn is_asked(&self) -> bool {
         match self.fate() {
             Fate::Runs | Fate::Unknown => true,
-            Fate::Waits => self.answered,
+            Fate::Waits => self.waits_again(),
             Fate::Ended(_) | Fate::Gone => false,
         }
     }
 
     /// Whether to ask what kind of Flink it is.
     pub(super) fn asks_target(&self) -> bool {
-        match self.target {
-            Target::Unread => true,
-            Target::Failed(tries) => tries < TRIES,
-            Target::Read(_) => false,
-        }
+        self.target == Target::Unread && self.unread < TRIES
+    }
+
+    /// Jobs it showed at the last look.
+    pub(super) fn jobs(&self) -> &BTreeSet<String> {
+        &self.jobs
     }
 
     /// Its jobs come and go, and so may applications of Flink 2.3 that never had one.
@@ -179,6 +188,8 @@ impl Known {
             };
         }
         match (fate, self.answered) {
+            // YARN was restarted, and the ApplicationMaster has not reported again.
+            (Fate::Waits, false) if self.ran && !turn.steady => self.running(why, turn),
             (Fate::Waits, false) => self.accepted(turn),
             (Fate::Waits, true) if turn.steady && !self.is_session() => self.again(turn),
             (Fate::Waits, true) => self.unseen("its ApplicationMaster is started again".to_owned()),
@@ -201,17 +212,18 @@ impl Known {
         turn: Turn<'_>,
     ) -> Option<Shown> {
         match target {
-            Some(Ok(target)) => self.target = Target::Read(target),
+            Some(Ok(target)) => (self.target, self.unread) = (Target::Read(target), 0),
+            // Who it is, and what, has to do without after some tries.
             Some(Err(())) => {
-                let tries = if let Target::Failed(tries) = self.target { tries } else { 0 };
-                self.target = Target::Failed(tries.saturating_add(1));
+                self.unread = self.unread.saturating_add(1);
+                if self.unread < TRIES {
+                    return None;
+                }
             }
             None => {}
         }
-        if self.asks_target() {
-            return None;
-        }
         (self.silent, self.answered) = (0, true);
+        self.jobs = identity::ids(&snapshot.runs);
         self.unmanaged = !self.listed || self.fate() == Fate::Waits;
         for run in &snapshot.runs {
             if self.names.len() < 2 {
@@ -280,6 +292,10 @@ impl Known {
     fn ended(&mut self, state: JobState, turn: Turn<'_>) -> Shown {
         if self.is_session() {
             // Whatever ran there went with it: missing, all at once.
+            return Shown::default();
+        }
+        if self.runs.is_empty() && !naming::is_named(&self.app.name) && state != JobState::Failed {
+            // Nobody has seen what ran there, and it has no name to tell it by.
             return Shown::default();
         }
         if self.runs.is_empty() {
@@ -356,11 +372,7 @@ impl Known {
             ..ClusterObservation::default()
         });
         let closing = self.closing.iter().map(|(run, _)| run.clone());
-        Shown {
-            runs: closing.collect(),
-            clusters: clusters.into_iter().collect(),
-            lost: false,
-        }
+        Shown { runs: closing.collect(), clusters: clusters.into_iter().collect(), lost: false }
     }
 
     /// The application as a run: what YARN alone knows of it.
@@ -371,7 +383,9 @@ impl Known {
         // Flink told: it is the newest then.
         let lasted = ended.filter(|end| !self.told && end.saturating_sub(app.started) > LASTED_MS);
         let tasks = match (lasted, state) {
-            (Some(_), JobState::Failed) => TaskCounts { total: 1, failed: 1, ..TaskCounts::default() },
+            (Some(_), JobState::Failed) => {
+                TaskCounts { total: 1, failed: 1, ..TaskCounts::default() }
+            }
             (Some(_), _) => TaskCounts { total: 1, finished: 1, ..TaskCounts::default() },
             _ => TaskCounts::default(),
         };

@@ -163,8 +163,9 @@ fn what_flink_said_of_its_end_counts_more_than_yarns_word() {
 fn one_that_failed_before_flink_answered_is_told_by_its_name() {
     let mut known = Known::new(App {
         finished: Some(START + 20_000),
-        diagnostics: "Application x failed 1 times due to AM Container for y exited with exitCode: 1"
-            .to_owned(),
+        diagnostics:
+            "Application x failed 1 times due to AM Container for y exited with exitCode: 1"
+                .to_owned(),
         ..app(State::Failed, Outcome::Failed)
     });
     let shown = known.show(Answer::NotYet, turn());
@@ -198,7 +199,10 @@ fn one_that_waits_says_for_what() {
     let shown = known.show(Answer::NotYet, Turn { metrics: Some(&metrics), ..turn() });
     assert_eq!(seen(&shown), [("emr/orders", "application_9_1", JobState::Created)]);
     let waits = shown.runs[0].waits.as_ref().unwrap();
-    assert_eq!((waits.queue.as_str(), waits.used_mb, waits.most_mb), ("root.prod", Some(9), Some(10)));
+    assert_eq!(
+        (waits.queue.as_str(), waits.used_mb, waits.most_mb),
+        ("root.prod", Some(9), Some(10))
+    );
     // It gets its place: what Flink tells comes under the same name.
     known.update(running());
     let shown =
@@ -240,7 +244,8 @@ fn one_nobody_named_has_the_name_of_its_job() {
     let mut known = Known::new(nameless(app(State::Waiting, Outcome::Undefined)));
     assert_eq!(known.show(Answer::NotYet, turn()), Shown::default(), "nothing to call it by yet");
     known.update(nameless(running()));
-    let shown = known.show(said(vec![flink("sync", "f1", JobState::Running)], "yarn-per-job"), turn());
+    let shown =
+        known.show(said(vec![flink("sync", "f1", JobState::Running)], "yarn-per-job"), turn());
     assert_eq!(seen(&shown), [("emr/sync", "f1", JobState::Running)]);
     let shown = known.show(silent(), turn());
     assert_eq!(shown.clusters[0].flink_cluster, "sync", "unseen under the same name");
@@ -323,4 +328,32 @@ fn jobs_are_not_named_before_it_is_known_what_they_run_in() {
     let shown = known.show(look(), turn());
     assert!(seen(&shown).contains(&("emr/orders", "f1", JobState::Running)), "its name has to do");
     assert!(!known.asks_target());
+}
+
+#[test]
+fn what_ended_unseen_and_nameless_is_told_only_if_it_failed() {
+    for (state, outcome, expected) in [
+        (State::Killed, Outcome::Killed, 0),
+        (State::Finished, Outcome::Succeeded, 0),
+        (State::Failed, Outcome::Failed, 1),
+    ] {
+        let name = "Flink session cluster".to_owned();
+        let mut known = Known::new(App { name, ..app(state, outcome) });
+        assert_eq!(known.show(Answer::NotYet, turn()).runs.len(), expected, "{state:?}");
+    }
+}
+
+#[test]
+fn one_that_was_never_reached_waits_for_nothing_while_yarn_comes_back() {
+    let mut known = Known::new(running());
+    let running = [("emr/orders", "application_9_1", JobState::Running)];
+    assert_eq!(seen(&known.show(silent(), turn())), running);
+    known.update(app(State::Waiting, Outcome::Undefined));
+    assert!(known.waits_again() && known.is_alive());
+    let shown = known.show(silent(), Turn { steady: false, ..turn() });
+    assert_eq!(seen(&shown), running);
+    assert!(shown.clusters[0].unseen.is_some());
+    // YARN is steady: it waits for its next ApplicationMaster.
+    let shown = known.show(silent(), turn());
+    assert_eq!(seen(&shown), [("emr/orders", "application_9_1", JobState::Created)]);
 }

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{
-    ClusterObservation, Completeness, Demand, Snapshot, SourceClock, Time, Ts,
-};
+use crate::model::{ClusterObservation, Completeness, Demand, Snapshot, SourceClock, Time, Ts};
 use crate::sources::flink::Wanted;
 
 use super::errand::{self, Brought, Errand};
@@ -41,11 +39,9 @@ impl YarnSource {
         self.compile(demand);
         let is_first = self.listed_at.is_none();
         let standing = match &self.hopeless {
-            Some((until, error)) if now.steady < *until => Standing::Blind(NoListing {
-                error: error.clone(),
-                starting: false,
-                hopeless: true,
-            }),
+            Some((until, error)) if now.steady < *until => {
+                Standing::Blind(NoListing { error: error.clone(), starting: false, hopeless: true })
+            }
             _ => {
                 let since = self.listed_at.map_or(now.wall.0 - FIRST_MS, |at| at.0 - OVERLAP_MS);
                 match self.masters.list(since).await {
@@ -56,8 +52,8 @@ impl YarnSource {
         };
         let back = self.visit(&standing, is_first, now, started).await;
         let mut snapshot = self.assemble(standing, back, now);
-        snapshot.took_ms = u32::try_from(self.errands.now().since(started).as_millis())
-            .unwrap_or(u32::MAX);
+        snapshot.took_ms =
+            u32::try_from(self.errands.now().since(started).as_millis()).unwrap_or(u32::MAX);
         let (requests, bytes) = self.masters.cost();
         snapshot.requests = snapshot.requests.saturating_add(requests);
         snapshot.bytes = snapshot.bytes.saturating_add(bytes);
@@ -111,9 +107,7 @@ impl YarnSource {
             known: was_alive.len(),
             // One that answers all the same is no sign.
             vanished: count(&|known| !known.listed && !known.is_unmanaged()),
-            waiting: count(&|known| {
-                known.listed && known.waits_again() && !known.is_unmanaged()
-            }),
+            waiting: count(&|known| known.listed && known.waits_again() && !known.is_unmanaged()),
         };
         let judgement = self.grace.judge(signs, now.steady, now.wall);
         if judgement == Judgement::Over {
@@ -159,6 +153,7 @@ impl YarnSource {
                 reached: entry.reached.take(),
                 wanted: Arc::clone(wanted),
                 asks_target: known.asks_target(),
+                jobs: known.jobs().clone(),
                 was_silent: known.silent > 0,
                 source: self.config.name.clone(),
                 ui: super::address::proxied(&self.ui, id),
@@ -176,8 +171,7 @@ impl YarnSource {
         mut back: BTreeMap<String, Brought>,
         now: Time,
     ) -> Snapshot {
-        let mut snapshot =
-            Snapshot::failed(&self.config.name, &self.poller, String::new(), false);
+        let mut snapshot = Snapshot::failed(&self.config.name, &self.poller, String::new(), false);
         self.summarize(&back, &mut snapshot, now);
         let (steady, metrics) = match &standing {
             Standing::Listed { metrics, judgement, .. } => {
@@ -186,7 +180,8 @@ impl YarnSource {
             Standing::Blind(_) => (false, None),
         };
         let is_blind = matches!(standing, Standing::Blind(_));
-        let turn = Turn { cluster: &self.config.name, ui: &self.ui, steady, metrics, now: now.steady };
+        let turn =
+            Turn { cluster: &self.config.name, ui: &self.ui, steady, metrics, now: now.steady };
         let mut clusters: BTreeMap<String, ClusterObservation> = BTreeMap::new();
         let mut answered = 0_usize;
         let mut lost = Vec::new();

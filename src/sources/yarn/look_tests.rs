@@ -11,6 +11,8 @@ use crate::model::{Completeness, JobState};
 
 #[path = "outage_tests.rs"]
 mod outage;
+#[path = "stranger_tests.rs"]
+mod stranger;
 
 const BEGAN: i64 = 1_000;
 const T0: i64 = 100_000_000;
@@ -73,7 +75,8 @@ impl Yarn {
 fn answer(rm: &Rm, uri: &Uri) -> Response {
     let status = StatusCode::from_u16(rm.status).unwrap();
     if status == StatusCode::UNAUTHORIZED {
-        let wants = HeaderMap::from_iter([(header::WWW_AUTHENTICATE, "Negotiate".parse().unwrap())]);
+        let wants =
+            HeaderMap::from_iter([(header::WWW_AUTHENTICATE, "Negotiate".parse().unwrap())]);
         return (status, wants, "<html>Authentication required</html>").into_response();
     }
     if !status.is_success() {
@@ -112,34 +115,60 @@ fn app(number: u32, name: &str, words: &str, rpc: &str) -> String {
     )
 }
 
-/// A JobManager that may hang; its jobs, by name.
+/// A JobManager that may hang.
 struct Jm {
     rpc: String,
     hangs: Arc<AtomicBool>,
+    says: Arc<Mutex<Says>>,
+}
+
+/// What it says of itself.
+struct Says {
+    listing: String,
+    settings: String,
+    /// How often it was asked for its settings.
+    asked: u32,
 }
 
 impl Jm {
     async fn start(target: &'static str, jobs: &[&str]) -> Jm {
         let hangs = Arc::new(AtomicBool::new(false));
-        let rows: Vec<String> = (1..).zip(jobs).map(|(n, name)| row(n, name)).collect();
-        let listing = format!(r#"{{"jobs":[{}]}}"#, rows.join(","));
-        let is_hung = Arc::clone(&hangs);
+        let says = Arc::new(Mutex::new(Says::of(target, "", 1, jobs)));
+        let (is_hung, word) = (Arc::clone(&hangs), Arc::clone(&says));
         let url = serve(move |uri| {
-            let (listing, is_hung) = (listing.clone(), Arc::clone(&is_hung));
+            let (is_hung, word) = (Arc::clone(&is_hung), Arc::clone(&word));
             async move {
                 if is_hung.load(Ordering::Relaxed) {
                     std::future::pending::<()>().await;
                 }
+                let mut says = word.lock().unwrap_or_else(PoisonError::into_inner);
                 match uri.path() {
-                    "/jobs/overview" => json(listing),
+                    "/jobs/overview" => json(says.listing.clone()),
                     "/jobmanager/config" => {
-                        json(format!(r#"[{{"key":"execution.target","value":"{target}"}}]"#))
+                        says.asked += 1;
+                        json(says.settings.clone())
                     }
                     _ => (StatusCode::NOT_FOUND, "{}").into_response(),
                 }
             }
         });
-        Jm { rpc: url.await.trim_start_matches("http://").to_owned(), hangs }
+        Jm { rpc: url.await.trim_start_matches("http://").to_owned(), hangs, says }
+    }
+}
+
+impl Says {
+    /// One of this application, whose jobs have ids from `first` on.
+    fn of(target: &str, application: &str, first: u32, jobs: &[&str]) -> Says {
+        let rows: Vec<String> = (first..).zip(jobs).map(|(n, name)| row(n, name)).collect();
+        let folder = format!("/data/usercache/u/appcache/{application}");
+        Says {
+            asked: 0,
+            listing: format!(r#"{{"jobs":[{}]}}"#, rows.join(",")),
+            settings: format!(
+                r#"[{{"key":"execution.target","value":"{target}"}},
+                    {{"key":"io.tmp.dirs","value":"{folder}"}}]"#
+            ),
+        }
     }
 }
 
@@ -273,7 +302,11 @@ async fn the_active_one_of_a_pair_is_found() {
     let mut source = source(&[&first.url, &second.url]);
     let snapshot = poll(&mut source, 0).await;
     assert_eq!(keys(&snapshot), [("emr/done", JobState::Finished)]);
-    assert_eq!((first.asked(), second.asked()), (1, 4), "a standby one is asked for its state only");
+    assert_eq!(
+        (first.asked(), second.asked()),
+        (1, 4),
+        "a standby one is asked for its state only"
+    );
     poll(&mut source, 10).await;
     assert_eq!((first.asked(), second.asked()), (0, 4), "the active one is remembered");
     second.set(|rm| rm.ha = "STANDBY".to_owned());

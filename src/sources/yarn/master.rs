@@ -222,7 +222,8 @@ impl Asker<'_> {
         let mut all = vec![("user.name", user)];
         all.extend_from_slice(parameters);
         let url = master.ask(path, &all);
-        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        let headers =
+            HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         self.traffic.requests.fetch_add(1, Ordering::Relaxed);
         let answer = self.client.request(Method::GET, &url, headers, None, cap).await;
         let answer = answer.map_err(|error| answer::of_error(&error))?;

@@ -19,6 +19,7 @@ mod diagnostics;
 mod errand;
 mod grace;
 mod ha;
+mod identity;
 mod known;
 mod look;
 #[cfg(test)]

@@ -78,12 +78,7 @@ pub(super) fn alone(cluster: &str, name: &str) -> Named {
 impl Named {
     /// Puts the names on a run.
     pub(super) fn put(self, run: RunObservation) -> RunObservation {
-        RunObservation {
-            key: self.key,
-            name: self.name,
-            flink_cluster: self.flink_cluster,
-            ..run
-        }
+        RunObservation { key: self.key, name: self.name, flink_cluster: self.flink_cluster, ..run }
     }
 }
 

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn listings_come_in_many_shapes() {
-        let app = r#"{"id":"application_1_1","startedTime":"17","resourceRequests":[{"a":{}}],"x":1}"#;
+        let app =
+            r#"{"id":"application_1_1","startedTime":"17","resourceRequests":[{"a":{}}],"x":1}"#;
         for (answer, expected) in [
             (r#"{"apps":null}"#.to_owned(), Some(0)),
             (r#"{"apps":{}}"#.to_owned(), Some(0)),
