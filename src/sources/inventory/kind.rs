@@ -66,6 +66,11 @@ impl Kind {
         }
     }
 
+    /// Name of the table of the jobs.
+    pub(super) fn jobs_table(self) -> &'static str {
+        self.tables().first().map_or("", |table| table.name)
+    }
+
     /// What is read by an import alone: it holds secrets.
     pub(super) fn import_tables(self) -> &'static [Table] {
         match self {

@@ -211,9 +211,7 @@ fn trouble(error: &sqlx::Error) -> Trouble {
             code: "2061".to_owned(),
             words: "the password may not be sent without TLS".to_owned(),
         },
-        sqlx::Error::Configuration(_) => {
-            Trouble::Strange("an option in the address that it does not know".to_owned())
-        }
+        sqlx::Error::Configuration(_) => Trouble::UnknownOption,
         other => Trouble::Strange(words(&other.to_string())),
     }
 }
@@ -228,7 +226,7 @@ mod tests {
         let configuration = |text: &str| sqlx::Error::Configuration(text.into());
         for (error, words) in [
             (configuration("RSA auth backend disabled"), "mysql_native_password"),
-            (configuration("bad mysql://weir:p4ss@db"), "an option in the address"),
+            (configuration("bad mysql://weir:p4ss@db"), "an option in its address"),
             (sqlx::Error::Tls("server does not support TLS".into()), "no TLS: server does not"),
             (sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into()), "cannot be reached"),
             (sqlx::Error::ColumnNotFound("x".to_owned()), "is this the database of StreamPark?"),

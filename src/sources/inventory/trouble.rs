@@ -18,6 +18,8 @@ pub(super) enum Trouble {
     TooMuch(usize),
     /// A table or column that is not there or may not be read.
     Missing(Missing),
+    /// An option in the address that the library does not know; which one would show the rest of it.
+    UnknownOption,
     /// An answer that makes no sense.
     Strange(String),
 }
@@ -49,10 +51,12 @@ impl Trouble {
                     Some(column) => format!("no column {column} in {table} that may be read"),
                     None => format!("no table {table} that may be read"),
                 },
-                format!(
-                    "is this the database of {name}? If so: `weir import {} --print-grant`",
-                    kind.word()
-                ),
+                format!("is this the database of {name}? If so: {}", rights(kind, *column, table)),
+            ),
+            Trouble::UnknownOption => (
+                "an option in its address is not known".to_owned(),
+                "such as `?ssl-mode=REQUIRED` of MySQL, `?sslmode=require` of PostgreSQL"
+                    .to_owned(),
             ),
             Trouble::Strange(why) => (
                 format!("an answer that cannot be read: {why}"),
@@ -63,15 +67,21 @@ impl Trouble {
     }
 }
 
+/// What to have whoever runs the database type.
+fn rights(kind: Kind, column: Option<&str>, table: &str) -> String {
+    let (column, word) = (column.unwrap_or("…"), kind.word());
+    format!(
+        "`GRANT SELECT ({column}) ON {table} TO …`; all of it: `weir import {word} --print-grant`"
+    )
+}
+
 /// MySQL and MariaDB name errors by number, PostgreSQL by a code of five characters.
 fn refused(kind: Kind, code: &str, words: &str) -> (String, String) {
     let hint = match code {
         "1045" | "28P01" | "28000" | "1698" => {
             "check user and password in the address; MySQL takes them for one host only".to_owned()
         }
-        "1044" | "1142" | "1143" | "42501" => {
-            format!("see `weir import {} --print-grant`", kind.word())
-        }
+        "1044" | "1142" | "1143" | "42501" => rights(kind, None, kind.jobs_table()),
         "1049" | "3D000" => "check the name of the database in the address".to_owned(),
         "1040" | "53300" => "it has no free connection; one is enough".to_owned(),
         "1130" => "the server takes nobody from this machine: allow its address".to_owned(),
@@ -107,8 +117,11 @@ mod tests {
             (refused("57014"), "too slow"),
             (refused("99999"), "refused with 99999"),
             (Trouble::TooSlow(20), "within 20 s"),
+            (refused("1142"), "`GRANT SELECT (…) ON t_flink_app TO …`"),
             (missing(None), "no table t_flink_app that may be read"),
             (missing(Some("state")), "no column state in t_flink_app that may be read"),
+            (missing(Some("state")), "`GRANT SELECT (state) ON t_flink_app TO …`"),
+            (Trouble::UnknownOption, "an option in its address"),
         ] {
             let said = trouble.explain(Kind::Streampark, "mysql://db/sp");
             assert!(said.starts_with("StreamPark at mysql://db/sp: "), "{said}");
