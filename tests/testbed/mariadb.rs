@@ -149,8 +149,8 @@ impl MariaDb {
             "--skip-name-resolve".to_owned(),
             "--character-set-server=utf8mb4".to_owned(),
             "--innodb-buffer-pool-size=16M".to_owned(),
-            // A test wants its rows soon, and no power fails.
-            "--innodb-flush-log-at-trx-commit=0".to_owned(),
+            // A commit outlives the process: no power fails.
+            "--innodb-flush-log-at-trx-commit=2".to_owned(),
         ]);
         let env = [debian::libraries(&self.unpacked)];
         let log = self.temp.path().join("log");

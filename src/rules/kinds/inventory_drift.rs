@@ -18,7 +18,7 @@ use crate::tracker::Fact;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryDrift {
-    /// Which differences count. Default: both.
+    /// Which differences count (default `[says_running_but_dead, says_dead_but_running]`).
     #[serde(default = "both")]
     pub any_of: Vec<Drift>,
 }
