@@ -192,6 +192,11 @@ fn with<T>(options: T, file: Option<&PathBuf>, add: impl Fn(T, &PathBuf) -> T) -
     }
 }
 
+/// A certificate that is refused comes as an error of the connection.
+fn is_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
 /// What an error of the library means. Texts of configuration errors may repeat the address and are
 /// left out.
 fn trouble(error: &sqlx::Error) -> Trouble {
@@ -204,6 +209,7 @@ fn trouble(error: &sqlx::Error) -> Trouble {
             let code = code.unwrap_or_else(|| "no code".to_owned());
             Trouble::Refused { code, words: words(refused.message()) }
         }
+        sqlx::Error::Io(error) if is_tls(error) => Trouble::Tls(words(&error.to_string())),
         sqlx::Error::Io(error) => Trouble::Unreachable(words(&error.to_string())),
         sqlx::Error::Tls(error) => Trouble::Tls(words(&error.to_string())),
         // A password of MySQL 8 on its first way, over a connection without TLS.
@@ -224,11 +230,13 @@ mod tests {
     #[test]
     fn errors_of_the_library_are_told_without_secrets() {
         let configuration = |text: &str| sqlx::Error::Configuration(text.into());
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         for (error, words) in [
             (configuration("RSA auth backend disabled"), "mysql_native_password"),
             (configuration("bad mysql://weir:p4ss@db"), "an option in its address"),
             (sqlx::Error::Tls("server does not support TLS".into()), "no TLS: server does not"),
             (sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into()), "cannot be reached"),
+            (sqlx::Error::Io(std::io::Error::other(unknown)), "no TLS: invalid peer certificate"),
             (sqlx::Error::ColumnNotFound("x".to_owned()), "is this the database of StreamPark?"),
         ] {
             let said = trouble(&error).explain(Kind::Streampark, "mysql://db/sp");

@@ -79,7 +79,8 @@ fn rights(kind: Kind, column: Option<&str>, table: &str) -> String {
 fn refused(kind: Kind, code: &str, words: &str) -> (String, String) {
     let hint = match code {
         "1045" | "28P01" | "28000" | "1698" => {
-            "check user and password in the address; MySQL takes them for one host only".to_owned()
+            "check user and password in the address; some are good for one host, or over TLS, only"
+                .to_owned()
         }
         "1044" | "1142" | "1143" | "42501" => rights(kind, None, kind.jobs_table()),
         "1049" | "3D000" => "check the name of the database in the address".to_owned(),
