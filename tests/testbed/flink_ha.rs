@@ -108,15 +108,8 @@ impl FlinkHa {
         Leashed::spawn(name, &argv, &[], &log).await
     }
 
-    /// Starts a `JobManager` that does not run, at its own address, and waits until it serves what
-    /// the leader says.
-    ///
-    /// # Errors
-    /// When it runs or does not come up.
-    pub(crate) async fn start_manager(&mut self, index: usize) -> Result<()> {
-        if self.managers.get(index).is_none_or(Option::is_some) {
-            bail!("no JobManager {index}, or it is running");
-        }
+    /// Starts a `JobManager` at its own address, and waits until it serves what the leader says.
+    async fn start_manager(&mut self, index: usize) -> Result<()> {
         let (name, heap) = (format!("jobmanager-{index}"), MANAGER_HEAP_MB);
         let process = self.spawn(&name, conf::JOBMANAGER, index, Vec::new(), heap).await?;
         self.managers[index] = Some(process);
@@ -152,7 +145,6 @@ impl FlinkHa {
         match (leaders.next(), leaders.next()) {
             (Some(one), None) => Ok(one),
             (None, _) => bail!("no JobManager leads: {}", self.logs()),
-            // A log of an earlier life would say so too.
             (Some(_), Some(_)) => bail!("more than one JobManager has led: {}", self.logs()),
         }
     }

@@ -39,6 +39,9 @@ public final class GameConsume {
                         .setGroupId(options.get("--group"))
                         .setStartingOffsets(OffsetsInitializer.earliest())
                         .setValueOnlyDeserializer(new SimpleStringSchema())
+                        // What it says is pending is as old as its last fetch; ten times as many are
+                        // the default, which a slow sink takes minutes over.
+                        .setProperty("max.poll.records", "50")
                         .build();
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         Control control = new Control(options.get("--control"));
