@@ -35,7 +35,8 @@ pub(super) fn kind(application: &str, traits: Traits<'_>) -> Kind {
     let is_session = if target.is_empty() {
         application == SESSION
     } else {
-        // `yarn-session`, against `yarn-application` and `yarn-per-job`.
+        // `yarn-session`, against `yarn-per-job`, and `embedded`: what a JobManager of application
+        // mode says of itself (1.20.5).
         target.ends_with("session")
     };
     if is_session || traits.names > 1 { Kind::Session } else { Kind::Single }
@@ -89,6 +90,7 @@ mod tests {
     #[test]
     fn the_configuration_says_what_it_is_and_the_jobs_may_overrule_it() {
         for (application, target, names, expected) in [
+            ("orders", Some("embedded"), 1, Kind::Single),
             ("orders", Some("yarn-application"), 0, Kind::Single),
             ("orders", Some("yarn-application"), 1, Kind::Single),
             ("orders", Some("yarn-application"), 2, Kind::Session),
