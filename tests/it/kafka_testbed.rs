@@ -19,6 +19,9 @@ use crate::testbed::{time, tools};
 
 const TOPIC: &str = "game_consume_log";
 const JOB: &str = "game-recharge-sum";
+/// Records, at first and in all.
+const FIRST: u32 = 1_000;
+const ALL: u32 = 31_000;
 /// The release the Kafka connector of the test bed is for.
 const FLINK: &str = "1.20.5";
 
@@ -100,7 +103,7 @@ async fn a_real_job_falls_behind_and_is_seen_to() -> Result<()> {
     let kafka = Kafka::start().await?;
     let redis = Redis::start().await?;
     kafka.create_topic(TOPIC, 3).await?;
-    kafka.produce(TOPIC, &vec!["5".to_owned(); 1_000]).await?;
+    kafka.produce(TOPIC, &vec!["5".to_owned(); FIRST as usize]).await?;
     let flink = Flink::start(FlinkOptions::version(FLINK)).await?;
     let control = Control::new(&flink.dir().join("control"))?;
     let group = "gamegroup".to_owned();
@@ -140,7 +143,7 @@ receivers:
 
     // Twenty a second leave the source with a backlog that hardly shrinks.
     game.control.slow_sink(Duration::from_millis(50))?;
-    kafka.produce(TOPIC, &vec!["7".to_owned(); 30_000]).await?;
+    kafka.produce(TOPIC, &vec!["7".to_owned(); (ALL - FIRST) as usize]).await?;
     story::until(&weir, "backlog by two ways", "incidents?state=open", |all| {
         let is = |rule: &str| all.iter().any(|incident| incident["rule"] == rule);
         is("FallingBehind") && is("ConsumerLag")
@@ -155,7 +158,8 @@ receivers:
     })
     .await?;
     tools::note(&format!("pendingRecords {pending}, records-lag-max {max}, Weir says {seen}"));
-    ensure!(max > 1_000.0 && max <= pending, "{max} of {pending}");
+    // The largest of a window of Kafka's own, so it may be above what is pending now.
+    ensure!(max > 1_000.0 && max <= f64::from(ALL), "{max} of {pending}");
 
     // Nothing is read at all, and the metrics stand still; what was reported is not read as news.
     game.control.slow_sink(Duration::from_hours(1))?;
