@@ -107,7 +107,7 @@ pub(super) fn problems(problems: &[Problem]) {
 /// Logs go to stderr.
 pub(super) fn start_log(filter: &str, json: bool) {
     // What the client of Kubernetes has to say is said once, with the way out, by the source.
-    let filter = format!("kube_client=error,kube_runtime=error,{filter}");
+    let filter = format!("kube_client=off,kube_runtime=off,{filter}");
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()

@@ -67,6 +67,7 @@ pub(super) fn of_client(error: &kube::Error, asked: Asked<'_>) -> Trouble {
         kube::Error::SerdeError(why) => unreadable(&why.to_string(), asked),
         // What a login program printed may hold a token.
         kube::Error::Auth(why) => credentials(why.to_string().split(": Output").next(), asked),
+        kube::Error::Service(why) => unreachable(&chain(why.as_ref()), asked),
         other => unreachable(&chain(other), asked),
     }
 }
@@ -106,6 +107,8 @@ pub(super) fn of_status(code: u16, said: &str, wait: Option<u32>, asked: Asked<'
             Kind::Outdated,
             format!("what is known of {resource} is too old (410); it is listed anew"),
         ),
+        // JSON, and not Kubernetes': there is no code in it.
+        0 => unreadable("it is no answer of an API server", asked),
         429 => {
             let wait = Duration::from_secs(u64::from(wait.unwrap_or(0)).clamp(1, 60));
             let line = format!(
@@ -219,6 +222,7 @@ mod tests {
             (429, "too many requests", None, Kind::Busy, "again in 1 s"),
             (503, "etcd leader changed", None, Kind::Unreachable, "answered 503"),
             (500, "boom", None, Kind::Unreachable, "boom"),
+            (0, "", None, Kind::Unreachable, "no answer of an API server"),
         ];
         for (code, said, namespace, kind, words) in cases {
             let found = of_status(code, said, None, asked(namespace));
@@ -238,7 +242,8 @@ mod tests {
         let gone = std::io::Error::other("connection refused");
         let gone = of_client(&kube::Error::Service(Box::new(gone)), asked(None));
         assert_eq!(gone.kind, Kind::Unreachable);
-        assert!(gone.line.contains("https://api:6443") && gone.line.contains("connection refused"));
+        let words = "cannot reach the API server https://api:6443: connection refused (";
+        assert!(gone.line.starts_with(words), "{}", gone.line);
         let tls = std::io::Error::other("invalid peer certificate: UnknownIssuer");
         let tls = of_client(&kube::Error::Service(Box::new(tls)), asked(None));
         assert!(tls.line.contains("certificate-authority"), "{}", tls.line);
