@@ -120,15 +120,15 @@ fn bound<'i>(import: &'i Import, names: &'i [String]) -> BTreeMap<&'i str, BTree
 
 /// Names of jobs by team and owner.
 fn owned(entries: &[InventoryEntry]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
-    let mut owned: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| !entry.name.is_empty()) {
         let team = entry.team.as_deref().unwrap_or_default();
         let owner = entry.owner.as_deref().unwrap_or_default();
         if !(team.is_empty() && owner.is_empty()) {
-            owned.entry((team, owner)).or_default().insert(entry.name.as_str());
+            found.entry((team, owner)).or_default().insert(entry.name.as_str());
         }
     }
-    owned
+    found
 }
 
 fn job_labels(jobs: &BTreeSet<&str>, labels: &[(&str, &str)]) -> Vec<String> {

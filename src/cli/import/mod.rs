@@ -141,9 +141,11 @@ fn config(kind: Kind, args: &Args) -> Result<InventoryConfig, Failure> {
             Err(Failure::Refused)
         }
         several => {
-            let names: Vec<&str> = several.iter().map(|found| found.name.as_str()).collect();
-            let names = names.join(", ");
-            output::complain(&format!("error: several sources fit: {names} (choose by --source)"));
+            let several: Vec<&str> = several.iter().map(|found| found.name.as_str()).collect();
+            let several = several.join(", ");
+            output::complain(&format!(
+                "error: several sources fit: {several} (choose by --source)"
+            ));
             Err(Failure::Refused)
         }
     }
