@@ -174,7 +174,7 @@ async fn a_full_queue_keeps_an_application_waiting(yarn: &Yarn) -> Result<()> {
         user: "flink",
         queue: "small",
         memory_mb: 2048,
-        command: "sleep 600",
+        line: "sleep 600",
     };
     let rest = yarn.rest(0);
     let first = rest.submit_command(&big).await?;

@@ -171,8 +171,8 @@ impl Kafka {
 }
 
 async fn run(argv: &[String]) -> Result<String> {
-    let (program, args) = argv.split_first().context("no program")?;
-    tools::run(program, args).await
+    let (program, rest) = argv.split_first().context("no program")?;
+    tools::run(program, rest).await
 }
 
 fn properties(port: u16, controller: u16, data: &Path) -> String {

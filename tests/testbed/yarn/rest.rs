@@ -113,7 +113,7 @@ impl YarnRest {
             "queue": app.queue,
             "max-app-attempts": 1,
             "resource": { "memory": app.memory_mb, "vCores": 1 },
-            "am-container-spec": { "commands": { "command": app.command } },
+            "am-container-spec": { "commands": { "command": app.line } },
         });
         self.send("/apps", self.client.post(url("/apps")).json(&request)).await?;
         Ok(id)
@@ -136,5 +136,5 @@ pub(crate) struct Command<'a> {
     pub(crate) user: &'a str,
     pub(crate) queue: &'a str,
     pub(crate) memory_mb: u32,
-    pub(crate) command: &'a str,
+    pub(crate) line: &'a str,
 }
