@@ -62,7 +62,7 @@ fn read_rules(name: &str, text: &str) -> RuleSet {
 fn every_yaml_block_is_a_valid_configuration_rule_or_test_file() {
     for (readme, text, least) in DOCS {
         let dir = tempfile::tempdir().unwrap();
-        for folder in ["rules", "teams/payments"] {
+        for folder in ["rules", "teams/payments", "clusters"] {
             std::fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         for (file, text) in SHIPPED.iter().chain([&("teams/payments/own.yaml", "groups: []")]) {
@@ -79,8 +79,19 @@ fn every_yaml_block_is_a_valid_configuration_rule_or_test_file() {
                     .unwrap_or_else(|problems| panic!("{readme}: {problems:#?}\n{block}"));
                 continue;
             }
-            assert!(Path::new(name).starts_with("rules"), "{readme}: what is {name}?");
             std::fs::write(dir.path().join(name), block).unwrap();
+            if Path::new(name).starts_with("clusters") {
+                let config = format!(
+                    "source_files: [{name}]\nreceivers: [{{ name: me, channels: [console] }}]"
+                );
+                let file = dir.path().join("weir.yaml");
+                let (config, _) =
+                    weir::config::parse(&config, &file.display().to_string(), &|_| None)
+                        .unwrap_or_else(|problems| panic!("{readme}: {problems:#?}\n{block}"));
+                assert!(config.sources.len() > 1, "{readme}: {name}");
+                continue;
+            }
+            assert!(Path::new(name).starts_with("rules"), "{readme}: what is {name}?");
             if !name.ends_with("_test.yaml") {
                 read_rules(name, block);
                 continue;
