@@ -11,7 +11,7 @@ use super::build_job::{self, Places};
 use super::metrics;
 use super::raw::{RawCluster, RawExpect, RawSource, RawTest, RawTests};
 use super::timeline::{Line, Timeline};
-use super::times::Moment;
+use super::times::{Moment, Spans};
 use super::world::{SimCluster, SimSource, World};
 use crate::config::sections::{inhibit, route, schedules};
 use crate::engine::EngineSettings;
@@ -272,6 +272,7 @@ fn clusters(
             taskmanagers: line(&written.taskmanagers, 4.0, findings),
             slots_total: line(&written.slots_total, 16.0, findings),
             slots_available: line(&written.slots_available, 8.0, findings),
+            unreachable: written.unreachable.clone(),
             jobmanager_restarts: written.jobmanager_restarts.iter().map(|m| m.0).collect(),
             metrics: metrics::lines(&written.metrics, true, interval, demand, findings),
         });
@@ -291,6 +292,7 @@ fn clusters(
             taskmanagers: line(&taskmanagers, 4.0, findings),
             slots_total: line(&slots_total, 16.0, findings),
             slots_available: line(&slots_available, 8.0, findings),
+            unreachable: Spans::default(),
             jobmanager_restarts: Vec::new(),
             metrics: Vec::new(),
         });
@@ -411,6 +413,7 @@ fn last_named(raw: &RawTest, interval: i64) -> i64 {
         for line in lines.into_iter().flatten().chain(cluster.metrics.values()) {
             hear(line.value.last(interval));
         }
+        hear(cluster.unreachable.last());
         cluster.jobmanager_restarts.iter().copied().for_each(&mut hear);
     }
     for job in &raw.jobs {

@@ -148,6 +148,8 @@ pub struct RawCluster {
     pub slots_total: Option<At<Timeline>>,
     /// Free slots; 8.
     pub slots_available: Option<At<Timeline>>,
+    /// When it does not answer, though its platform (YARN, Kubernetes) shows it.
+    pub unreachable: Spans,
     /// When another `JobManager` process takes over.
     pub jobmanager_restarts: Vec<Moment>,
     /// Numbers rules ask for by name: `taskmanager/max/Status.JVM.CPU.Load`.

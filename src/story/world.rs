@@ -43,6 +43,8 @@ pub(super) struct SimCluster {
     pub(super) taskmanagers: Line,
     pub(super) slots_total: Line,
     pub(super) slots_available: Line,
+    /// When only its platform shows it.
+    pub(super) unreachable: Spans,
     /// When its `JobManager` became another one.
     pub(super) jobmanager_restarts: Vec<i64>,
     pub(super) metrics: Vec<(MetricKey, Line)>,
@@ -90,7 +92,12 @@ impl World {
             });
         }
         let frozen = source.frozen.contain(t);
+        let silent =
+            |cluster: &SimCluster| cluster.source == index && cluster.unreachable.contain(t);
+        let silent: Vec<&str> =
+            self.clusters.iter().filter(|c| silent(c)).map(|c| c.name.as_str()).collect();
         let runs = self.runs.iter().filter(|run| run.source == index);
+        let runs = runs.filter(|run| !silent.contains(&run.flink_cluster.as_str()));
         Some(Snapshot {
             completeness: if source.partial.contain(t) {
                 Completeness::Partial { reason: "part of the answers failed".to_owned() }
@@ -116,6 +123,13 @@ impl SimCluster {
     fn look(&self, t: i64, frozen: bool, demand: &Demand) -> ClusterObservation {
         let count = |line: &Line| line.number(t).map(|n| n.max(0.0) as u32);
         let asked = demand.metrics.keys().filter(|q| q.scope.is_of_cluster());
+        if self.unreachable.contain(t) {
+            return ClusterObservation {
+                flink_cluster: self.name.clone(),
+                unseen: Some("its JobManager does not answer".to_owned()),
+                ..ClusterObservation::default()
+            };
+        }
         ClusterObservation {
             flink_cluster: self.name.clone(),
             taskmanagers: count(&self.taskmanagers),

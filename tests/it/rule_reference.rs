@@ -35,6 +35,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          above: 0.9, window: 10m, over_window: min }",
     ),
     ("source_unreachable", "{}"),
+    ("flink_cluster_unreachable", "{}"),
     ("duplicate_job", "{}"),
     ("inventory_drift", "{ any_of: [says_running_but_dead] }"),
     ("tasks_not_running", "{}"),

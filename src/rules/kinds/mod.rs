@@ -232,6 +232,7 @@ rule_kinds! {
     throughput_stalled: ThroughputStalled,
     metric: Metric,
     source_unreachable: SourceUnreachable,
+    flink_cluster_unreachable: FlinkClusterUnreachable,
     duplicate_job: DuplicateJob,
     inventory_drift: InventoryDrift,
     tasks_not_running: TasksNotRunning,
