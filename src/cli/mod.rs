@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod cost;
 mod demo;
+mod doctor;
 mod explain;
 mod history;
 mod import;
@@ -60,6 +61,8 @@ enum Command {
     Watch(watch::Args),
     /// Check a configuration, its rules and templates; start nothing.
     Check(check::Args),
+    /// Reach every source once, change nothing, and say what is wrong and the way out.
+    Doctor(doctor::Args),
     /// Send a test message to every channel of a receiver.
     TestMessage(test_message::Args),
     /// Why a rule is firing or not, for a job; without one, what is nearest to firing.
@@ -141,6 +144,7 @@ pub fn run() -> ExitCode {
             Command::Run(args) => run::run(args).await,
             Command::Watch(args) => watch::run(args).await,
             Command::Check(args) => check::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
             Command::TestMessage(args) => test_message::run(args).await,
             Command::Explain(args) => explain::run(args).await,
             Command::Ack(args) => incident::run(args, "ack").await,

@@ -20,6 +20,7 @@ mod bad_store;
 mod commands;
 mod confined;
 mod escalate;
+mod doctor;
 mod explain;
 mod fallback;
 mod first_look;
