@@ -33,7 +33,7 @@ pub(super) struct Manners {
 /// The clusters that are asked.
 pub(super) struct Seats {
     manners: Manners,
-    seats: BTreeMap<Id, Seat>,
+    taken: BTreeMap<Id, Seat>,
     turns: Arc<Semaphore>,
     silent_turns: Arc<Semaphore>,
 }
@@ -63,7 +63,7 @@ impl Seats {
     pub(super) fn new(manners: Manners) -> Seats {
         Seats {
             manners,
-            seats: BTreeMap::new(),
+            taken: BTreeMap::new(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             silent_turns: Arc::new(Semaphore::new(SILENT_AT_ONCE)),
         }
@@ -78,7 +78,7 @@ impl Seats {
         now: Time,
         limit: Duration,
     ) -> Heard {
-        self.seats.retain(|id, _| clusters.get(id).is_some_and(Cluster::should_answer));
+        self.taken.retain(|id, _| clusters.get(id).is_some_and(Cluster::should_answer));
         let demand = Arc::new(demand.clone());
         for (id, cluster) in clusters.iter().filter(|(_, cluster)| cluster.should_answer()) {
             self.ask(id, cluster, &demand, now);
@@ -93,7 +93,7 @@ impl Seats {
 
     fn ask(&mut self, id: &Id, cluster: &Cluster, demand: &Arc<Demand>, now: Time) {
         let seat = self
-            .seats
+            .taken
             .entry(id.clone())
             .or_insert_with(|| Seat { state: State::Lost, silent: None });
         let mut source = match std::mem::replace(&mut seat.state, State::Lost) {
@@ -121,7 +121,7 @@ impl Seats {
 
     /// Takes what has come, of those that were silent or of the others.
     async fn take(&mut self, until: tokio::time::Instant, silent: bool, heard: &mut Heard) {
-        for (id, seat) in &mut self.seats {
+        for (id, seat) in &mut self.taken {
             if seat.silent.is_some() != silent || heard.silent.contains_key(id) {
                 continue;
             }

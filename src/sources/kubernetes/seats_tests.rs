@@ -53,10 +53,10 @@ async fn one_that_hangs_delays_no_other() {
         let silent: Vec<&str> = heard.silent.keys().map(|id| id.name.as_str()).collect();
         assert_eq!(silent, ["a-hangs"], "round {round}");
     }
-    assert!(matches!(seats.seats[&Id::new("flink", "a-hangs")].state, State::Asked(_)));
+    assert!(matches!(seats.taken[&Id::new("flink", "a-hangs")].state, State::Asked(_)));
     let only_good = clusters.into_iter().filter(|(id, _)| id.name == "good").collect();
     let heard = seats.look(&only_good, &demand, Time::at(1), Duration::from_secs(5)).await;
-    assert!(heard.silent.is_empty() && seats.seats.len() == 1, "who is gone is not asked");
+    assert!(heard.silent.is_empty() && seats.taken.len() == 1, "who is gone is not asked");
 }
 
 #[tokio::test]

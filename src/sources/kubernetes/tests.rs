@@ -45,7 +45,7 @@ fn source(fake: &Fake, rest: &str) -> (KubernetesSource, TempDir) {
 async fn look(source: &mut KubernetesSource) -> Snapshot {
     let demand = Demand::default();
     let look = source.poll(&demand, Time::at(1_700_000_001_000));
-    tokio::time::timeout(Duration::from_secs(60), look).await.unwrap()
+    tokio::time::timeout(Duration::from_mins(1), look).await.unwrap()
 }
 
 fn states(snapshot: &Snapshot) -> Vec<(&str, JobState)> {

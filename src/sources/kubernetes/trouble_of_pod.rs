@@ -160,7 +160,9 @@ fn end(container: &ContainerStatus, terminated: &Terminated) -> String {
     };
     let mut text = format!("container {name} ended with exit code {code}");
     if !meaning.is_empty() {
-        text.push_str(&format!(" ({meaning})"));
+        text.push_str(" (");
+        text.push_str(meaning);
+        text.push(')');
     }
     if let Some(message) = terminated.message.as_deref().filter(|m| !m.trim().is_empty()) {
         text.push_str(": ");
