@@ -6,7 +6,7 @@ CARGO ?= cargo
 # Further releases of Flink for `make e2e`.
 E2E_FLINKS ?= 1.17.2 2.3.0
 # Most tests wait: for Flink, for a poll, for a timer. More of them than cores run at a time.
-export RUST_TEST_THREADS ?= 3
+export RUST_TEST_THREADS ?= 4
 
 # For `make scenarios`; without releases: those of the table.
 SCENARIOS ?= --table rules/SCENARIOS.md

@@ -145,12 +145,16 @@ async fn a_program_that_throws_before_it_has_a_job_is_told_once() -> Result<()> 
     }
     ensure!(watch.tracker.job_count() == 4, "quiet, lost, mended and the start that failed");
 
-    // Nobody asks for applications where no rule wants them.
-    let without = Demand { applications: false, ..demand() };
-    watch.look(&demand()).await;
-    let with = watch.requests;
-    watch.look(&without).await;
-    ensure!(with == watch.requests + 1, "{with} requests with, {} without", watch.requests);
+    // Nobody asks for applications where no rule wants them. Now and then a look asks more of a job.
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        watch.look(&demand()).await;
+        with.push(watch.requests);
+        watch.look(&Demand { applications: false, ..demand() }).await;
+        without.push(watch.requests);
+    }
+    let least = |looks: &[u32]| looks.iter().min().copied().unwrap_or_default();
+    ensure!(least(&with) == least(&without) + 1, "requests: {with:?} with, {without:?} without");
     flink.stop().await
 }
 
