@@ -192,7 +192,10 @@ prod/c     RUNNING (outside of its hours)";
         let said = serde_json::json!({ "source": "sp", "state": "LOST", "id": "100002" });
         lost.rest.insert("inventory".to_owned(), said);
         let jobs = [lost, job("prod/b", false, false, Labels::default())];
-        assert_eq!(table(&jobs, false, true), "prod/a  RUNNING  du  sp: LOST (100002)\nprod/b  RUNNING");
+        assert_eq!(
+            table(&jobs, false, true),
+            "prod/a  RUNNING  du  sp: LOST (100002)\nprod/b  RUNNING"
+        );
         let source: Source = serde_json::from_value(serde_json::json!({
             "name": "sp",
             "inventory": { "entries": 2, "matched": 1, "unseen": ["c"], "conflicts": ["`a` fits 2 jobs"] },

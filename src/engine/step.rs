@@ -10,8 +10,8 @@ use super::taken::Taken;
 use super::{Reload, View};
 use crate::incidents::{self, Incidents};
 use crate::model::{
-    Alert, AlertState, Change, Command, Demand, FailedRun, InventoryEntry, JobKey, JobState, Loaded,
-    Message, Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Ts,
+    Alert, AlertState, Change, Command, Demand, FailedRun, InventoryEntry, JobKey, JobState,
+    Loaded, Message, Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};

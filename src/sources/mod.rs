@@ -66,6 +66,8 @@ macro_rules! sources {
         /// One source: its kind and its configuration.
         #[derive(Debug, Clone, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
+        // A handful of them, read once: boxes would save nothing.
+        #[expect(clippy::large_enum_variant)]
         pub enum SourceConfig {
             $($(#[doc = $doc])* $variant($config),)*
         }

@@ -27,12 +27,12 @@ struct Job {
     cluster: &'static str,
     namespace: &'static str,
     application: Option<&'static str>,
-    job_id: &'static str,
+    id: &'static str,
 }
 
 fn job(name: &'static str) -> Job {
     let key = JobKey::new("c", "", "", name);
-    Job { key, name, cluster: "c", namespace: "", application: None, job_id: ZEROS }
+    Job { key, name, cluster: "c", namespace: "", application: None, id: ZEROS }
 }
 
 fn run(entries: &[InventoryEntry], jobs: &[Job]) -> Matched {
@@ -48,7 +48,7 @@ fn candidate(job: &Job) -> Candidate<'_> {
         namespace: job.namespace,
         flink_cluster: job.cluster,
         application_id: job.application,
-        job_id: job.job_id,
+        job_id: job.id,
     }
 }
 
@@ -105,7 +105,7 @@ fn the_stronger_mark_wins() {
             Some(By::Cluster),
         ),
         ("session of another job", kubernetes(KubernetesSession), pod("clicks", "orders"), None),
-        ("job id", with_id(ID), Job { job_id: ID, ..job("y") }, Some(By::JobId)),
+        ("job id", with_id(ID), Job { id: ID, ..job("y") }, Some(By::JobId)),
         ("all zeros tell nothing", with_id(ZEROS), job("y"), None),
         ("nothing in common", self::entry("x"), job("y"), None),
     ] {

@@ -83,10 +83,10 @@ async fn error(url: &str) -> Result<String> {
     }
 }
 
-fn check(version: &str, look: &Snapshot) -> Result<()> {
-    ensure!(look.completeness == Completeness::Complete, "{version}: {:?}", look.completeness);
-    let [orders, lost, bare] = look.inventory.as_slice() else {
-        anyhow::bail!("{version}: {:?}", look.inventory)
+fn check(version: &str, seen: &Snapshot) -> Result<()> {
+    ensure!(seen.completeness == Completeness::Complete, "{version}: {:?}", seen.completeness);
+    let [orders, lost, bare] = seen.inventory.as_slice() else {
+        anyhow::bail!("{version}: {:?}", seen.inventory)
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(
@@ -206,9 +206,9 @@ async fn the_first_streampark_has_no_log_of_starts() -> Result<()> {
     let vintage = Kind::Streampark.vintage("2.0.0").context("a version")?;
     server.sql("", &grant(Kind::Streampark, vintage, Dialect::MySql, false)).await?;
     let url = format!("mysql://weir:p4ss@127.0.0.1:{}/streampark", server.port());
-    let look = look(Kind::Streampark, &url).await?;
-    ensure!(look.completeness == Completeness::Complete, "{:?}", look.completeness);
-    let [orders, lost, _] = look.inventory.as_slice() else { anyhow::bail!("{look:?}") };
+    let seen = look(Kind::Streampark, &url).await?;
+    ensure!(seen.completeness == Completeness::Complete, "{:?}", seen.completeness);
+    let [orders, lost, _] = seen.inventory.as_slice() else { anyhow::bail!("{seen:?}") };
     ensure!(orders.application_id.as_deref() == Some(APP) && lost.says == Says::Lost);
     ensure!(lost.start_failure.is_none(), "{lost:?}");
     Ok(())
@@ -229,9 +229,9 @@ async fn slow(locked: Locked<'_>, holds: impl Future<Output = Result<String>>) -
     let source = InventorySource::new(Kind::Streampark, config, TIMEOUT, "t")?;
     let source = tokio::sync::Mutex::new(source);
     let said = time::wait_for("a slow look", Duration::from_secs(20), || async {
-        let look = source.lock().await.poll(&Demand::default(), Time::at(0)).await;
-        ensure!(look.took_ms < 6_000, "took {} ms", look.took_ms);
-        match look.completeness {
+        let seen = source.lock().await.poll(&Demand::default(), Time::at(0)).await;
+        ensure!(seen.took_ms < 6_000, "took {} ms", seen.took_ms);
+        match seen.completeness {
             Completeness::Failed { error, .. } => Ok(Some(error)),
             _ => Ok(None),
         }
@@ -258,10 +258,10 @@ async fn many_jobs_and_a_locked_table_in_mariadb() -> Result<()> {
     let vintage = Kind::Streampark.vintage("2.1.7").context("a version")?;
     server.sql("", &grant(Kind::Streampark, vintage, Dialect::MySql, false)).await?;
     let url = format!("mysql://weir:p4ss@127.0.0.1:{}/streampark", server.port());
-    let look = look(Kind::Streampark, &url).await?;
-    ensure!(look.completeness == Completeness::Complete, "{:?}", look.completeness);
-    ensure!(look.inventory.len() == 10_000 && look.inventory[9_999].name == "job-110000");
-    ensure!(look.requests == 3, "{} requests", look.requests);
+    let seen = look(Kind::Streampark, &url).await?;
+    ensure!(seen.completeness == Completeness::Complete, "{:?}", seen.completeness);
+    ensure!(seen.inventory.len() == 10_000 && seen.inventory[9_999].name == "job-110000");
+    ensure!(seen.requests == 3, "{} requests", seen.requests);
     let lock = "LOCK TABLES t_flink_app WRITE; SELECT SLEEP(60)";
     slow(Locked { lock, url, code: "1969" }, server.sql("streampark", lock)).await
 }
@@ -279,9 +279,9 @@ async fn many_jobs_and_a_locked_table_in_postgres() -> Result<()> {
     let vintage = Kind::Streampark.vintage("2.1.7").context("a version")?;
     server.sql("streampark", &grant(Kind::Streampark, vintage, Dialect::Postgres, false)).await?;
     let url = format!("postgres://weir@127.0.0.1:{}/streampark", server.port());
-    let look = look(Kind::Streampark, &url).await?;
-    ensure!(look.completeness == Completeness::Complete, "{:?}", look.completeness);
-    ensure!(look.inventory.len() == 10_000 && look.inventory[9_999].name == "job-110000");
+    let seen = look(Kind::Streampark, &url).await?;
+    ensure!(seen.completeness == Completeness::Complete, "{:?}", seen.completeness);
+    ensure!(seen.inventory.len() == 10_000 && seen.inventory[9_999].name == "job-110000");
     let lock = "BEGIN; LOCK TABLE t_flink_app IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
     slow(Locked { lock, url, code: "57014" }, server.sql("streampark", lock)).await
 }
@@ -306,8 +306,8 @@ fn dinky_rows() -> String {
 }
 
 async fn check_dinky(url: &str) -> Result<()> {
-    let look = look(Kind::Dinky, url).await?;
-    let [orders, bare] = look.inventory.as_slice() else { anyhow::bail!("{look:?}") };
+    let seen = look(Kind::Dinky, url).await?;
+    let [orders, bare] = seen.inventory.as_slice() else { anyhow::bail!("{seen:?}") };
     assert_eq!((orders.application_id.as_deref(), orders.says), (Some(APP), Says::Lost));
     assert_eq!((orders.owner.as_deref(), orders.team.as_deref()), (Some("duyao"), Some("ads")));
     assert_eq!(bare.id, "13");

@@ -48,14 +48,14 @@ async fn the_api_server_keeps_objects_and_checks_rights() -> Result<()> {
     ensure!(status == 409 && answer["reason"] == "Conflict", "{status}: {answer}");
 
     kube.define_flink_kinds().await?;
-    let path = "/apis/flink.apache.org/v1beta1/namespaces/default/flinkdeployments";
+    let all = "/apis/flink.apache.org/v1beta1/namespaces/default/flinkdeployments";
     let deployment = json!({ "apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment",
         "metadata": { "name": "orders" }, "spec": { "job": { "state": "running" } } });
-    let made = kube.admin(Method::POST, path, Some(&deployment)).await?;
+    let made = kube.admin(Method::POST, all, Some(&deployment)).await?;
     ensure!(made["metadata"]["generation"] == 1, "{made}");
     let status = json!({ "status": { "lifecycleState": "STABLE", "observedGeneration": 1 } });
-    let of_status = format!("{path}/orders/status");
-    let stable = kube.admin(Method::PATCH, &of_status, Some(&status)).await?;
+    let part = format!("{all}/orders/status");
+    let stable = kube.admin(Method::PATCH, &part, Some(&status)).await?;
     ensure!(stable["status"]["lifecycleState"] == "STABLE", "{stable}");
     ensure!(stable["metadata"]["generation"] == 1, "a status is no new generation: {stable}");
 

@@ -13,8 +13,9 @@ use crate::testbed::job::JobSpec;
 use crate::testbed::story;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
+use crate::testbed::yarn::flink::FlinkApp;
 use crate::testbed::yarn::unmanaged::{Unmanaged, UnmanagedApp};
-use crate::testbed::yarn::{FlinkApp, Yarn, YarnOptions};
+use crate::testbed::yarn::{Yarn, YarnOptions};
 use crate::testbed::{time, tools};
 
 /// Applications beside the real Flink that are Flink's only to YARN.

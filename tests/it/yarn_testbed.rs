@@ -12,9 +12,10 @@ use crate::testbed::flink::{DEFAULT_VERSION, release};
 use crate::testbed::flink_conf::Version;
 use crate::testbed::job::{self, JobSpec};
 use crate::testbed::rest::FlinkRest;
+use crate::testbed::yarn::flink::FlinkApp;
 use crate::testbed::yarn::rest::Command;
 use crate::testbed::yarn::unmanaged::UnmanagedApp;
-use crate::testbed::yarn::{FlinkApp, Yarn, YarnOptions};
+use crate::testbed::yarn::{Yarn, YarnOptions};
 use crate::testbed::zookeeper::ZooKeeper;
 use crate::testbed::{http, time, tools};
 
@@ -169,13 +170,8 @@ async fn sixty_applications_cost_nothing_and_die_together() -> Result<()> {
 }
 
 async fn a_full_queue_keeps_an_application_waiting(yarn: &Yarn) -> Result<()> {
-    let big = Command {
-        name: "big",
-        user: "flink",
-        queue: "small",
-        memory_mb: 2048,
-        line: "sleep 600",
-    };
+    let big =
+        Command { name: "big", user: "flink", queue: "small", memory_mb: 2048, line: "sleep 600" };
     let rest = yarn.rest(0);
     let first = rest.submit_command(&big).await?;
     time::wait_for("container of the first", SOON, || async {

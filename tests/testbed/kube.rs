@@ -35,7 +35,7 @@ const SOURCES: [&str; 3] = ["go.mod", "go.sum", "main.go"];
 const VERSION: &str = "v1.34.4";
 
 /// Some thousand packages on two cores.
-const BUILT_WITHIN: Duration = Duration::from_mins(60);
+const BUILT_WITHIN: Duration = Duration::from_hours(1);
 const UP_WITHIN: Duration = Duration::from_mins(2);
 
 /// The token of somebody who may do everything.
@@ -171,8 +171,11 @@ impl Kube {
     ) -> Result<(u16, Value)> {
         let client = self.client.as_ref().context("the API server was never up")?;
         // The only PATCH the tests need is a merge.
-        let media =
-            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let media = if method == Method::PATCH {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        };
         let mut request = client.request(method, format!("{}{path}", self.url()));
         request = request.bearer_auth(token).header("content-type", media);
         if let Some(body) = body {
@@ -227,7 +230,9 @@ async fn program() -> Result<PathBuf> {
     let mut all = Vec::new();
     for name in SOURCES {
         let path = cache::source_file("kube").join(name);
-        all.extend(std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
+        all.extend(
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?,
+        );
     }
     let key = format!("kube-apiserver-{}", python::short_hash(&all));
     let place = cache::root().join("kube").join(&key);

@@ -102,7 +102,7 @@ impl MariaDb {
         args.extend(self.places());
         args.extend(["--auth-root-authentication-method=normal".to_owned()]);
         args.extend(["--skip-name-resolve".to_owned(), "--skip-test-db".to_owned()]);
-        args.extend(self.as_whom());
+        args.extend(as_whom());
         debian::run(&self.unpacked, "sh", &args).await?;
         Ok(())
     }
@@ -123,11 +123,6 @@ impl MariaDb {
         ]
     }
 
-    /// It runs as root only when told so by name.
-    fn as_whom(&self) -> Option<String> {
-        is_root().then(|| "--user=root".to_owned())
-    }
-
     /// Starts it where it was, with what it had.
     ///
     /// # Errors
@@ -139,7 +134,7 @@ impl MariaDb {
         let program = self.usr().join("sbin").join("mariadbd");
         let mut argv = vec![program.display().to_string(), "--no-defaults".to_owned()];
         argv.extend(self.places());
-        argv.extend(self.as_whom());
+        argv.extend(as_whom());
         argv.extend([
             format!("--lc-messages-dir={}", self.usr().join("share").join("mysql").display()),
             format!("--port={}", self.port),
@@ -203,4 +198,9 @@ pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
     std::fs::metadata(Path::new("/proc/self")).is_ok_and(|meta| meta.uid() == 0)
+}
+
+/// It runs as root only when told so by name.
+fn as_whom() -> Option<String> {
+    is_root().then(|| "--user=root".to_owned())
 }

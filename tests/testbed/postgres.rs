@@ -119,11 +119,11 @@ impl Postgres {
             }
         }
         let mut server = Self { unpacked, port: http::free_port()?, process: None, temp };
-        let mut argv = server.program("initdb");
-        argv.extend(["-D".to_owned(), data.display().to_string()]);
+        let mut command = server.program("initdb");
+        command.extend(["-D".to_owned(), data.display().to_string()]);
         let words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-        argv.extend(words.map(str::to_owned));
-        let (program, args) = argv.split_first().context("no program")?;
+        command.extend(words.map(str::to_owned));
+        let (program, args) = command.split_first().context("no program")?;
         debian::run(&server.unpacked, program, args).await?;
         server.start_again().await?;
         Ok(server)

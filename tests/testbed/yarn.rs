@@ -6,7 +6,7 @@
 
 pub(crate) mod conf;
 mod containers;
-mod flink;
+pub(crate) mod flink;
 pub(crate) mod rest;
 pub(crate) mod unmanaged;
 
@@ -16,7 +16,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
-pub(crate) use self::flink::FlinkApp;
 use self::rest::YarnRest;
 use super::maven::Jars;
 use super::process::Leashed;

@@ -57,7 +57,7 @@ pub(super) fn draft(kind: Kind, import: &Import, folder: &str) -> Drafted {
             let base = format!("{}-{}-{}", kind.word(), file_name(&way.id), word(draft));
             let base = if *count > 1 { format!("{base}-{count}") } else { base };
             let own = (*count > 1).then(|| format!("{}_{count}", word(draft)));
-            channels.push(channel(draft, own, folder, &base, &mut drafted.files));
+            channels.push(channel(draft, own.as_deref(), folder, &base, &mut drafted.files));
         }
         if channels.is_empty() {
             lines.push("    channels: []".to_owned());
@@ -189,7 +189,7 @@ fn word(draft: &Draft) -> &'static str {
 /// One channel on one line; what is secret goes into files.
 fn channel(
     draft: &Draft,
-    own: Option<String>,
+    own: Option<&str>,
     folder: &str,
     base: &str,
     files: &mut Vec<(String, SecretString)>,

@@ -3,8 +3,8 @@
 use super::{About, Facts, Kind};
 use crate::model::{
     Change, CheckpointSummary, ClusterObservation, Completeness, Counters, Failure, InventoryEntry,
-    JobKey, JobState, Labels, Loaded, RunId, RunObservation, Seen, Snapshot, SourceClock, TaskCounts, Time,
-    Truth, Verdict,
+    JobKey, JobState, Labels, Loaded, RunId, RunObservation, Seen, Snapshot, SourceClock,
+    TaskCounts, Time, Truth, Verdict,
 };
 use crate::tracker::{ClusterFacts, JobTrack, Tracker};
 

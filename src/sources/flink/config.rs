@@ -97,9 +97,8 @@ pub(in crate::sources) fn address_problem(
     url: &str,
     example: &str,
 ) -> Option<(String, String)> {
-    let say = |what: &str, hint: &str| {
-        Some((format!("an address in `{key}` {what}"), hint.to_owned()))
-    };
+    let say =
+        |what: &str, hint: &str| Some((format!("an address in `{key}` {what}"), hint.to_owned()));
     let like = format!("addresses look like {example}");
     match reqwest::Url::parse(url) {
         Ok(u) if !matches!(u.scheme(), "http" | "https") || !u.has_host() => {
@@ -109,9 +108,10 @@ pub(in crate::sources) fn address_problem(
             say("holds credentials", "put them under `auth.basic`")
         }
         // A page for people may have a fragment.
-        Ok(u) if u.query().is_some() || (key != "ui_url" && u.fragment().is_some()) => {
-            say("has a query or fragment", "write the address up to where the API's own paths begin")
-        }
+        Ok(u) if u.query().is_some() || (key != "ui_url" && u.fragment().is_some()) => say(
+            "has a query or fragment",
+            "write the address up to where the API's own paths begin",
+        ),
         Ok(_) => None,
         Err(error) => say(&format!("cannot be read: {error}"), &like),
     }

@@ -110,6 +110,8 @@ pub(in crate::sources) fn float<'de, D: Deserializer<'de>>(d: D) -> Result<Optio
 }
 
 /// A string, also written as a number.
-pub(in crate::sources) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+pub(in crate::sources) fn text<'de, D: Deserializer<'de>>(
+    d: D,
+) -> Result<Option<String>, D::Error> {
     d.deserialize_any(Text)
 }

@@ -44,8 +44,8 @@ use freeze::FreezeDetector;
 use observe::Row;
 use plan::RunMemory;
 
-pub(in crate::sources) use config::address_problem;
 pub use config::FlinkConfig;
+pub(in crate::sources) use config::address_problem;
 pub use cost::{Cost, cost};
 pub(in crate::sources) use fetch::encode;
 pub(in crate::sources) use wanted::Wanted;

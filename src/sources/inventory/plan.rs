@@ -118,11 +118,14 @@ pub(super) fn columns(dialect: Dialect, tables: &[&Table]) -> Query {
     Query { sql, fields: vec!["table".to_owned(), "column".to_owned()], values: names }
 }
 
+/// Columns (alias, name), and values of which one of them must have one.
+pub(super) type OneOf<'w> = (&'w [(&'w str, &'w str)], &'w [String]);
+
 /// What else is to be said about a query.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted<'w> {
-    /// Columns (alias, name) of which one must have one of these values; of those that exist.
-    pub(super) one_of: Option<(&'w [(&'w str, &'w str)], &'w [String])>,
+    /// Of those columns that exist.
+    pub(super) one_of: Option<OneOf<'w>>,
     /// A column (alias, name) that must have this number.
     pub(super) number: Option<(&'w str, &'w str, i64)>,
     /// Newest first, by this column of the first table.

@@ -194,7 +194,7 @@ fn with<T>(options: T, file: Option<&PathBuf>, add: impl Fn(T, &PathBuf) -> T) -
 
 /// A certificate that is refused comes as an error of the connection.
 fn is_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 /// What an error of the library means. Texts of configuration errors may repeat the address and are

@@ -159,12 +159,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_the_way_out() {
-        let with = |change: &dyn Fn(&mut KubernetesConfig)| {
+        type Change<'c> = &'c dyn Fn(&mut KubernetesConfig);
+        let with = |change: Change<'_>| {
             let mut config = KubernetesConfig { name: "tke".to_owned(), ..Default::default() };
             change(&mut config);
             config.problems()
         };
-        let cases: [(&dyn Fn(&mut KubernetesConfig), &str); 9] = [
+        let cases: [(Change<'_>, &str); 9] = [
             (&|c| c.name.clear(), "`name` is empty"),
             (&|c| c.namespaces = vec!["*".to_owned()], "no name of a namespace"),
             (&|c| c.context = Some(String::new()), "`context` is empty"),

@@ -71,7 +71,7 @@ impl Fake {
     }
 
     /// A watch tells this.
-    pub(super) fn tells(&self, plural: &str, event: &str, object: Value) {
+    pub(super) fn tells(&self, plural: &str, event: &str, object: &Value) {
         self.with(plural, |kind| {
             kind.events.push_back(json!({ "type": event, "object": object }));
         });

@@ -126,8 +126,8 @@ objects! {
         involved_object: Option<Reference>,
         #[serde(deserialize_with = "text")]
         reason: Option<String>,
-        #[serde(deserialize_with = "text")]
-        event_time: Option<String>,
+        #[serde(rename = "eventTime", deserialize_with = "text")]
+        exact_time: Option<String>,
         #[serde(deserialize_with = "text")]
         first_timestamp: Option<String>,
         #[serde(deserialize_with = "text")]

@@ -122,6 +122,7 @@ mod tests {
 
     #[test]
     fn states_of_the_operator_are_what_the_model_can_say() {
+        type Change<'c> = &'c dyn Fn(&mut Custom);
         let running = Custom {
             lifecycle: "STABLE".to_owned(),
             reconciliation: "DEPLOYED".to_owned(),
@@ -129,14 +130,14 @@ mod tests {
             update_time: Some(7),
             ..Custom::default()
         };
-        let with = |change: &dyn Fn(&mut Custom)| {
+        let with = |change: Change<'_>| {
             let mut custom = running.clone();
             change(&mut custom);
             standing(&custom)
         };
         let ended = |state| Standing::Ended { state, at: Some(7), failure: None };
         let stopped = Standing::Stopped { at: Some(7) };
-        let cases: [(&str, &dyn Fn(&mut Custom), Standing); 15] = [
+        let cases: [(&str, Change<'_>, Standing); 15] = [
             ("runs", &|_| {}, Standing::AsFlinkSays),
             ("unknown words", &|c| c.lifecycle = "HIBERNATING".to_owned(), Standing::AsFlinkSays),
             ("no status yet", &|c| *c = Custom::default(), Standing::Starting),

@@ -139,14 +139,14 @@ mod tests {
         Told { runs: state.into_iter().map(run).collect(), cluster }
     }
 
-    fn look() -> Option<Snapshot> {
+    fn look() -> Snapshot {
         let mut look = Snapshot::failed("tke", "1", String::new(), false);
         look.completeness = Completeness::Complete;
-        Some(look)
+        look
     }
 
-    fn silent() -> Option<Trouble> {
-        Some(Trouble { id: Id::new("flink", "orders"), why: "timed out".to_owned() })
+    fn silent() -> Trouble {
+        Trouble { id: Id::new("flink", "orders"), why: "timed out".to_owned() }
     }
 
     fn limits(troubles: &[&str]) -> Limits {
@@ -163,22 +163,22 @@ mod tests {
         };
         let running = || told(Some(JobState::Running));
         assert_eq!(whole(&|_| {}, &[]), Completeness::Complete, "no Flink at all is a fact");
-        assert_eq!(whole(&|s| s.add(running(), look(), None), &[]), Completeness::Complete);
+        assert_eq!(whole(&|s| s.add(running(), Some(look()), None), &[]), Completeness::Complete);
         let partial = |found: Completeness, words: &str| {
             let Completeness::Partial { reason } = found else { panic!("{found:?}") };
             assert!(reason.contains(words), "{reason}");
         };
-        partial(whole(&|s| s.add(running(), look(), None), &["no rights"]), "no rights");
+        partial(whole(&|s| s.add(running(), Some(look()), None), &["no rights"]), "no rights");
         let one_hangs = whole(
             &|s| {
-                s.add(running(), look(), None);
-                s.add(told(None), None, silent());
+                s.add(running(), Some(look()), None);
+                s.add(told(None), None, Some(silent()));
             },
             &[],
         );
         assert_eq!(one_hangs, Completeness::Complete, "it is there, and named as unseen");
         partial(
-            whole(&|s| s.add(running(), look(), None), &["a", "b", "c", "d", "e"]),
+            whole(&|s| s.add(running(), Some(look()), None), &["a", "b", "c", "d", "e"]),
             "a; b; c; and 2 more",
         );
     }
@@ -193,7 +193,7 @@ mod tests {
         };
         let error = "cannot reach it".to_owned();
         let unlisted = Completeness::Unlisted { error: error.clone(), starting: false };
-        assert_eq!(finish(look()), unlisted);
+        assert_eq!(finish(Some(look())), unlisted);
         assert_eq!(finish(None), Completeness::Failed { error, starting: false });
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let finish = |states: &[Option<JobState>], outside: bool| {
             let mut sum = Sum::default();
             for state in states {
-                sum.add(told(*state), None, silent());
+                sum.add(told(*state), None, Some(silent()));
             }
             let limits = Limits { outside, ..Limits::default() };
             sum.finish("tke", "1", limits).completeness

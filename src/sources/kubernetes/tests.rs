@@ -81,7 +81,7 @@ async fn a_pod_that_cannot_start_is_news_and_a_deployment_that_ended_is_not_a_lo
     let running = states(&look(&mut source).await).len();
     assert_eq!(running, 1);
     let waits = pod("orders-1", "orders", Some("ImagePullBackOff"));
-    fake.tells("pods", "MODIFIED", waits);
+    fake.tells("pods", "MODIFIED", &waits);
     heard(&source, |store| store::rows(&store.pods).all(|(_, pod)| !pod.ready)).await;
     let stuck = look(&mut source).await;
     assert_eq!(states(&stuck), [("tke/flink/orders", JobState::Restarting)]);
@@ -89,9 +89,9 @@ async fn a_pod_that_cannot_start_is_news_and_a_deployment_that_ended_is_not_a_lo
     let mut ended = pod("orders-1", "orders", None);
     ended["status"]["containerStatuses"][0]["state"] =
         serde_json::json!({ "terminated": { "exitCode": 0 } });
-    fake.tells("pods", "DELETED", ended);
+    fake.tells("pods", "DELETED", &ended);
     heard(&source, |store| store::rows(&store.pods).next().is_none()).await;
-    fake.tells("deployments", "DELETED", deployment("orders", 0));
+    fake.tells("deployments", "DELETED", &deployment("orders", 0));
     heard(&source, |store| store::rows(&store.jobmanagers).next().is_none()).await;
     let ended = look(&mut source).await;
     assert_eq!(states(&ended), [("tke/flink/orders", JobState::Finished)]);

@@ -173,17 +173,18 @@ fn end(container: &ContainerStatus, terminated: &Terminated) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize as _;
     use serde_json::{Value, json};
 
     use super::*;
 
     const AT: i64 = 1_700_000_000_000;
 
-    fn found(status: Value) -> Option<PodTrouble> {
-        of_pod("orders-1", AT, &serde_json::from_value(status).unwrap())
+    fn found(status: &Value) -> Option<PodTrouble> {
+        of_pod("orders-1", AT, &PodStatus::deserialize(status).unwrap())
     }
 
-    fn main(state: Value, last: Value) -> Value {
+    fn main(state: &Value, last: &Value) -> Value {
         json!({ "startTime": "2023-11-14T22:13:20Z", "containerStatuses": [
             { "name": "sidecar", "ready": true, "state": { "running": {} } },
             { "name": "flink-main-container", "ready": false, "state": state, "lastState": last },
@@ -203,31 +204,31 @@ mod tests {
                     "lastTransitionTime": "2023-11-14T22:13:30Z" }] })
         };
         let cases = [
-            (main(json!({ "running": {} }), json!({})), None),
-            (main(waits("ContainerCreating"), json!({})), None),
-            (main(ended("Completed", 0), json!({})), None),
+            (main(&json!({ "running": {} }), &json!({})), None),
+            (main(&waits("ContainerCreating"), &json!({})), None),
+            (main(&ended("Completed", 0), &json!({})), None),
             (
-                main(waits("ImagePullBackOff"), json!({})),
+                main(&waits("ImagePullBackOff"), &json!({})),
                 Some(("ImagePullBackOff", "pull it", AT, true)),
             ),
             (
-                main(waits("CrashLoopBackOff"), ended("OOMKilled", 137)),
+                main(&waits("CrashLoopBackOff"), &ended("OOMKilled", 137)),
                 Some(("CrashLoopBackOff", "out of memory", AT + 10_000, true)),
             ),
             (
-                main(waits("CrashLoopBackOff"), ended("Error", 1)),
+                main(&waits("CrashLoopBackOff"), &ended("Error", 1)),
                 Some(("CrashLoopBackOff", "could not start", AT + 10_000, true)),
             ),
             (
-                main(ended("OOMKilled", 137), json!({})),
+                main(&ended("OOMKilled", 137), &json!({})),
                 Some(("OOMKilled", "out of memory", AT + 10_000, true)),
             ),
             (
-                main(json!({ "running": {} }), ended("OOMKilled", 137)),
+                main(&json!({ "running": {} }), &ended("OOMKilled", 137)),
                 Some(("OOMKilled", "exit code 137", AT + 10_000, false)),
             ),
             (
-                main(json!({ "running": {} }), ended("Error", 239)),
+                main(&json!({ "running": {} }), &ended("Error", 239)),
                 Some(("Error", "fatal error", AT + 10_000, false)),
             ),
             (
@@ -248,7 +249,7 @@ mod tests {
             (json!({}), None),
         ];
         for (status, expected) in cases {
-            let trouble = found(status.clone());
+            let trouble = found(&status);
             match (&trouble, expected) {
                 (None, None) => {}
                 (Some(trouble), Some((reason, words, at, blocks))) => {
@@ -266,7 +267,7 @@ mod tests {
         let crash = |second: u32| {
             let finished = format!("2023-11-14T22:13:{second:02}Z");
             let last = json!({ "terminated": { "reason": "Error", "exitCode": 1, "finishedAt": finished } });
-            found(main(json!({ "waiting": { "reason": "CrashLoopBackOff" } }), last))
+            found(&main(&json!({ "waiting": { "reason": "CrashLoopBackOff" } }), &last))
                 .unwrap()
                 .failure()
         };
@@ -280,9 +281,9 @@ mod tests {
     #[test]
     fn the_exit_code_is_that_of_flinks_container() {
         let ended = |code: i64| json!({ "terminated": { "exitCode": code } });
-        let of = |status: Value| exit_code(&serde_json::from_value(status).unwrap());
-        assert_eq!(of(main(ended(163), json!({}))), Some(163));
-        assert_eq!(of(main(json!({ "running": {} }), ended(1))), None, "it runs again");
+        let of = |status: Value| exit_code(&PodStatus::deserialize(status).unwrap());
+        assert_eq!(of(main(&ended(163), &json!({}))), Some(163));
+        assert_eq!(of(main(&json!({ "running": {} }), &ended(1))), None, "it runs again");
         assert_eq!(of(json!({ "containerStatuses": [{ "name": "x", "state": ended(0) }] })), None);
     }
 }

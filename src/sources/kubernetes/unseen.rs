@@ -183,13 +183,14 @@ mod tests {
 
     #[test]
     fn what_is_known_decides_and_nothing_else() {
+        type Case = (&'static str, Cluster, Option<JobState>, Option<JobState>, bool);
         use JobState::{
             Canceled, Created, Failed, Finished, Reconciling, Restarting, Running, Unknown,
         };
         let stable = || Some(custom("STABLE", Some(Running)));
         let broken = || vec![pod(false, Some(("CrashLoopBackOff", true)))];
         // What, state when it ran before, state when it was never seen, whether a failure comes with it.
-        let cases: [(&str, Cluster, Option<JobState>, Option<JobState>, bool); 12] = [
+        let cases: [Case; 12] = [
             ("hung", cluster(None, vec![pod(true, None)]), Some(Unknown), None, false),
             (
                 "hung, by operator",

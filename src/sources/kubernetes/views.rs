@@ -175,16 +175,16 @@ pub(super) fn pod(of: objects::Pod) -> Option<PodView> {
 /// A `FlinkDeployment`.
 pub(super) fn deployment(of: objects::FlinkDeployment) -> Custom {
     let is_session = of.spec.as_ref().is_some_and(|spec| spec.job.is_none());
-    Custom { is_session, on: None, ..custom(of.metadata, of.spec, of.status) }
+    Custom { is_session, on: None, ..custom(&of.metadata, of.spec, of.status) }
 }
 
 /// A `FlinkSessionJob`.
 pub(super) fn session_job(of: objects::FlinkSessionJob) -> Custom {
-    custom(of.metadata, of.spec, of.status)
+    custom(&of.metadata, of.spec, of.status)
 }
 
 fn custom(
-    meta: ObjectMeta,
+    meta: &ObjectMeta,
     spec: Option<objects::FlinkSpec>,
     status: Option<objects::FlinkStatus>,
 ) -> Custom {
@@ -194,7 +194,7 @@ fn custom(
     let observed = status.observed_generation;
     let tls = objects::setting(&spec.flink_configuration, "security.ssl.rest.enabled");
     Custom {
-        created: created(&meta),
+        created: created(meta),
         is_session: false,
         on: spec.deployment_name.filter(|name| !name.is_empty()),
         suspended: wanted.is_some_and(|state| state.eq_ignore_ascii_case("suspended")),
@@ -209,7 +209,7 @@ fn custom(
         start_time: job.start_time.filter(|t| *t > 0),
         update_time: job.update_time.filter(|t| *t > 0),
         tls: tls.is_some_and(|t| t.as_bool() == Some(true) || t.as_str() == Some("true")),
-        labels: labels(&meta),
+        labels: labels(meta),
     }
 }
 
@@ -247,7 +247,7 @@ pub(super) fn event(of: objects::Event) -> Option<EventView> {
     let newest = [
         of.series.as_ref().and_then(|s| s.last_observed_time.as_deref()),
         of.last_timestamp.as_deref(),
-        of.event_time.as_deref(),
+        of.exact_time.as_deref(),
         of.first_timestamp.as_deref(),
     ];
     let at = newest.into_iter().find_map(millis).unwrap_or_else(|| created(&of.metadata));

@@ -5,7 +5,7 @@ use super::super::store::rows;
 use super::*;
 use crate::http::install_tls;
 
-async fn watch(fake: &Fake) -> (Arc<Shared>, Watches) {
+fn watch(fake: &Fake) -> (Arc<Shared>, Watches) {
     install_tls();
     let server = format!("http://{}", fake.address);
     let mut config = kube::Config::new(server.parse().unwrap());
@@ -39,18 +39,18 @@ fn names(store: &Store) -> Vec<&str> {
 async fn changes_are_followed_and_an_outdated_watch_lists_anew() {
     let fake = Fake::start().await;
     fake.holds("deployments", vec![deployment("a", 1)]);
-    let (shared, watches) = watch(&fake).await;
+    let (shared, watches) = watch(&fake);
     assert_eq!(watches.len(), WATCHES.len());
     tokio::time::timeout(Duration::from_secs(20), shared.settled()).await.unwrap();
     assert_eq!(names(&shared.lock()), ["a"]);
-    fake.tells("deployments", "ADDED", deployment("b", 1));
+    fake.tells("deployments", "ADDED", &deployment("b", 1));
     until(&shared, |store| names(store) == ["a", "b"]).await;
-    fake.tells("deployments", "DELETED", deployment("a", 1));
+    fake.tells("deployments", "DELETED", &deployment("a", 1));
     until(&shared, |store| names(store) == ["b"]).await;
     fake.holds("deployments", vec![deployment("b", 1), deployment("c", 1)]);
     let gone = json!({ "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired",
                        "message": "too old resource version" });
-    fake.tells("deployments", "ERROR", gone);
+    fake.tells("deployments", "ERROR", &gone);
     until(&shared, |store| names(store) == ["b", "c"]).await;
     assert_eq!(fake.lists("deployments"), 2);
     assert!(shared.lock().troubles(true).is_empty());
@@ -61,7 +61,7 @@ async fn a_refusal_is_known_and_so_is_its_end() {
     let fake = Fake::start().await;
     fake.refuses("deployments", 403, "cannot list resource");
     fake.refuses("flinkdeployments", 404, "404 page not found");
-    let (shared, _watches) = watch(&fake).await;
+    let (shared, _watches) = watch(&fake);
     tokio::time::timeout(Duration::from_secs(20), shared.settled()).await.unwrap();
     {
         let store = shared.lock();
@@ -79,7 +79,7 @@ async fn who_may_list_and_not_watch_is_told_so() {
     fake.holds("deployments", vec![deployment("a", 1)]);
     let said = "deployments.apps is forbidden: User \"weir\" cannot watch resource \"deployments\"";
     fake.refuses_to_watch("deployments", 403, said);
-    let (shared, _watches) = watch(&fake).await;
+    let (shared, _watches) = watch(&fake);
     let is_named = |store: &Store| {
         let line = |line: &str| line.contains("weir may not watch deployments.apps");
         store.troubles(true).iter().any(|trouble| line(&trouble.line))
@@ -98,7 +98,7 @@ async fn a_watch_that_is_always_too_late_does_not_spin() {
     let fake = Fake::start().await;
     fake.holds("deployments", vec![deployment("a", 1)]);
     fake.refuses_to_watch("deployments", 410, "too old resource version");
-    let (shared, _watches) = watch(&fake).await;
+    let (shared, _watches) = watch(&fake);
     until(&shared, |_| fake.lists("deployments") >= 2).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(fake.lists("deployments"), 2, "it is listed anew once at once, then not so soon");

@@ -85,7 +85,7 @@ fn meaning(code: i64) -> &'static str {
         -102 => " (preempted)",
         -103 => " (too much virtual memory)",
         -104 => " (too much memory)",
-        -105 | -106 | -107 => " (killed by YARN)",
+        -107..=-105 => " (killed by YARN)",
         _ => "",
     }
 }

@@ -171,7 +171,7 @@ impl Errands {
             Ok((task, brought)) => (task, brought),
             Err(error) => {
                 tracing::error!(%error, "a look into an application broke");
-                let broken = Brought::nothing("the look into it broke".to_owned());
+                let broken = Brought::nothing("the look into it broke");
                 (error.id(), broken)
             }
         };
@@ -180,10 +180,10 @@ impl Errands {
 }
 
 impl Brought {
-    fn nothing(why: String) -> Brought {
+    fn nothing(why: &str) -> Brought {
         Brought {
             reached: None,
-            answer: Answer::Silent(one_line(&why, MAX_ERROR)),
+            answer: Answer::Silent(one_line(why, MAX_ERROR)),
             proxied: None,
             requests: 0,
             bytes: 0,
@@ -239,7 +239,7 @@ async fn run(mut errand: Errand, clients: &Clients, now: Time) -> Brought {
         };
     }
     let why = first.unwrap_or_else(|| "YARN names no address of its JobManager".to_owned());
-    Brought { reached: kept, requests, bytes, ..Brought::nothing(why) }
+    Brought { reached: kept, requests, bytes, ..Brought::nothing(&why) }
 }
 
 fn target(settings: Vec<(String, String)>) -> Option<String> {

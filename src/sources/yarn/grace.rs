@@ -122,6 +122,8 @@ mod tests {
 
     #[test]
     fn a_listing_is_given_time() {
+        // (minute, signs, judgement)
+        type Story = (&'static str, Vec<(i64, Signs, &'static str)>);
         const MINUTE: i64 = 60_000;
         let signs = |started_on, known, vanished, waiting| Signs {
             started_on: Some(started_on),
@@ -131,8 +133,7 @@ mod tests {
             waiting,
         };
         let (old, new) = (-9_000_000, MINUTE);
-        // (minute, signs, judgement)
-        let stories: [(&str, Vec<(i64, Signs, &str)>); 8] = [
+        let stories: [Story; 8] = [
             (
                 "a restart with recovery",
                 vec![

@@ -86,13 +86,12 @@ impl YarnSource {
             entry.known.listed = false;
         }
         for app in listing.apps {
-            match self.apps.get_mut(&app.id) {
-                Some(entry) => entry.known.update(app),
-                None => {
-                    let id = app.id.clone();
-                    let entry = Entry { known: Known::new(app), reached: None, last: None };
-                    self.apps.insert(id, entry);
-                }
+            if let Some(entry) = self.apps.get_mut(&app.id) {
+                entry.known.update(app);
+            } else {
+                let id = app.id.clone();
+                let entry = Entry { known: Known::new(app), reached: None, last: None };
+                self.apps.insert(id, entry);
             }
         }
         // What had ended and is listed no more was told.

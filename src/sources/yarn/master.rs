@@ -30,7 +30,7 @@ const ENDED: &str = "FINISHED,FAILED,KILLED";
 #[derive(Debug)]
 pub(super) struct Masters {
     config: Arc<YarnConfig>,
-    masters: Vec<Master>,
+    all: Vec<Master>,
     client: Arc<HttpClient>,
     ha: Ha,
     traffic: Traffic,
@@ -68,8 +68,8 @@ pub(super) struct NoListing {
 
 impl Masters {
     pub(super) fn new(config: Arc<YarnConfig>, client: Arc<HttpClient>) -> Masters {
-        let masters = config.resource_managers.iter().map(|url| Master::of(url)).collect();
-        Masters { config, masters, client, ha: Ha::default(), traffic: Traffic::default() }
+        let all = config.resource_managers.iter().map(|url| Master::of(url)).collect();
+        Masters { config, all, client, ha: Ha::default(), traffic: Traffic::default() }
     }
 
     /// Requests and bytes since it was asked last.
@@ -80,14 +80,14 @@ impl Masters {
 
     /// The pages of the first one, for links.
     pub(super) fn first_web(&self) -> &str {
-        self.masters.first().map_or("", |master| &master.web)
+        self.all.first().map_or("", |master| &master.web)
     }
 
     /// Lists what is alive, and what ended at this time or later, ms.
     pub(super) async fn list(&mut self, ended_since: i64) -> Result<Listing, NoListing> {
         let (index, info) = self.active().await?;
         self.ha.settle(index);
-        let Some(master) = self.masters.get(index) else {
+        let Some(master) = self.all.get(index) else {
             return Err(NoListing::of("no ResourceManager is configured".to_owned(), false));
         };
         let asker = self.asker();
@@ -111,7 +111,7 @@ impl Masters {
 
     /// The active one: the last one that was, else any of the others.
     async fn active(&self) -> Result<(usize, Info), NoListing> {
-        let count = self.masters.len();
+        let count = self.all.len();
         let first = self.ha.first(count);
         let mut said = Vec::new();
         match self.standing(first).await {
@@ -128,7 +128,7 @@ impl Masters {
             }
         }
         let hopeless = said.iter().any(|(_, trouble)| *trouble == Trouble::Kerberos);
-        let shown = |index: usize| self.masters.get(index).map_or("", |m| &m.shown).to_owned();
+        let shown = |index: usize| self.all.get(index).map_or("", |m| &m.shown).to_owned();
         let said: Vec<(String, Trouble)> =
             said.into_iter().map(|(index, trouble)| (shown(index), trouble)).collect();
         let (error, starting) = ha::none_active(&said);
@@ -140,7 +140,7 @@ impl Masters {
     }
 
     async fn standing(&self, index: usize) -> Standing {
-        let Some(master) = self.masters.get(index) else {
+        let Some(master) = self.all.get(index) else {
             return Standing::Not(Trouble::Other("no ResourceManager is configured".to_owned()));
         };
         match self.asker().read::<InfoAnswer>(master, "info", &[], 64 * KIB).await {
