@@ -1,6 +1,6 @@
 //! What is known about a source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,9 @@ pub struct SourceTrack {
     /// Flink clusters the last look could not look into, with why.
     #[serde(skip)]
     pub unseen: BTreeMap<String, String>,
+    /// Flink clusters that have been looked into since they are listed.
+    #[serde(default)]
+    pub answered: BTreeSet<String>,
     /// Flink clusters whose jobs are all gone, with how many.
     #[serde(skip)]
     pub emptied: BTreeMap<String, usize>,
@@ -110,6 +113,7 @@ impl SourceTrack {
             numbers: BTreeMap::new(),
             unlisted_at: None,
             unseen: BTreeMap::new(),
+            answered: BTreeSet::new(),
             emptied: BTreeMap::new(),
             jobmanagers: BTreeMap::new(),
             dirty: false,
@@ -144,9 +148,13 @@ impl SourceTrack {
         if snapshot.completeness == Completeness::Complete {
             let listed = |name: &String| self.clusters.iter().any(|c| c.flink_cluster == *name);
             self.jobmanagers.retain(|name, _| listed(name));
+            self.answered.retain(listed);
             self.numbers.retain(|name, _| listed(name));
         }
         for cluster in &snapshot.clusters {
+            if cluster.unseen.is_none() && !self.answered.contains(&cluster.flink_cluster) {
+                self.dirty |= self.answered.insert(cluster.flink_cluster.clone());
+            }
             if cluster.planned {
                 // Whoever comes after the change is no successor of the one before.
                 self.dirty |= self.jobmanagers.remove(&cluster.flink_cluster).is_some();
@@ -195,6 +203,12 @@ impl SourceTrack {
     /// The source can be seen now.
     pub fn is_up(&self) -> bool {
         self.failing_since.is_none() && self.last_success.is_some()
+    }
+
+    /// Its platform answers, and none of its Flink clusters does, of several: the way to all of them
+    /// is closed, which is one matter, not many.
+    pub fn is_all_unseen(&self) -> bool {
+        self.unseen.len() > 1 && self.unseen.len() == self.clusters.len()
     }
 
     /// The source's own now, in raw ms.

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use super::{About, Facts, Kind, Scope, evidence};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
-/// True while a Flink cluster cannot be looked into though YARN or Kubernetes shows it as running: its
-/// `JobManager` hangs, or nothing leads there. Its jobs are then unknown, not failed. Where Flink is
-/// named by address (`flink`), that is `source_unreachable`.
+/// True while a Flink cluster that was looked into before no longer answers, though YARN or Kubernetes
+/// shows it as running: its `JobManager` hangs, or nothing leads there. Its jobs are then unknown, not
+/// failed. Where none of several answers, and where Flink is named by address (`flink`), that is
+/// `source_unreachable`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlinkClusterUnreachable {}
@@ -41,6 +42,12 @@ impl Kind for FlinkClusterUnreachable {
         let Some(error) = cluster.source.unseen.get(cluster.flink_cluster) else {
             return facts.no(|| "it was looked into; true when it does not answer".to_owned());
         };
+        if cluster.source.is_all_unseen() {
+            return facts.unknown(|| format!("{error}, as none of this source: told as one"));
+        }
+        if !cluster.source.answered.contains(cluster.flink_cluster) {
+            return facts.unknown(|| format!("{error}, and it has never been looked into"));
+        }
         facts.verdict(true, || {
             Why::from(evidence! { "error": error.clone() })
                 .words(format!("{error}; true until it answers"))
@@ -58,19 +65,26 @@ mod tests {
     fn what_cannot_be_looked_into_is_told_by_its_cluster() {
         let rule = FlinkClusterUnreachable {};
         let mut watch = Watch::new();
-        let shown = |unseen: Option<&str>| {
-            let unseen = unseen.map(str::to_owned);
-            let flink_cluster = "s".to_owned();
-            vec![ClusterObservation { flink_cluster, unseen, ..ClusterObservation::default() }]
+        let cluster = |name: &str, hangs: bool| ClusterObservation {
+            flink_cluster: name.to_owned(),
+            unseen: hangs.then(|| "it does not answer".to_owned()),
+            ..ClusterObservation::default()
         };
-        for (at, unseen, expected) in [
-            (10, None, Truth::False),
-            (20, Some("it does not answer"), Truth::True),
-            (30, Some("it does not answer"), Truth::True),
-            (40, None, Truth::False),
+        // Whether each of two hangs; whether Weir was restarted before the look.
+        for (at, hang, restarted, expected) in [
+            (5, [true, false], false, Truth::Unknown),
+            (10, [false, false], false, Truth::False),
+            (20, [true, false], false, Truth::True),
+            (30, [true, false], true, Truth::True),
+            (40, [true, true], false, Truth::Unknown),
+            (50, [true, false], false, Truth::True),
+            (60, [false, false], false, Truth::False),
         ] {
-            watch.clusters = shown(unseen);
-            let runs = if unseen.is_none() { vec![run("a", 1, JobState::Running)] } else { vec![] };
+            if restarted {
+                watch = watch.restarted();
+            }
+            watch.clusters = vec![cluster("s", hang[0]), cluster("t", hang[1])];
+            let runs = if hang[0] { vec![] } else { vec![run("a", 1, JobState::Running)] };
             watch.look(at, runs);
             assert_eq!(watch.cluster_truth(&rule), expected, "at {at}");
         }

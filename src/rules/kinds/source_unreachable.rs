@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::{About, Facts, Kind, Scope, evidence, words};
 use crate::model::{Aspect, Demand, Verdict, Why};
 
-/// True while every look at a source fails. Its jobs are then unknown, not failed. Not about inventories
-/// (StreamPark, Dinky), which show no jobs: of those Weir itself tells, as a warning.
+/// True while every look at a source fails, and while YARN or Kubernetes answers and none of its Flink
+/// clusters does, of several. Its jobs are then unknown, not failed. Not about inventories (StreamPark,
+/// Dinky), which show no jobs: of those Weir itself tells, as a warning.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceUnreachable {}
@@ -32,6 +33,14 @@ impl Kind for SourceUnreachable {
         let source = about.source;
         if source.is_inventory {
             return facts.not_applicable(|| "an inventory: its jobs are seen elsewhere".to_owned());
+        }
+        if source.is_up() && source.is_all_unseen() {
+            let error = source.unseen.first_key_value().map_or("", |(_, why)| why);
+            let count = source.unseen.len();
+            let error = format!("none of its {count} Flink clusters can be looked into: {error}");
+            let evidence = evidence! { "jobs": about.jobs, "down_seconds": 0, "error": error.clone() };
+            return facts
+                .verdict(true, || Why::from(evidence).words(format!("{error}; true until one can")));
         }
         let down = source.failing_since.map_or(0, |t| about.time.steady.since(t.steady).as_secs());
         let evidence = || evidence! {
