@@ -195,7 +195,7 @@ fn of_group(
     let mut clusters: Vec<(String, Place, Vec<String>)> = Vec::new();
     for At { value: target, place } in targets {
         let url = address(&target);
-        let Some(host) = host(&url) else {
+        let Some(own) = named(&url) else {
             let what = format!("target `{}` is no address", excerpt(&target));
             findings.error(place, what, "write `host:8081` or `https://host/path`".to_owned());
             continue;
@@ -203,7 +203,7 @@ fn of_group(
         match (&cluster, clusters.first_mut()) {
             (Some(_), Some(of_all)) => of_all.2.push(url),
             (Some(name), None) => clusters.push((name.clone(), place, vec![url])),
-            (None, _) => clusters.push((host, place, vec![url])),
+            (None, _) => clusters.push((own, place, vec![url])),
         }
     }
     let source = |(name, place, urls): (String, Place, Vec<String>)| {
@@ -219,12 +219,16 @@ fn address(target: &str) -> String {
     if target.contains("://") { target.to_owned() } else { format!("http://{target}") }
 }
 
-/// Host and port, without what belongs to nobody's eyes.
-fn host(url: &str) -> Option<String> {
+/// Host, port and path, which tells clusters behind one gateway apart; without what belongs to
+/// nobody's eyes.
+fn named(url: &str) -> Option<String> {
     let rest = url.split_once("://")?.1;
-    let host = rest.split(['/', '?', '#']).next()?;
+    let rest = rest.split(['?', '#']).next()?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    (!host.is_empty()).then(|| host.to_owned())
+    let path = path.trim_end_matches('/');
+    let glue = if path.is_empty() { "" } else { "/" };
+    (!host.is_empty()).then(|| format!("{host}{glue}{path}"))
 }
 
 #[cfg(test)]

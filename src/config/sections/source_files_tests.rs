@@ -39,7 +39,7 @@ fn lists_are_sources() {
     let expected = [
         "prod http://jm:1 env=prod",
         "h1:8081 http://h1:8081 team=ro",
-        "h2 https://h2/x team=ro",
+        "h2/x https://h2/x team=ro",
         "ha http://j1:1,http://j2:1 ",
     ];
     assert_eq!(shown(&config), expected);
@@ -47,11 +47,11 @@ fn lists_are_sources() {
     // One that changes is another source, and the others are the same.
     let before = config.fingerprints;
     assert_eq!(config.source_files.stamp(), config.source_files.read);
-    write("b.json", r#"[{"targets": ["h1:8081", "https://h2/y"], "labels": {"team": "ro"}}]"#);
+    write("b.json", r#"[{"targets": ["h1:8081", "http://h2/x/"], "labels": {"team": "ro"}}]"#);
     assert_ne!(config.source_files.stamp(), config.source_files.read);
     let (config, _) = read(dir.path(), "'*.yaml', '*.json'").unwrap();
     let same = |name: &str| before.same_source(&config.fingerprints, name);
-    assert!(same("prod") && same("h1:8081") && !same("h2") && !same("ha"));
+    assert!(same("prod") && same("h1:8081") && !same("h2/x") && !same("ha"));
 }
 
 #[test]
