@@ -37,7 +37,7 @@ pub struct Run {
     /// Steady time when all its tasks were first seen running.
     #[serde(default)]
     pub first_healthy: Option<Ts>,
-    /// Looks that showed it alive, up to a few.
+    /// Looks that showed it alive and what its tasks do, up to a few.
     #[serde(default)]
     pub live_looks: u8,
     /// Steady time when it was first seen to have ended.
@@ -171,7 +171,11 @@ impl Run {
             self.ended_at_first_look &= !self.state.is_live();
             self.ended.get_or_insert(time.steady);
         } else {
-            self.live_looks = self.live_looks.saturating_add(1).min(MAX_LOOKS);
+            // RUNNING without a task is a platform's word for a Flink nobody can look into: it may
+            // well run.
+            if seen.state != JobState::Running || seen.tasks.total > 0 {
+                self.live_looks = self.live_looks.saturating_add(1).min(MAX_LOOKS);
+            }
             self.ended = None;
         }
         if seen.state == JobState::Running && seen.tasks.all_running() {

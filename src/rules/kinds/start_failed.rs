@@ -33,7 +33,9 @@ impl Kind for StartFailed {
     }
 
     fn demand(&self) -> Demand {
-        Demand { counters: true, checkpoints: true,
+        Demand {
+            counters: true,
+            checkpoints: true,
             failures: true,
             applications: true,
             ..Demand::default()
@@ -50,12 +52,16 @@ impl Kind for StartFailed {
             return facts.no(|| "the job is not there".to_owned());
         };
         if state != JobState::Failed {
-            return facts.no(|| format!("the job is {state}; true if a run is FAILED that never ran"));
+            return facts
+                .no(|| format!("the job is {state}; true if a run is FAILED that never ran"));
         }
         match job.has_run() {
             Fact::Known(false) => {}
             Fact::Known(true) => return facts.no(|| "it failed after it had run".to_owned()),
-            _ => return facts.no(|| "it was not seen long enough to say that it never ran".to_owned()),
+            _ => {
+                return facts
+                    .no(|| "it was not seen long enough to say that it never ran".to_owned());
+            }
         }
         let error = job.run_cause().map(crate::model::RootCause::line).unwrap_or_default();
         let lasted =
@@ -88,6 +94,10 @@ mod tests {
         RunObservation { tasks, ..run("a", 1, JobState::Running) }
     }
 
+    fn dark() -> RunObservation {
+        RunObservation { tasks: TaskCounts::default(), ..run("a", 1, JobState::Running) }
+    }
+
     #[test]
     fn a_start_that_failed_is_told_from_a_run_that_failed() {
         let healthy = run("a", 1, JobState::Running);
@@ -97,6 +107,8 @@ mod tests {
             ("too short to say", vec![dead(2, "com.example.Poison")], false),
             ("never running", vec![starting(), starting(), starting(), dead(2, "x.Y")], true),
             ("ran", vec![starting(), healthy, dead(2, "java.lang.ClassNotFoundException")], false),
+            // What YARN alone knows of a Flink nobody can look into.
+            ("not looked into", vec![dark(), dark(), dark(), dark(), dead(1, "x.Y")], false),
             ("not dead", vec![starting(), starting(), starting(), starting()], false),
         ] {
             let mut watch = Watch::new();

@@ -381,7 +381,7 @@ impl Known {
         let ended = app.finished.filter(|_| state.is_terminal());
         // One that was not seen before may be known from an earlier process of Weir, by a start
         // Flink told: it is the newest then.
-        let lasted = ended.filter(|end| !self.told && end.saturating_sub(app.started) > LASTED_MS);
+        let lasted = ended.filter(|end| end.saturating_sub(app.started) > LASTED_MS);
         let tasks = match (lasted, state) {
             (Some(_), JobState::Failed) => {
                 TaskCounts { total: 1, failed: 1, ..TaskCounts::default() }
@@ -389,10 +389,11 @@ impl Known {
             (Some(_), _) => TaskCounts { total: 1, finished: 1, ..TaskCounts::default() },
             _ => TaskCounts::default(),
         };
+        let newest = lasted.filter(|_| !self.told);
         naming::alone(turn.cluster, &app.name).put(RunObservation {
             cluster: turn.cluster.to_owned(),
             flink_job_name: app.name.clone(),
-            run: RunId { start_time: lasted.unwrap_or(app.started), job_id: app.id.clone() },
+            run: RunId { start_time: newest.unwrap_or(app.started), job_id: app.id.clone() },
             state,
             tasks,
             end_time: ended,

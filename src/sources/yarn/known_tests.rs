@@ -178,6 +178,13 @@ fn one_that_failed_before_flink_answered_is_told_by_its_name() {
     let shown = Known::new(old).show(Answer::NotYet, turn());
     let run = &shown.runs[0];
     assert_eq!((run.run.start_time, run.tasks.total), (START + 7_200_000, 1));
+    // The same of one that was told as running: it is that run.
+    let mut told = Known::new(running());
+    told.show(silent(), turn());
+    told.update(App { finished: Some(START + 7_200_000), ..app(State::Failed, Outcome::Failed) });
+    let shown = told.show(Answer::NotYet, turn());
+    let run = &shown.runs[0];
+    assert_eq!((run.run.start_time, run.tasks.total), (START, 1));
 }
 
 #[test]
