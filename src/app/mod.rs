@@ -4,6 +4,7 @@ mod heartbeat;
 mod housekeeping;
 mod links;
 mod lists;
+mod pace;
 mod poller;
 mod pollers;
 mod read;
@@ -263,7 +264,7 @@ pub fn writers(config: &Config, parts: &Parts) -> Result<Composers> {
 pub fn sources(config: &Config) -> Result<Vec<Box<dyn Source>>> {
     let poller = std::process::id().to_string();
     let build = |source: &SourceConfig| {
-        let built = source.build(config.poll.timeout, &poller);
+        let built = source.build(config.poll.allowance(), &poller);
         built.map_err(|e| anyhow!("source {}: {e}", source.name()))
     };
     let mut sources: Vec<Box<dyn Source>> =
