@@ -37,6 +37,7 @@ pub(crate) mod slack;
 pub(crate) mod smtp;
 pub(crate) mod smtp_env;
 pub(crate) mod story;
+pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod tools;
 pub(crate) mod webhook;

@@ -285,9 +285,28 @@ impl Yarn {
         }
     }
 
+    /// Hadoop's release, as it says itself.
+    ///
+    /// # Errors
+    /// When no `ResourceManager` is active.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let info = self.rest(self.active().await?).get("/info").await?;
+        let version = info["clusterInfo"]["hadoopVersion"].as_str();
+        Ok(version.context("no hadoopVersion")?.to_owned())
+    }
+
     /// The web address of one `ResourceManager`, running or not.
     pub(crate) fn rest(&self, index: usize) -> YarnRest {
         YarnRest::new(&self.ports.web(index).unwrap_or_default())
+    }
+
+    /// Where Hadoop's own clients speak to one `ResourceManager`.
+    ///
+    /// # Errors
+    /// When there is no such `ResourceManager`.
+    pub(crate) fn client_port(&self, index: usize) -> Result<u16> {
+        let ports = self.ports.managers.get(index);
+        Ok(ports.with_context(|| format!("no ResourceManager {index}"))?[1])
     }
 
     /// The web addresses of all, as a source's `resource_managers` wants them.
