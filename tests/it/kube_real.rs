@@ -97,7 +97,12 @@ sources:
     rows.add("Weir's account has no rights (403)", said, time::since(started));
 
     kube.apply(ROLE).await?;
-    let all_run = |jobs: &[Value]| jobs.len() == 3 && jobs.iter().all(|j| j["state"] == "RUNNING");
+    // Rights come one by one: the operator's object, which has the team, may come last.
+    let all_run = |jobs: &[Value]| {
+        let run = jobs.iter().all(|job| job["state"] == "RUNNING");
+        let has_team = |job: &Value| job["name"] != "orders" || job["labels"]["team"] == "shop";
+        jobs.len() == 3 && run && jobs.iter().all(has_team)
+    };
     let jobs = story::until(&weir, "jobs", "jobs", all_run).await?;
     let first = jobs.iter().find(|job| job["name"] == "orders").context("no orders")?;
     ensure!(first["key"] == "tke/flink/orders" && first["namespace"] == "flink", "{first:#}");

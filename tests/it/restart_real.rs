@@ -44,7 +44,10 @@ fn heard(hook: &Webhook) -> Vec<(String, String)> {
 #[tokio::test]
 #[ignore = "make e2e: downloads Hadoop, takes minutes"]
 async fn sixty_jobs_lose_their_resource_manager_and_people_hear_of_one_thing() -> Result<()> {
-    let mut yarn = Yarn::start(YarnOptions::default()).await?;
+    // Masters that start slowly, or lose their ResourceManager for minutes, are not given up.
+    let expiry = ("yarn.am.liveness-monitor.expiry-interval-ms".to_owned(), "900000".to_owned());
+    let options = YarnOptions { conf: vec![expiry], ..YarnOptions::default() };
+    let mut yarn = Yarn::start(options).await?;
     let mut rows = Rows::of("YARN", &yarn.version().await?);
     let controls = tempfile::tempdir()?;
     let mut flinks: Vec<FlinkRest> = Vec::new();

@@ -97,12 +97,12 @@ impl SqlJob {
                -- What it says is pending is as old as its last fetch.
                'properties.max.poll.records' = '50',
                'scan.startup.mode' = 'earliest-offset');
-             CREATE TABLE result ({columns}, PRIMARY KEY ({key}) NOT ENFORCED) WITH (
+             CREATE TABLE sums ({columns}, PRIMARY KEY ({key}) NOT ENFORCED) WITH (
                'connector' = 'jdbc', 'table-name' = '{table}',
                'url' = 'jdbc:mysql://127.0.0.1:{port}/{DATABASE}?useSSL=false',
                'username' = '{USER}', 'password' = '{PASSWORD}',
                'sink.buffer-flush.interval' = '200ms');
-             INSERT INTO result {query}"
+             INSERT INTO sums {query}"
         )
     }
 }
