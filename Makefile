@@ -13,7 +13,7 @@ SCENARIOS ?= --table rules/SCENARIOS.md
 # What tests of components record, a line of JSON each.
 ROWS ?= $(CURDIR)/.cache/components.jsonl
 # The tests of `make e2e-smoke`.
-SMOKE ?= inventory_testbed:: doctor_real::mariadb doctor_real::postgres doctor_real::yarn doctor_real::flink
+SMOKE ?= stores_testbed:: inventory_testbed:: doctor_real::mariadb doctor_real::postgres doctor_real::flink
 # For the demo, such as ARGS="--flink 2.2.1 --language zh --for 3m".
 ARGS ?=
 
@@ -45,8 +45,8 @@ e2e: ## The main road on further releases of Flink, real components, and the sce
 	@$(MAKE) --no-print-directory components
 	@$(MAKE) --no-print-directory scenarios
 
-# What starts soon, also from an empty cache: databases, their doctor, and the doctor of YARN and Flink.
-e2e-smoke: ## Ten minutes of make components at most: real databases, YARN and Flink
+# What starts soon, also from an empty cache, without Maven and Go: databases, inventories, the doctor.
+e2e-smoke: ## Some minutes of make components: real databases, and weir doctor on them and on Flink
 	@$(CARGO) test --quiet --locked --test it -- --ignored --test-threads 1 $(SMOKE)
 
 # One at a time: each starts several JVMs. The table is written of what passed, even when some failed.
