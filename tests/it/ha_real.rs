@@ -204,9 +204,10 @@ receivers:
     }
     let mut rows = Rows::of("Flink with ZooKeeper", version);
     let failing = "JobFailingRepeatedly";
-    story::record(&mut rows, "a job fails three times", &hook, (failing, false), crashed_ms)?;
+    story::record(&mut rows, "a job fails three times", &hook, (failing, false), crashed_ms)
+        .await?;
     let what = "the leading JobManager is killed";
-    story::record(&mut rows, what, &hook, ("JobManagerRestarted", false), killed_ms)?;
+    story::record(&mut rows, what, &hook, ("JobManagerRestarted", false), killed_ms).await?;
     weir.stop().await?;
     flink.stop().await?;
     rows.write()

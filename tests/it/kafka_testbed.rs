@@ -203,11 +203,11 @@ receivers:
     ensure!(job["state"] == "RUNNING" && job["last_checkpoint"].is_null(), "{job:#}");
     let mut rows = Rows::of("Kafka, Flink and Redis", &format!("{}, {FLINK}", kafka.version()?));
     let what = "records wait, the job takes 20 a second";
-    story::record(&mut rows, what, &hook, ("FallingBehind", false), slow_ms)?;
+    story::record(&mut rows, what, &hook, ("FallingBehind", false), slow_ms).await?;
     let what = "the same by the consumer's records-lag-max";
-    story::record(&mut rows, what, &hook, ("ConsumerLag", false), slow_ms)?;
+    story::record(&mut rows, what, &hook, ("ConsumerLag", false), slow_ms).await?;
     let what = "nothing is read any more";
-    story::record(&mut rows, what, &hook, ("ConsumerStuck", false), stuck_ms)?;
+    story::record(&mut rows, what, &hook, ("ConsumerStuck", false), stuck_ms).await?;
     weir.stop().await?;
     flink.stop().await?;
     redis.kill9().await?;

@@ -134,7 +134,7 @@ sources:
     let said = hook.wait_for(|r| r.raw.contains("OOMKilled"), story::SOON).await;
     ensure!(said.is_some(), "nobody was told\n{}", weir.log_tail());
     let what = "a TaskManager's pod is OOMKilled, and its job fails";
-    story::record(&mut rows, what, &hook, ("JobFailed", false), killed)?;
+    story::record(&mut rows, what, &hook, ("JobFailed", false), killed).await?;
     fleet.cluster_fault(2, None);
     let fresh = |jobs: &[Value]| jobs.len() == 3 && jobs.iter().all(|job| job["stale"] == false);
     story::until(&weir, "all jobs", "jobs", fresh).await?;

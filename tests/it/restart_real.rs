@@ -129,9 +129,9 @@ receivers:
     let incidents = story::list(&weir, "incidents").await?;
     ensure!(incidents.len() == 1 && incidents[0]["state"] == "resolved", "{incidents:#?}");
     let what = "the ResourceManager of 60 jobs is killed: the one opening";
-    story::record(&mut rows, what, &hook, (UNREACHABLE, false), killed_ms)?;
+    story::record(&mut rows, what, &hook, (UNREACHABLE, false), killed_ms).await?;
     let what = "the ResourceManager of 60 jobs is back: the one resolution";
-    story::record(&mut rows, what, &hook, (UNREACHABLE, true), back)?;
+    story::record(&mut rows, what, &hook, (UNREACHABLE, true), back).await?;
     weir.stop().await?;
     unmanaged.kill9().await?;
     yarn.stop().await?;

@@ -171,7 +171,7 @@ receivers:
         named(jobs, name).is_ok_and(|job| job["lag_records"].as_f64().is_some_and(wanted))
     };
     let seen = story::until(&weir, "lag of one and not of the other", "jobs", |jobs| {
-        lag_is(jobs, RECHARGE, |lag| lag > 20_000.0) && lag_is(jobs, VIEWS, |lag| lag == 0.0)
+        lag_is(jobs, RECHARGE, |lag| lag > 5_000.0) && lag_is(jobs, VIEWS, |lag| lag == 0.0)
     })
     .await?;
     tools::note(&format!(
@@ -227,11 +227,11 @@ receivers:
     let version = format!("{}, {FLINK}", kafka.version()?);
     let mut rows = Rows::of("Kafka, Flink SQL and MariaDB", &version);
     let what = "one of two SQL jobs of one group takes 20 records a second";
-    story::record(&mut rows, what, &hook, ("JobFallingBehind", false), slow_ms)?;
+    story::record(&mut rows, what, &hook, ("JobFallingBehind", false), slow_ms).await?;
     let what = "that job reads nothing any more";
-    story::record(&mut rows, what, &hook, ("ConsumerStuck", false), stuck_ms)?;
+    story::record(&mut rows, what, &hook, ("ConsumerStuck", false), stuck_ms).await?;
     let what = "both jobs take no checkpoints";
-    story::record(&mut rows, what, &hook, ("CheckpointingDisabled", false), started)?;
+    story::record(&mut rows, what, &hook, ("CheckpointingDisabled", false), started).await?;
     rows.add("weir explain of checkpoint_age for such a job", explained.trim(), explain_took);
     weir.stop().await?;
     flink.stop().await?;

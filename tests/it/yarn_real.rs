@@ -109,13 +109,13 @@ async fn what_yarn_kills_fails_and_forgets_is_told_apart() -> Result<()> {
     let ended = time::now_ms();
     one_fails_and_one_is_killed(&weir, &yarn, &unmanaged, &ids).await?;
     let what = "an application ends FINISHED/FAILED";
-    story::record(&mut rows, what, &hook, ("JobStartFailed", false), ended)?;
+    story::record(&mut rows, what, &hook, ("JobStartFailed", false), ended).await?;
     let (stopped, back) = a_restart_of_yarn_is_one_incident(&weir, &mut yarn).await?;
     let unreachable = "ClusterUnreachable";
     let what = "the ResourceManager is stopped, Flink runs on";
-    story::record(&mut rows, what, &hook, (unreachable, false), stopped)?;
+    story::record(&mut rows, what, &hook, (unreachable, false), stopped).await?;
     let what = "the ResourceManager is back";
-    story::record(&mut rows, what, &hook, (unreachable, true), back)?;
+    story::record(&mut rows, what, &hook, (unreachable, true), back).await?;
     // Every incident was told once: of a job judged for the first time, in the report on it.
     story::after_polls(&weir, 3).await?;
     let heard = told(&hook);
@@ -137,7 +137,7 @@ async fn what_yarn_kills_fails_and_forgets_is_told_apart() -> Result<()> {
     ensure!(rules.iter().all(|rule| known.contains(rule)), "{incidents:#?}");
     if rules.contains(&"JobFinished") {
         let what = "a streaming application ends by itself";
-        story::record(&mut rows, what, &hook, ("JobFinished", false), finished)?;
+        story::record(&mut rows, what, &hook, ("JobFinished", false), finished).await?;
     }
     weir.stop().await?;
     unmanaged.kill9().await?;
