@@ -1,5 +1,6 @@
 //! The composition root: from a checked configuration to running parts.
 
+mod ends;
 mod heartbeat;
 mod housekeeping;
 mod links;
@@ -133,6 +134,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         demand: watch::Sender::new(demand),
         clock: Arc::clone(&clock),
         inputs: inputs_tx,
+        views: views.clone(),
         stop: stop.clone(),
         tasks: tasks.clone(),
         running: BTreeMap::new(),

@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::pace;
+use super::{ends, pace};
 use crate::clock::Clock;
 use crate::engine::Input;
+use crate::engine::View;
 use crate::model::{Demand, Snapshot};
 use crate::sources::Source;
 
@@ -24,6 +25,7 @@ pub(super) struct Poller {
     pub(super) delay: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) views: watch::Receiver<Arc<View>>,
 }
 
 impl Poller {
@@ -43,7 +45,11 @@ impl Poller {
                 () = tokio::time::sleep(wait) => {}
             }
             let now = self.clock.now();
-            let demand = self.demand.borrow_and_update().clone();
+            let mut demand = self.demand.borrow_and_update().clone();
+            if self.source.tells_ends() {
+                let view = Arc::clone(&self.views.borrow());
+                demand.ends = ends::wanted(view.jobs.values().map(|job| &**job));
+            }
             let snapshot = tokio::select! {
                 () = stop.cancelled() => return,
                 snapshot = self.source.poll(&demand, now) => snapshot,

@@ -13,6 +13,7 @@ use super::pace;
 use super::poller::Poller;
 use crate::clock::Clock;
 use crate::engine::Input;
+use crate::engine::View;
 use crate::model::{Demand, FailedRun};
 use crate::sources::Source;
 
@@ -21,6 +22,8 @@ pub(super) struct Pollers {
     pub(super) demand: watch::Sender<Demand>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) inputs: mpsc::Sender<Input>,
+    /// What is known after each step.
+    pub(super) views: watch::Receiver<Arc<View>>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) running: BTreeMap<String, (CancellationToken, JoinHandle<()>)>,
@@ -47,6 +50,7 @@ impl Pollers {
                 delay: pace::first(index, count, interval),
                 clock: Arc::clone(&self.clock),
                 inputs: self.inputs.clone(),
+                views: self.views.clone(),
             };
             let stop = self.stop.child_token();
             let task = self.tasks.spawn(poller.run(stop.clone()));
@@ -115,6 +119,7 @@ mod tests {
             demand: watch::Sender::new(Demand::default()),
             clock: Arc::new(SystemClock::anchored(None)),
             inputs,
+            views: watch::Sender::new(Arc::default()).subscribe(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             running: BTreeMap::new(),

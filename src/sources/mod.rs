@@ -15,6 +15,7 @@ use crate::model::{Demand, FailedRun, Snapshot, Time};
 
 mod allowance;
 pub mod flink;
+pub mod history_server;
 pub mod inventory;
 pub mod kubernetes;
 pub mod yarn;
@@ -38,6 +39,11 @@ pub trait Source: Send {
     /// It says more about jobs that others show. Looked at first, so that what it says is known when
     /// the first job is judged.
     fn is_inventory(&self) -> bool {
+        false
+    }
+
+    /// It knows how runs ended that nobody shows any more: `Demand::ends` is for it.
+    fn tells_ends(&self) -> bool {
         false
     }
 
@@ -102,6 +108,8 @@ sources! {
     streampark => Streampark(inventory::StreamparkConfig),
     /// Dinky's database: whose jobs they are, and how they should be.
     dinky => Dinky(inventory::DinkyConfig),
+    /// Flink's `HistoryServer`: how jobs ended whose cluster is gone.
+    history_server => HistoryServer(history_server::HistoryServerConfig),
 }
 
 impl SourceConfig {

@@ -30,6 +30,7 @@ mod flink_testbed;
 mod full_disk;
 mod grafana;
 mod ha_real;
+mod history_real;
 mod inbound;
 mod inplace;
 mod inventory_testbed;

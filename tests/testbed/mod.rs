@@ -17,6 +17,7 @@ pub(crate) mod fleet;
 pub(crate) mod flink;
 pub(crate) mod flink_conf;
 pub(crate) mod flink_ha;
+pub(crate) mod flink_history;
 pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod job;

@@ -3,6 +3,7 @@
 //! `root_cause`, `freeze`); this file only makes the calls and keeps what the next poll needs.
 
 mod applications;
+pub(in crate::sources) mod archive;
 mod cluster;
 mod config;
 mod cost;

@@ -95,8 +95,9 @@ fn only_applications_of_its_own_are_recalled() {
 
 /// Forty jobs; `asked`: about which numbers were asked. The first is not well.
 async fn forty_jobs(asked: tokio::sync::mpsc::UnboundedSender<usize>) -> String {
+    let pulse = Arc::new(AtomicU32::new(1));
     let answer = move |uri: Uri| {
-        let asked = asked.clone();
+        let (asked, pulse) = (asked.clone(), Arc::clone(&pulse));
         async move {
             let path = uri.path().to_owned();
             let of_job = path.strip_prefix("/jobs/").and_then(|rest| rest.strip_suffix("/metrics"));
@@ -113,6 +114,11 @@ async fn forty_jobs(asked: tokio::sync::mpsc::UnboundedSender<usize>) -> String 
                 };
                 let rows: Vec<String> = (0..40).map(row).collect();
                 return (StatusCode::OK, format!(r#"{{"jobs":[{}]}}"#, rows.join(",")));
+            }
+            if path == "/jobmanager/metrics" {
+                let cpu = pulse.fetch_add(1, Ordering::Relaxed);
+                let body = format!(r#"[{{"id":"Status.JVM.CPU.Time","value":"{cpu}"}}]"#);
+                return (StatusCode::OK, body);
             }
             if let Some(id) = of_job {
                 asked.send(usize::from_str_radix(id, 16).unwrap()).unwrap();
