@@ -10,11 +10,15 @@ export RUST_TEST_THREADS ?= 4
 
 # For `make scenarios`; without releases: those of the table.
 SCENARIOS ?= --table rules/SCENARIOS.md
+# What tests of components record, a line of JSON each.
+ROWS ?= $(CURDIR)/.cache/components.jsonl
+# The tests of `make e2e-smoke`.
+SMOKE ?= stores_testbed:: inventory_testbed:: doctor_real::mariadb doctor_real::postgres doctor_real::flink
 # For the demo, such as ARGS="--flink 2.2.1 --language zh --for 3m".
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test e2e components scenarios bench lint fmt clean-cache
+.PHONY: help build demo test e2e e2e-smoke components scenarios bench lint fmt clean-cache
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,9 +45,17 @@ e2e: ## The main road on further releases of Flink, real components, and the sce
 	@$(MAKE) --no-print-directory components
 	@$(MAKE) --no-print-directory scenarios
 
-# One at a time: each starts several JVMs.
-components: ## Real YARN, Kubernetes, Kafka, databases and failovers, too heavy for make test
-	@$(CARGO) test --quiet --locked --test it -- --ignored --test-threads 1 _testbed:: _real::
+# What starts soon, also from an empty cache, without Maven and Go: databases, inventories, the doctor.
+e2e-smoke: ## Some minutes of make components: real databases, and weir doctor on them and on Flink
+	@$(CARGO) test --quiet --locked --test it -- --ignored --test-threads 1 $(SMOKE)
+
+# One at a time: each starts several JVMs. The table is written of what passed, even when some failed.
+components: ## Real YARN, Kubernetes, Kafka, databases and failovers; writes tests/COMPONENTS.md
+	@rm -f $(ROWS) && mkdir -p $(dir $(ROWS))
+	@failed=0; \
+	WEIR_TESTBED_ROWS=$(ROWS) $(CARGO) test --quiet --locked --test it -- \
+		--ignored --test-threads 1 _testbed:: _real:: || failed=$$?; \
+	$(CARGO) run --quiet --locked --example components -- $(ROWS) tests/COMPONENTS.md && exit $$failed
 
 scenarios: ## Every way a job goes wrong, on real Flinks; writes rules/SCENARIOS.md
 	@echo "building Weir and the scenarios (the first time takes some minutes) …"

@@ -1,9 +1,11 @@
 //! The composition root: from a checked configuration to running parts.
 
+mod ends;
 mod heartbeat;
 mod housekeeping;
 mod links;
 mod lists;
+mod pace;
 mod poller;
 mod pollers;
 mod read;
@@ -132,6 +134,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         demand: watch::Sender::new(demand),
         clock: Arc::clone(&clock),
         inputs: inputs_tx,
+        views: views.clone(),
         stop: stop.clone(),
         tasks: tasks.clone(),
         running: BTreeMap::new(),
@@ -263,7 +266,7 @@ pub fn writers(config: &Config, parts: &Parts) -> Result<Composers> {
 pub fn sources(config: &Config) -> Result<Vec<Box<dyn Source>>> {
     let poller = std::process::id().to_string();
     let build = |source: &SourceConfig| {
-        let built = source.build(config.poll.timeout, &poller);
+        let built = source.build(config.poll.allowance(), &poller);
         built.map_err(|e| anyhow!("source {}: {e}", source.name()))
     };
     let mut sources: Vec<Box<dyn Source>> =

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::{ends, pace};
 use crate::clock::Clock;
 use crate::engine::Input;
+use crate::engine::View;
 use crate::model::{Demand, Snapshot};
 use crate::sources::Source;
 
@@ -24,6 +25,7 @@ pub(super) struct Poller {
     pub(super) delay: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) views: watch::Receiver<Arc<View>>,
 }
 
 impl Poller {
@@ -34,16 +36,20 @@ impl Poller {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(self.delay) => {}
         }
-        let mut ticks = tokio::time::interval(self.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let phase = pace::phase(self.source.name(), self.interval);
+        let mut wait = Duration::ZERO;
         let mut skew_ms = 0;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
+                () = tokio::time::sleep(wait) => {}
             }
             let now = self.clock.now();
-            let demand = self.demand.borrow_and_update().clone();
+            let mut demand = self.demand.borrow_and_update().clone();
+            if self.source.tells_ends() {
+                let view = Arc::clone(&self.views.borrow());
+                demand.ends = ends::wanted(view.jobs.values().map(|job| &**job));
+            }
             let snapshot = tokio::select! {
                 () = stop.cancelled() => return,
                 snapshot = self.source.poll(&demand, now) => snapshot,
@@ -57,6 +63,9 @@ impl Poller {
                     }
                 }
             }
+            // From beginning to beginning: one that took longer than that is followed at once.
+            let took = self.clock.now().steady.since(now.steady);
+            wait = pace::until_next(now.steady, phase, self.interval).saturating_sub(took);
         }
     }
 }
@@ -76,12 +85,4 @@ fn warn_of_skew(snapshot: &Snapshot, told_ms: &mut i64) {
     } else {
         tracing::info!(source, offset_s, "its clock is this machine's again");
     }
-}
-
-/// Spreads the sources over the interval, so that they are not all asked in the same instant; a
-/// few are asked at once.
-pub(super) fn stagger(index: usize, count: usize, interval: Duration) -> Duration {
-    let step = (interval / u32::try_from(count.max(1)).unwrap_or(u32::MAX))
-        .min(Duration::from_millis(200));
-    step * u32::try_from(index).unwrap_or(u32::MAX)
 }

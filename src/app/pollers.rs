@@ -9,9 +9,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::poller::{Poller, stagger};
+use super::pace;
+use super::poller::Poller;
 use crate::clock::Clock;
 use crate::engine::Input;
+use crate::engine::View;
 use crate::model::{Demand, FailedRun};
 use crate::sources::Source;
 
@@ -20,6 +22,8 @@ pub(super) struct Pollers {
     pub(super) demand: watch::Sender<Demand>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) inputs: mpsc::Sender<Input>,
+    /// What is known after each step.
+    pub(super) views: watch::Receiver<Arc<View>>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) running: BTreeMap<String, (CancellationToken, JoinHandle<()>)>,
@@ -43,9 +47,10 @@ impl Pollers {
                 interval: source.interval().unwrap_or(interval),
                 source,
                 demand: self.demand.subscribe(),
-                delay: stagger(index, count, interval),
+                delay: pace::first(index, count, interval),
                 clock: Arc::clone(&self.clock),
                 inputs: self.inputs.clone(),
+                views: self.views.clone(),
             };
             let stop = self.stop.child_token();
             let task = self.tasks.spawn(poller.run(stop.clone()));
@@ -87,7 +92,8 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
-    use crate::model::{RunId, Snapshot, Time};
+    use crate::model::{Completeness, RunId, Snapshot, Time};
+    use crate::sources::flink::{FlinkConfig, FlinkSource};
 
     /// Shows what it was told as the reason of its failure.
     struct Told(Vec<FailedRun>);
@@ -108,17 +114,56 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_source_knows_what_failed_before_its_first_look() {
-        let (inputs, mut looks) = mpsc::channel(1);
-        let mut pollers = Pollers {
+    fn pollers(inputs: mpsc::Sender<Input>) -> Pollers {
+        Pollers {
             demand: watch::Sender::new(Demand::default()),
             clock: Arc::new(SystemClock::anchored(None)),
             inputs,
+            views: watch::Sender::new(Arc::default()).subscribe(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             running: BTreeMap::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_hangs_delays_no_other() {
+        let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let well = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let source = |name: &str, at: &tokio::net::TcpListener| -> Box<dyn Source> {
+            let url = format!("http://{}", at.local_addr().unwrap());
+            let config = FlinkConfig::at(name, vec![url]);
+            Box::new(FlinkSource::new(config, Duration::from_mins(1), "test").unwrap())
         };
+        let sources = vec![source("hung", &hung), source("well", &well)];
+        // Takes connections and never says a word.
+        let (asked, mut was_asked) = mpsc::channel(1);
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((stream, _)) = hung.accept().await {
+                open.push(stream);
+                asked.send(()).await.ok();
+            }
+        });
+        let answer = || async { r#"{"jobs":[]}"# };
+        let router = axum::Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(well, router).await });
+        let (inputs, mut looks) = mpsc::channel(1);
+        let mut pollers = pollers(inputs);
+        pollers.start(sources, &[], Duration::from_millis(100)).await;
+        was_asked.recv().await.unwrap();
+        for _ in 0..10 {
+            let Some(Input::Snapshot(look)) = looks.recv().await else { panic!("no look") };
+            assert_eq!(look.source, "well", "{look:?}");
+            assert_eq!(look.completeness, Completeness::Complete);
+        }
+        pollers.stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn a_source_knows_what_failed_before_its_first_look() {
+        let (inputs, mut looks) = mpsc::channel(1);
+        let mut pollers = pollers(inputs);
         for name in ["at the start", "at a reload"] {
             let failed = FailedRun {
                 source: "prod".to_owned(),

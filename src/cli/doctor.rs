@@ -10,6 +10,7 @@ use crate::config::SourceConfig;
 use crate::engine::Engine;
 use crate::model::{Completeness, Demand, JobState, Loaded, Snapshot};
 use crate::notify::Composers;
+use crate::sources::Allowance;
 
 /// Clusters that do not answer are named up to this many.
 const MOST_NAMED: usize = 5;
@@ -81,7 +82,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     let sources: Vec<&SourceConfig> = config.sources.iter().filter(wanted).collect();
     output::progress(&format!("looking at {} sources …", sources.len()));
-    let looks = sources.iter().map(|source| look(source, config.poll.timeout, &demand));
+    let looks = sources.iter().map(|source| look(source, config.poll.allowance(), &demand));
     let found = join_all(looks).await;
     output::end_progress();
     match args.output {
@@ -101,9 +102,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-async fn look(source: &SourceConfig, timeout: std::time::Duration, demand: &Demand) -> Finding {
+async fn look(source: &SourceConfig, allowance: Allowance, demand: &Demand) -> Finding {
     let clock = SystemClock::anchored(None);
-    match source.build(timeout, "doctor") {
+    match source.build(allowance, "doctor") {
         Ok(mut built) => {
             let snapshot = built.poll(demand, clock.now()).await;
             finding(source.kind(), &snapshot)

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::Pace;
+
 /// How to reach an HTTP endpoint.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +28,9 @@ pub struct HttpConfig {
     /// Headers sent with every request.
     #[schemars(with = "BTreeMap<String, String>")]
     pub headers: BTreeMap<String, SecretString>,
+    /// How often it is asked; not a setting of its own.
+    #[serde(skip)]
+    pub pace: Pace,
 }
 
 /// How Weir identifies itself.

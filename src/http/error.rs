@@ -109,6 +109,11 @@ impl HttpError {
                 "check the address and the network path, or raise `timeout`"
             }
             HttpError::Connect { why, .. } if why.contains("dns") => "check the host name",
+            HttpError::Connect { why, .. } | HttpError::Tls { why, .. }
+                if why.contains("InvalidContentType") =>
+            {
+                "what listens there speaks no TLS: write `http://` in the address"
+            }
             HttpError::Connect { .. } => "check that it runs and that the address is right",
             HttpError::Tls { why, .. } if why.contains("UnknownIssuer") => {
                 "set `tls.ca_file` to the CA that signed its certificate"
@@ -182,4 +187,21 @@ fn chain(error: &dyn StdError) -> String {
         next = cause.source();
     }
     one_line(if text.is_empty() { "no reason given" } else { &text }, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_to_a_port_without_it_is_named() {
+        let hint = |why: &str| {
+            let (url, why) = ("https://rm-1:8088".to_owned(), why.to_owned());
+            HttpError::Connect { url, why }.hint().unwrap_or_default()
+        };
+        // As rustls says of a server that answers in plain HTTP.
+        let plain = hint("received corrupt message of type InvalidContentType");
+        assert!(plain.contains("speaks no TLS") && plain.contains("`http://`"), "{plain}");
+        assert!(hint("Connection refused").contains("check that it runs"));
+    }
 }

@@ -5,11 +5,11 @@ mod auth;
 mod build;
 mod config;
 mod error;
+mod pace;
 mod redact;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use serde::Deserialize;
 
 pub use config::{AuthConfig, BasicAuth, BearerAuth, HttpConfig, TlsConfig};
 pub use error::HttpError;
+pub use pace::{Pace, REQUESTS_PER_SECOND};
 pub use redact::{one_line, redact_url};
 
 use crate::clock::{Clock, SystemClock};
@@ -101,12 +102,9 @@ pub struct HttpClient {
     auth: Arc<Auth>,
     client: Arc<Mutex<(Vec<Option<Stamp>>, Client)>>,
     clock: Arc<SystemClock>,
+    /// Each source has its own client: whatever the number of jobs, a cluster is never asked faster.
     rate: DefaultDirectRateLimiter,
 }
-
-/// Requests one client makes in a second at most. Each source has its own client: whatever the
-/// number of jobs, a cluster is never asked faster than this.
-const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
 impl HttpClient {
     /// Builds a client.
@@ -137,7 +135,7 @@ impl HttpClient {
             auth: Arc::clone(&self.auth),
             client: Arc::clone(&self.client),
             clock: Arc::clone(&self.clock),
-            rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
+            rate: RateLimiter::direct(Quota::per_second(self.config.pace.requests_per_second)),
         }
     }
 
@@ -161,13 +159,18 @@ impl HttpClient {
             auth: Arc::new(Auth::new(config.auth.clone())),
             client: Arc::new(Mutex::new(client)),
             clock: Arc::new(SystemClock::anchored(None)),
-            rate: RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND)),
+            rate: RateLimiter::direct(Quota::per_second(config.pace.requests_per_second)),
         })
     }
 
     /// Longest time one request may take.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Requests that fit between two looks.
+    pub fn requests_per_look(&self) -> u32 {
+        self.config.pace.per_look()
     }
 
     /// Fetches `url`, which must answer 2xx within `cap` bytes.

@@ -27,13 +27,17 @@ pub struct Demand {
     /// Metrics by name, each with the longest time any rule looks back (zero: the present alone).
     #[serde(default)]
     pub metrics: BTreeMap<MetricQuery, Duration>,
+    /// Flink's ids of runs that were alive and that nobody shows any more: how they ended is asked
+    /// where ends are archived. Bounded; changes from look to look, and no rule names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<String>,
 }
 
 impl Demand {
     /// Everything either side needs.
     #[must_use]
     pub fn union(mut self, other: &Demand) -> Demand {
-        let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics } =
+        let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics, ends } =
             other;
         self.counters |= counters;
         self.checkpoints |= checkpoints;
@@ -45,6 +49,9 @@ impl Demand {
             let known = self.metrics.entry(query.clone()).or_default();
             *known = (*known).max(*span);
         }
+        self.ends.extend(ends.iter().cloned());
+        self.ends.sort_unstable();
+        self.ends.dedup();
         self
     }
 
@@ -55,7 +62,9 @@ impl Demand {
 
     /// What it names, in words.
     pub fn words(&self) -> String {
-        let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics } = self;
+        let Demand {
+            counters, checkpoints, failures, lag, job_type, applications, metrics, ..
+        } = self;
         let flags = [
             (*counters, "counters"),
             (*checkpoints, "checkpoints"),

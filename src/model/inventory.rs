@@ -130,8 +130,8 @@ impl Says {
 }
 
 impl InventoryEntry {
-    /// Kinds of sources that are inventories.
-    pub const KINDS: [&'static str; 2] = ["streampark", "dinky"];
+    /// Kinds of sources that show no jobs, and say more about those that others show.
+    pub const KINDS: [&'static str; 3] = ["streampark", "dinky", "history_server"];
 
     /// The label by which a job is known to be in an inventory; its value is the inventory's
     /// configured name.

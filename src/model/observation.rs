@@ -305,6 +305,13 @@ pub struct Lag {
     pub records: Option<f64>,
 }
 
+impl RunObservation {
+    /// How a run ended, by an archive that does not know whose it is.
+    pub fn is_archived(&self) -> bool {
+        self.key.0.is_empty()
+    }
+}
+
 impl Snapshot {
     /// A failed look.
     pub fn failed(source: &str, poller: &str, error: String, starting: bool) -> Snapshot {

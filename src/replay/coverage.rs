@@ -73,7 +73,17 @@ impl Coverage {
 
 /// What is needed and was not asked for.
 fn missing(needed: &Demand, asked: &Demand) -> Vec<String> {
-    let Demand { counters, checkpoints, failures, lag, job_type, applications, metrics } = needed;
+    let Demand {
+        counters,
+        checkpoints,
+        failures,
+        lag,
+        job_type,
+        applications,
+        metrics,
+        // Asked by no rule.
+        ends: _,
+    } = needed;
     let flags = [
         (*counters, asked.counters, "counters"),
         (*checkpoints, asked.checkpoints, "checkpoints"),

@@ -13,10 +13,14 @@ use serde::Deserialize;
 
 use crate::model::{Demand, FailedRun, Snapshot, Time};
 
+mod allowance;
 pub mod flink;
+pub mod history_server;
 pub mod inventory;
 pub mod kubernetes;
 pub mod yarn;
+
+pub use allowance::Allowance;
 
 /// One configured source. Polls of one source never overlap.
 pub trait Source: Send {
@@ -38,6 +42,11 @@ pub trait Source: Send {
         false
     }
 
+    /// It knows how runs ended that nobody shows any more: `Demand::ends` is for it.
+    fn tells_ends(&self) -> bool {
+        false
+    }
+
     /// Looks once. Never fails: what went wrong is in the snapshot. Bounded in time and memory.
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot>;
 }
@@ -55,9 +64,9 @@ pub(crate) trait Settings {
     fn labels(&self) -> &BTreeMap<String, String>;
     /// What is wrong beyond the shape, each with the way out.
     fn problems(&self) -> Vec<(String, String)>;
-    /// The running source. `timeout`: of one request, where the source has none of its own;
-    /// `poller`: names this process in snapshots.
-    fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError>;
+    /// The running source. `allowance`: what holds where the source says nothing of its own; `poller`:
+    /// names this process in snapshots.
+    fn build(&self, allowance: Allowance, poller: &str) -> Result<Box<dyn Source>, BuildError>;
 }
 
 /// The one list of sources.
@@ -99,6 +108,8 @@ sources! {
     streampark => Streampark(inventory::StreamparkConfig),
     /// Dinky's database: whose jobs they are, and how they should be.
     dinky => Dinky(inventory::DinkyConfig),
+    /// Flink's `HistoryServer`: how jobs ended whose cluster is gone.
+    history_server => HistoryServer(history_server::HistoryServerConfig),
 }
 
 impl SourceConfig {
@@ -117,12 +128,12 @@ impl SourceConfig {
         self.settings().problems()
     }
 
-    /// Sets the source up. `timeout`: of one request, where it has none of its own; `poller`
-    /// names this process in its snapshots.
+    /// Sets the source up. `allowance`: what holds where it says nothing of its own; `poller` names this
+    /// process in its snapshots.
     ///
     /// # Errors
     /// When an address or a setting makes no sense, or certificates cannot be read.
-    pub fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError> {
-        self.settings().build(timeout, poller)
+    pub fn build(&self, allowance: Allowance, poller: &str) -> Result<Box<dyn Source>, BuildError> {
+        self.settings().build(allowance, poller)
     }
 }

@@ -53,8 +53,12 @@ impl<T> Fact<T> {
 
 impl<'a> JobFacts<'a> {
     /// The job was looked at by the last look at its source: in it, or absent from a complete one.
-    /// Nothing is fresh otherwise.
+    /// Nothing is fresh otherwise, but
+    /// an end that an archive told.
     pub fn is_fresh(&self) -> bool {
+        if self.job.current().is_some_and(|run| run.archived) {
+            return true;
+        }
         if self.source.unseen.contains_key(&self.job.flink_cluster) {
             return false;
         }

@@ -183,13 +183,7 @@ impl JobTrack {
             Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
             _ => None,
         };
-        if self.ended_on_purpose() && !(self.failure_times.is_empty() && self.causes.is_empty()) {
-            // Somebody ended it: what failed before says nothing about the run they start next.
-            self.failure_times.clear();
-            self.causes.clear();
-            self.flaps.clear();
-            self.dirty = true;
-        }
+        self.forget_failures_of_purpose();
         if self.healthy_since.is_some() {
             let cluster = snapshot.clusters.iter().find(|c| c.flink_cluster == self.flink_cluster);
             let known = cluster.and_then(|c| c.taskmanagers);
@@ -348,6 +342,35 @@ impl JobTrack {
         let Some(id) = self.current().map(|run| &run.id) else { return false };
         let Some(seen) = seen.iter().find(|seen| seen.run == *id) else { return false };
         self.numbers.hear(now, &seen.metrics, spans)
+    }
+
+    /// An archive knows how the run that counts ended; returns how many failures were added.
+    pub(super) fn hear_end(
+        &mut self,
+        time: Time,
+        source: &SourceTrack,
+        end: &RunObservation,
+    ) -> u64 {
+        let before = self.failures_total;
+        self.observe_run(time, source, source.source_now(time), end, false);
+        for run in self.runs.iter_mut().filter(|run| run.id == end.run) {
+            run.archived = true;
+            run.listed = false;
+        }
+        (self.missing_since, self.live_runs, self.healthy_since) = (None, 0, None);
+        self.forget_failures_of_purpose();
+        self.dirty = true;
+        self.failures_total.saturating_sub(before)
+    }
+
+    /// Somebody ended it: what failed before says nothing about the run they start next.
+    fn forget_failures_of_purpose(&mut self) {
+        if self.ended_on_purpose() && !(self.failure_times.is_empty() && self.causes.is_empty()) {
+            self.failure_times.clear();
+            self.causes.clear();
+            self.flaps.clear();
+            self.dirty = true;
+        }
     }
 
     /// The job is not in a complete listing.

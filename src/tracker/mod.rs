@@ -5,6 +5,7 @@
 
 mod causes;
 mod checkpoints;
+mod ends;
 mod facts;
 mod failures;
 mod flap;
@@ -142,20 +143,24 @@ impl Tracker {
         } else {
             folded.changes.extend(moved);
         }
+        let mut ended = Vec::new();
         if !matches!(snapshot.completeness, Completeness::Failed { .. }) {
             let jobs = self.jobs.len();
             self.fold_runs(time, snapshot, &mut folded);
+            ended = self.fold_ends(time, snapshot, &mut folded);
             let is_new = self.jobs.len() > jobs;
             self.fold_inventory(time, snapshot, is_new, &mut folded.changes);
         }
         folded.jobs = self.keys_of(&snapshot.source);
+        folded.jobs.append(&mut ended);
         folded
     }
 
     fn fold_runs(&mut self, time: Time, snapshot: &Snapshot, folded: &mut Folded) {
         let Some(source) = self.sources.get(&snapshot.source) else { return };
         // Sources list jobs in one order: sorting what is nearly sorted costs little.
-        let mut runs: Vec<&RunObservation> = snapshot.runs.iter().collect();
+        let mut runs: Vec<&RunObservation> =
+            snapshot.runs.iter().filter(|run| !run.is_archived()).collect();
         runs.sort_by(|a, b| a.key.cmp(&b.key));
         let by_job = || runs.chunk_by(|a, b| a.key == b.key);
         let mut failed_over = Vec::new();

@@ -53,6 +53,9 @@ pub struct Run {
     /// none is known.
     #[serde(default)]
     pub left_before: Option<String>,
+    /// How it ended is an archive's word: that stays true whoever can be seen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
     /// What the platform keeps it waiting for.
     #[serde(default)]
     pub waits: Option<Box<PlatformWait>>,
@@ -99,6 +102,7 @@ impl Run {
             batch: None,
             batch_untold: false,
             left_before: None,
+            archived: false,
             waits: None,
             // Found later than at the first look, it may have died since: then that is news.
             dead_at_first_look: seen.state == JobState::Failed
@@ -117,6 +121,7 @@ impl Run {
             ..Sighting::default()
         };
         sighting.changed |= self.observe_life(time, seen);
+        self.archived &= seen.state.is_terminal();
         self.state = seen.state;
         self.tasks = seen.tasks;
         self.end_time = seen.end_time;

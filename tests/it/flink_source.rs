@@ -32,6 +32,7 @@ const ALL: Demand = Demand {
     job_type: false,
     applications: false,
     metrics: std::collections::BTreeMap::new(),
+    ends: Vec::new(),
 };
 const NOW: i64 = 1_795_219_703_000;
 

@@ -12,6 +12,7 @@ use crate::testbed::flink_ha::FlinkHa;
 use crate::testbed::job::{JobSpec, RestartStrategy};
 use crate::testbed::rest::FlinkRest;
 use crate::testbed::story::{self, SOON};
+use crate::testbed::table::Rows;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
 use crate::testbed::{time, tools};
@@ -120,6 +121,7 @@ receivers:
     ensure!(story::list(&weir, "incidents").await?.is_empty(), "it was healthy");
     let key = Kept::default().look(&weir).await?["key"].clone();
 
+    let crashed_ms = time::now_ms();
     control.crash_times(3, Duration::from_millis(500))?;
     let opened = story::until(&weir, "open incident with all failures", "incidents", |all| {
         all.iter().any(|i| i["rule"] == "JobFailingRepeatedly" && i["occurrences"] == 3)
@@ -132,7 +134,7 @@ receivers:
     let other = 1 - leader;
     let mut kept = Kept::default();
     kept.look(&weir).await?;
-    let killed = time::now();
+    let (killed, killed_ms) = (time::now(), time::now_ms());
     flink.kill_manager(leader).await?;
     let rest = flink.rest(other);
     // What Weir says meanwhile is held against what it said before, poll by poll.
@@ -200,8 +202,15 @@ receivers:
             |reason: &str| told.iter().filter(|t| incident["id"] == t.0 && t.1 == reason).count();
         ensure!(of("opened") == 1 && of("resolved") == 1 && of("reopened") == 0, "{told:?}");
     }
+    let mut rows = Rows::of("Flink with ZooKeeper", version);
+    let failing = "JobFailingRepeatedly";
+    story::record(&mut rows, "a job fails three times", &hook, (failing, false), crashed_ms)
+        .await?;
+    let what = "the leading JobManager is killed";
+    story::record(&mut rows, what, &hook, ("JobManagerRestarted", false), killed_ms).await?;
     weir.stop().await?;
-    flink.stop().await
+    flink.stop().await?;
+    rows.write()
 }
 
 #[tokio::test]

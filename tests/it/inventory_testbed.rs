@@ -16,6 +16,7 @@ use weir::sources::inventory::{
 
 use crate::testbed::mariadb::MariaDb;
 use crate::testbed::postgres::Postgres;
+use crate::testbed::table::Rows;
 use crate::testbed::time;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -134,6 +135,7 @@ fn check_import(version: &str, import: Result<Import, String>) -> Result<()> {
 #[ignore = "make e2e: downloads MariaDB"]
 async fn streampark_in_mariadb() -> Result<()> {
     let server = MariaDb::start().await?;
+    let mut table = Rows::of("MariaDB", &server.sql("", "SELECT VERSION()").await?);
     let url = format!("mariadb://weir:p4ss@127.0.0.1:{}/streampark", server.port());
     for (version, ddl, _) in STREAMPARK {
         server.sql("", "DROP DATABASE IF EXISTS streampark").await?;
@@ -142,15 +144,20 @@ async fn streampark_in_mariadb() -> Result<()> {
         server.sql("", "CREATE OR REPLACE USER 'weir'@'%' IDENTIFIED BY 'p4ss'").await?;
         server.sql("streampark", ddl).await?;
         server.sql("streampark", &rows(version, ["1", "0"])).await?;
+        let started = time::now();
         let said = error(&url).await?;
         ensure!(said.contains("--print-grant") && !said.contains("p4ss"), "{version}: {said}");
+        table.add(&format!("StreamPark {version}, no rights yet"), &said, time::since(started));
         let vintage = Kind::Streampark.vintage(version).context("a version")?;
         server.sql("", &grant(Kind::Streampark, vintage, Dialect::MySql, false)).await?;
         check(version, &look(Kind::Streampark, &url).await?)?;
         // What holds secrets is for the import alone, and with its rights it reads it.
+        let started = time::now();
         let import = read_for_import(Kind::Streampark, &config(&url)?, TIMEOUT).await;
         let said = import.err().unwrap_or_default();
         ensure!(said.contains("no table t_alert_config that may be read"), "{version}: {said}");
+        let what = format!("StreamPark {version}, import with the rights of a look");
+        table.add(&what, &said, time::since(started));
         server.sql("", &grant(Kind::Streampark, vintage, Dialect::MySql, true)).await?;
         let import = read_for_import(Kind::Streampark, &config(&url)?, TIMEOUT).await;
         check_import(version, import)?;
@@ -162,7 +169,7 @@ async fn streampark_in_mariadb() -> Result<()> {
     ensure!(said.contains("elsewhere") || said.contains("--print-grant"), "{said}");
     let said = error(&format!("{url}?ssl-mode=REQUIRED")).await?;
     ensure!(said.contains("no TLS") && !said.contains("p4ss"), "{said}");
-    Ok(())
+    table.write()
 }
 
 #[tokio::test]
@@ -222,7 +229,12 @@ struct Locked<'s> {
 }
 
 /// While somebody else holds the table, a look ends in its time and says that it was too slow.
-async fn slow(locked: Locked<'_>, holds: impl Future<Output = Result<String>>) -> Result<()> {
+async fn slow(
+    table: &mut Rows,
+    locked: Locked<'_>,
+    holds: impl Future<Output = Result<String>>,
+) -> Result<()> {
+    let started = time::now();
     let config = serde_json::from_value(
         json!({ "name": "sp", "database_url": locked.url, "timeout": "1s" }),
     )?;
@@ -241,6 +253,7 @@ async fn slow(locked: Locked<'_>, holds: impl Future<Output = Result<String>>) -
         held = holds => anyhow::bail!("{} is over: {held:?}", locked.lock),
     };
     ensure!(said.contains(locked.code) && said.contains("too slow"), "{said}");
+    table.add("StreamPark 2.1.7, its table is locked", &said, time::since(started));
     Ok(())
 }
 
@@ -263,7 +276,10 @@ async fn many_jobs_and_a_locked_table_in_mariadb() -> Result<()> {
     ensure!(seen.inventory.len() == 10_000 && seen.inventory[9_999].name == "job-110000");
     ensure!(seen.requests == 3, "{} requests", seen.requests);
     let lock = "LOCK TABLES t_flink_app WRITE; SELECT SLEEP(60)";
-    slow(Locked { lock, url, code: "1969" }, server.sql("streampark", lock)).await
+    let mut table = Rows::of("MariaDB", &server.sql("", "SELECT VERSION()").await?);
+    let locked = Locked { lock, url, code: "1969" };
+    slow(&mut table, locked, server.sql("streampark", lock)).await?;
+    table.write()
 }
 
 #[tokio::test]
@@ -283,7 +299,11 @@ async fn many_jobs_and_a_locked_table_in_postgres() -> Result<()> {
     ensure!(seen.completeness == Completeness::Complete, "{:?}", seen.completeness);
     ensure!(seen.inventory.len() == 10_000 && seen.inventory[9_999].name == "job-110000");
     let lock = "BEGIN; LOCK TABLE t_flink_app IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
-    slow(Locked { lock, url, code: "57014" }, server.sql("streampark", lock)).await
+    let version = server.sql("postgres", "SHOW server_version").await?;
+    let mut table = Rows::of("PostgreSQL", version.split(' ').next().unwrap_or_default());
+    let locked = Locked { lock, url, code: "57014" };
+    slow(&mut table, locked, server.sql("streampark", lock)).await?;
+    table.write()
 }
 
 /// Dinky, with two channels of which one is switched off, and a task that is no job.

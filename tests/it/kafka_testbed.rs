@@ -13,6 +13,7 @@ use crate::testbed::kafka::Kafka;
 use crate::testbed::kafka::job::GameJob;
 use crate::testbed::redis::Redis;
 use crate::testbed::story::{self, SOON};
+use crate::testbed::table::Rows;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
 use crate::testbed::{time, tools};
@@ -142,6 +143,7 @@ receivers:
     .with_context(|| weir.log_tail())?;
 
     // Twenty a second leave the source with a backlog that hardly shrinks.
+    let slow_ms = time::now_ms();
     game.control.slow_sink(Duration::from_millis(50))?;
     kafka.produce(TOPIC, &vec!["7".to_owned(); (ALL - FIRST) as usize]).await?;
     story::until(&weir, "backlog by two ways", "incidents?state=open", |all| {
@@ -163,7 +165,7 @@ receivers:
 
     // Nothing is read at all, and the metrics stand still; what was reported is not read as news.
     game.control.slow_sink(Duration::from_hours(1))?;
-    let stuck = time::now();
+    let (stuck, stuck_ms) = (time::now(), time::now_ms());
     story::until_within(&weir, 4 * SOON, "stuck consumer", "incidents?state=open", |all| {
         all.iter().any(|incident| incident["rule"] == "ConsumerStuck")
     })
@@ -199,8 +201,16 @@ receivers:
     ensure!(of("opened") == 3 && of("resolved") == 3, "{told:?}");
     let job = job_in(&weir).await?;
     ensure!(job["state"] == "RUNNING" && job["last_checkpoint"].is_null(), "{job:#}");
+    let mut rows = Rows::of("Kafka, Flink and Redis", &format!("{}, {FLINK}", kafka.version()?));
+    let what = "records wait, the job takes 20 a second";
+    story::record(&mut rows, what, &hook, ("FallingBehind", false), slow_ms).await?;
+    let what = "the same by the consumer's records-lag-max";
+    story::record(&mut rows, what, &hook, ("ConsumerLag", false), slow_ms).await?;
+    let what = "nothing is read any more";
+    story::record(&mut rows, what, &hook, ("ConsumerStuck", false), stuck_ms).await?;
     weir.stop().await?;
     flink.stop().await?;
     redis.kill9().await?;
-    kafka.stop().await
+    kafka.stop().await?;
+    rows.write()
 }

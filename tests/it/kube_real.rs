@@ -16,6 +16,7 @@ use crate::testbed::fleet::{Failure, Fault, Fleet, FleetOptions, Version};
 use crate::testbed::kube::Kube;
 use crate::testbed::kube::objects::{Application, ended};
 use crate::testbed::net::Served;
+use crate::testbed::table::Rows;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
 use crate::testbed::{http, story, time};
@@ -80,6 +81,8 @@ sources:
         hook.url(),
         kube.kubeconfig("weir-token")?.display()
     );
+    let mut rows = Rows::of("Kubernetes", &kube.version().await?);
+    let started = time::now();
     let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
 
     // Without rights it says which.
@@ -89,10 +92,17 @@ sources:
         error.contains(&refused)
             && error.contains("Role `weir` of deploy/kubernetes/read-only.yaml")
     };
-    story::until(&weir, "named refusal", "sources", |s| s.iter().any(is_named)).await?;
+    let found = story::until(&weir, "named refusal", "sources", |s| s.iter().any(is_named)).await?;
+    let said = found[0]["error"].as_str().unwrap_or_default();
+    rows.add("Weir's account has no rights (403)", said, time::since(started));
 
     kube.apply(ROLE).await?;
-    let all_run = |jobs: &[Value]| jobs.len() == 3 && jobs.iter().all(|j| j["state"] == "RUNNING");
+    // Rights come one by one: the operator's object, which has the team, may come last.
+    let all_run = |jobs: &[Value]| {
+        let run = jobs.iter().all(|job| job["state"] == "RUNNING");
+        let has_team = |job: &Value| job["name"] != "orders" || job["labels"]["team"] == "shop";
+        jobs.len() == 3 && run && jobs.iter().all(has_team)
+    };
     let jobs = story::until(&weir, "jobs", "jobs", all_run).await?;
     let first = jobs.iter().find(|job| job["name"] == "orders").context("no orders")?;
     ensure!(first["key"] == "tke/flink/orders" && first["namespace"] == "flink", "{first:#}");
@@ -112,6 +122,7 @@ sources:
     story::after_polls(&weir, 1).await?;
     let lost = "Connection unexpectedly closed by remote task manager 'orders-taskmanager-1-1'";
     let class = "org.apache.flink.runtime.io.network.netty.exception.RemoteTransportException";
+    let killed = time::now_ms();
     fleet.kill_job(0, 0, &Failure::new(class, lost));
     let of_orders = |incidents: &[Value]| {
         let is_it = |i: &Value| {
@@ -122,17 +133,22 @@ sources:
     story::until(&weir, "root cause", "incidents", of_orders).await?;
     let said = hook.wait_for(|r| r.raw.contains("OOMKilled"), story::SOON).await;
     ensure!(said.is_some(), "nobody was told\n{}", weir.log_tail());
+    let what = "a TaskManager's pod is OOMKilled, and its job fails";
+    story::record(&mut rows, what, &hook, ("JobFailed", false), killed).await?;
     fleet.cluster_fault(2, None);
     let fresh = |jobs: &[Value]| jobs.len() == 3 && jobs.iter().all(|job| job["stale"] == false);
     story::until(&weir, "all jobs", "jobs", fresh).await?;
 
     // Without the API server, Flinks are asked all the same.
     kube.kill9().await?;
+    let killed = time::now();
     let gone = |sources: &[Value]| {
         let error = sources[0]["error"].as_str().unwrap_or_default();
         sources[0]["up"] == false && error.contains("cannot reach the API server")
     };
-    story::until(&weir, "named outage", "sources", gone).await?;
+    let found = story::until(&weir, "named outage", "sources", gone).await?;
+    let said = found[0]["error"].as_str().unwrap_or_default();
+    rows.add("the API server is killed, Flink runs on", said, time::since(killed));
     fleet.kill_job(1, 0, &Failure::new("com.example.BadRecord", "bad price"));
     let said = hook.wait_for(|r| r.raw.contains("bad price"), story::SOON).await;
     ensure!(said.is_some(), "nobody was told\n{}", weir.log_tail());
@@ -156,7 +172,8 @@ sources:
     let missed = hook.received().iter().any(|r| r.raw.contains("JobMissing"));
     ensure!(!missed, "a job was missed\n{}", weir.log_tail());
     weir.stop().await?;
-    kube.stop().await
+    kube.stop().await?;
+    rows.write()
 }
 
 /// As the user of the manifest: reads what it needs, and nothing else.

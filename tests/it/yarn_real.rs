@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::testbed::control::Control;
 use crate::testbed::job::JobSpec;
 use crate::testbed::story;
+use crate::testbed::table::Rows;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
 use crate::testbed::yarn::flink::FlinkApp;
@@ -104,8 +105,17 @@ async fn what_yarn_kills_fails_and_forgets_is_told_apart() -> Result<()> {
     let impostor = job(&weir, "impostor").await?;
     ensure!(!is_flinks(&impostor), "taken for another application: {impostor:#}");
 
+    let mut rows = Rows::of("YARN", &yarn.version().await?);
+    let ended = time::now_ms();
     one_fails_and_one_is_killed(&weir, &yarn, &unmanaged, &ids).await?;
-    a_restart_of_yarn_is_one_incident(&weir, &mut yarn).await?;
+    let what = "an application ends FINISHED/FAILED";
+    story::record(&mut rows, what, &hook, ("JobStartFailed", false), ended).await?;
+    let (stopped, back) = a_restart_of_yarn_is_one_incident(&weir, &mut yarn).await?;
+    let unreachable = "ClusterUnreachable";
+    let what = "the ResourceManager is stopped, Flink runs on";
+    story::record(&mut rows, what, &hook, (unreachable, false), stopped).await?;
+    let what = "the ResourceManager is back";
+    story::record(&mut rows, what, &hook, (unreachable, true), back).await?;
     // Every incident was told once: of a job judged for the first time, in the report on it.
     story::after_polls(&weir, 3).await?;
     let heard = told(&hook);
@@ -116,6 +126,7 @@ async fn what_yarn_kills_fails_and_forgets_is_told_apart() -> Result<()> {
     ensure!(begun.len() == 2 && begun[0] != begun[1], "{heard:?}");
 
     // The stream ends, and its application with it.
+    let finished = time::now_ms();
     control.finish()?;
     until_job(&weir, "orders", |job| job["state"] == "FINISHED").await?;
     story::after_polls(&weir, 3).await?;
@@ -124,9 +135,14 @@ async fn what_yarn_kills_fails_and_forgets_is_told_apart() -> Result<()> {
     tools::note(&format!("incidents in all: {rules:?}"));
     let known = ["JobStartFailed", "ClusterUnreachable", "JobFinished"];
     ensure!(rules.iter().all(|rule| known.contains(rule)), "{incidents:#?}");
+    if rules.contains(&"JobFinished") {
+        let what = "a streaming application ends by itself";
+        story::record(&mut rows, what, &hook, ("JobFinished", false), finished).await?;
+    }
     weir.stop().await?;
     unmanaged.kill9().await?;
-    yarn.stop().await
+    yarn.stop().await?;
+    rows.write()
 }
 
 /// What Weir tells one application's Flink from another's by.
@@ -172,8 +188,10 @@ async fn one_fails_and_one_is_killed(
     Ok(())
 }
 
-async fn a_restart_of_yarn_is_one_incident(weir: &Weir, yarn: &mut Yarn) -> Result<()> {
+/// Returns when the `ResourceManager` was stopped, and when it was back.
+async fn a_restart_of_yarn_is_one_incident(weir: &Weir, yarn: &mut Yarn) -> Result<(i64, i64)> {
     let before = story::list(weir, "jobs").await?;
+    let stopped = time::now_ms();
     yarn.stop_resource_manager(0).await?;
     let found = time::wait_for("incident of the platform", LONG, || async {
         let open = story::list(weir, "incidents?state=open").await?;
@@ -185,6 +203,7 @@ async fn a_restart_of_yarn_is_one_incident(weir: &Weir, yarn: &mut Yarn) -> Resu
     let orders = job(weir, "orders").await?;
     ensure!(orders["state"] == "RUNNING" && orders["stale"] == false, "{orders:#}");
     yarn.start_resource_manager(0).await?;
+    let back = time::now_ms();
     time::wait_for("end of the incident", LONG, || async {
         let open = story::list(weir, "incidents?state=open").await?;
         Ok(open.iter().all(|i| i["rule"] != "ClusterUnreachable").then_some(()))
@@ -199,5 +218,5 @@ async fn a_restart_of_yarn_is_one_incident(weir: &Weir, yarn: &mut Yarn) -> Resu
     ensure!(states(&before) == states(&after), "{before:#?}\n{after:#?}");
     let incidents = story::list(weir, "incidents").await?;
     ensure!(incidents.len() == 2, "one of a job, one of the platform: {incidents:#?}");
-    Ok(())
+    Ok((stopped, back))
 }

@@ -246,6 +246,11 @@ impl Flink {
         &self.rest
     }
 
+    /// Where its `TaskManagers` speak to it, and no browser can.
+    pub(crate) const fn rpc_port(&self) -> u16 {
+        self.ports.1
+    }
+
     /// The REST addresses, as a source's `urls` wants them.
     pub(crate) fn rest_urls(&self) -> Vec<String> {
         vec![self.rest.url().to_owned()]

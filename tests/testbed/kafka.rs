@@ -1,6 +1,7 @@
 //! A real Kafka of one node, without `ZooKeeper`: broker and controller in one process.
 
 pub(crate) mod job;
+pub(crate) mod sql;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,6 +107,19 @@ impl Kafka {
             process.stop().await?;
         }
         Ok(())
+    }
+
+    /// Its release, by the name of its jar.
+    ///
+    /// # Errors
+    /// When there is no such jar.
+    pub(crate) fn version(&self) -> Result<String> {
+        let names = std::fs::read_dir(&self.jars)?.filter_map(Result::ok).map(|e| e.file_name());
+        let version = |name: std::ffi::OsString| {
+            let name = name.into_string().ok()?;
+            Some(name.strip_prefix("kafka_2.13-")?.strip_suffix(".jar")?.to_owned())
+        };
+        names.filter_map(version).next().context("no jar of Kafka's")
     }
 
     /// What clients connect to.

@@ -128,6 +128,16 @@ impl Kube {
         Ok(())
     }
 
+    /// Its release, as it says itself.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let answer = self.admin(Method::GET, "/version", None).await?;
+        let version = answer["gitVersion"].as_str().context("no gitVersion")?;
+        Ok(version.trim_start_matches('v').to_owned())
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)

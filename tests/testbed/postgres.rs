@@ -177,6 +177,18 @@ impl Postgres {
         Ok(())
     }
 
+    /// From now on this user has to say its password; all others are believed.
+    ///
+    /// # Errors
+    /// When its rules cannot be written or read again.
+    pub(crate) async fn demand_password(&self, user: &str) -> Result<()> {
+        let path = self.temp.path().join("data").join("pg_hba.conf");
+        let rules = format!("host all {user} all scram-sha-256\nhost all all all trust\n");
+        std::fs::write(&path, rules).with_context(|| format!("cannot write {}", path.display()))?;
+        self.sql("postgres", "SELECT pg_reload_conf()").await?;
+        Ok(())
+    }
+
     fn tail(&self) -> String {
         self.process.as_ref().map(|process| process.log_tail(30)).unwrap_or_default()
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::fleet::Fleet;
+use super::table::Rows;
 use super::time;
 use super::webhook::{Received, Webhook};
 use super::weir::Weir;
@@ -166,6 +167,40 @@ pub(crate) fn told(received: &Received) -> Vec<(u64, String, String)> {
         )
     };
     alerts.iter().map(of).collect()
+}
+
+/// What a message says of an alert of this name that opened, or (`over`) ended: its title, with the
+/// root cause where it has one.
+fn words(received: &Received, alert: &str, over: bool) -> Option<String> {
+    let body = received.body();
+    let of = |one: &&Value| {
+        let ended = one["weir"]["reason"] == "resolved";
+        one["labels"]["alertname"] == alert && ended == over
+    };
+    let found = body["alerts"].as_array()?.iter().find(of)?;
+    let title = body["weir"]["title"].as_str()?;
+    let cause = found["weir"]["root_cause"]["message"].as_str().filter(|_| !over);
+    Some(cause.map_or_else(|| title.to_owned(), |cause| format!("{title} — {cause}")))
+}
+
+/// Adds a row with the words of the first message about an alert, present or to come, and the time
+/// since `since_ms`.
+///
+/// # Errors
+/// When nobody is told of it soon.
+pub(crate) async fn record(
+    rows: &mut Rows,
+    scenario: &str,
+    hook: &Webhook,
+    (alert, over): (&str, bool),
+    since_ms: i64,
+) -> Result<()> {
+    let found = hook.wait_for(|received| words(received, alert, over).is_some(), SOON).await;
+    let found = found.with_context(|| format!("nobody was told of {alert}"))?;
+    let said = words(&found, alert, over).unwrap_or_default();
+    ensure!(found.at_ms >= since_ms, "{said:?} was said before it was done");
+    rows.add(scenario, &said, Duration::from_millis((found.at_ms - since_ms).unsigned_abs()));
+    Ok(())
 }
 
 /// A seeded source of small numbers: `SplitMix64`.

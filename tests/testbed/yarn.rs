@@ -29,7 +29,8 @@ const JARS: Jars = Jars { name: "hadoop-yarn", megabytes: 90, list: include_str!
 const MANAGER: &str = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
 const NODE: &str = "org.apache.hadoop.yarn.server.nodemanager.NodeManager";
 
-const UP_WITHIN: Duration = Duration::from_mins(2);
+/// Two cores shared with a compiler have taken more than two minutes over it.
+const UP_WITHIN: Duration = Duration::from_mins(5);
 const START_TRIES: usize = 3;
 
 /// Which cluster to start.
@@ -285,9 +286,28 @@ impl Yarn {
         }
     }
 
+    /// Hadoop's release, as it says itself.
+    ///
+    /// # Errors
+    /// When no `ResourceManager` is active.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let info = self.rest(self.active().await?).get("/info").await?;
+        let version = info["clusterInfo"]["hadoopVersion"].as_str();
+        Ok(version.context("no hadoopVersion")?.to_owned())
+    }
+
     /// The web address of one `ResourceManager`, running or not.
     pub(crate) fn rest(&self, index: usize) -> YarnRest {
         YarnRest::new(&self.ports.web(index).unwrap_or_default())
+    }
+
+    /// Where Hadoop's own clients speak to one `ResourceManager`.
+    ///
+    /// # Errors
+    /// When there is no such `ResourceManager`.
+    pub(crate) fn client_port(&self, index: usize) -> Result<u16> {
+        let ports = self.ports.managers.get(index);
+        Ok(ports.with_context(|| format!("no ResourceManager {index}"))?[1])
     }
 
     /// The web addresses of all, as a source's `resource_managers` wants them.

@@ -1,5 +1,6 @@
 //! Small settings: polling, language and zone, delivery, storms, Weir's own health, people.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -7,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::de::At;
+use crate::http::{Pace, REQUESTS_PER_SECOND};
 use crate::notify::Storm;
+use crate::sources::Allowance;
 use crate::yaml::findings::Findings;
 use crate::yaml::suggest;
 
@@ -23,11 +26,26 @@ pub struct Poll {
     #[serde(with = "crate::config::de::duration")]
     #[schemars(with = "String")]
     pub timeout: Duration,
+    /// Requests a watched cluster gets in a second at most. What does not fit between two looks is
+    /// asked at the next, jobs that changed or are sick first.
+    pub requests_per_second: NonZeroU32,
 }
 
 impl Default for Poll {
     fn default() -> Self {
-        Poll { interval: Duration::from_secs(10), timeout: Duration::from_secs(5) }
+        Poll {
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            requests_per_second: REQUESTS_PER_SECOND,
+        }
+    }
+}
+
+impl Poll {
+    /// What a look may take.
+    pub fn allowance(&self) -> Allowance {
+        let pace = Pace { requests_per_second: self.requests_per_second, interval: self.interval };
+        Allowance { timeout: self.timeout, pace }
     }
 }
 

@@ -117,6 +117,7 @@ impl Settings for Config {
             proxy_url: self.proxy_url.clone(),
             timeout: Some(timeout(self.timeout)),
             headers: self.headers.clone(),
+            ..HttpConfig::default()
         })?;
         let (urls, outlives) = (self.addresses()?, self.interval() * OUTLIVES);
         Ok(Box::new(Alertmanager { client, urls, outlives }))

@@ -150,6 +150,7 @@ impl Settings for Config {
             proxy_url: self.proxy_url.clone(),
             timeout: Some(timeout(self.timeout)),
             headers: self.headers.clone(),
+            ..HttpConfig::default()
         })?;
         Ok(Box::new(Austin {
             composer: self.composer(parts),

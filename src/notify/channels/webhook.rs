@@ -105,6 +105,7 @@ impl Settings for Config {
             proxy_url: self.proxy_url.clone(),
             timeout: Some(timeout(self.timeout)),
             headers: self.headers.clone(),
+            ..HttpConfig::default()
         })?;
         let composer = self.composer(parts);
         Ok(Box::new(Webhook { composer, client, url, secret }))

@@ -1,6 +1,7 @@
 //! What a user writes about a Flink cluster.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 
 use super::FlinkSource;
 use crate::http::{AuthConfig, HttpConfig, TlsConfig};
-use crate::sources::{BuildError, Settings, Source};
+use crate::sources::{Allowance, BuildError, Settings, Source};
 
 /// A Flink cluster, reached by the REST API of its `JobManagers`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -38,6 +39,8 @@ pub struct FlinkConfig {
     #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
+    /// Requests in a second at most. Default: `poll.requests_per_second`.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Headers sent with every request.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -57,18 +60,21 @@ impl FlinkConfig {
             tls: None,
             proxy_url: None,
             timeout: None,
+            requests_per_second: None,
             headers: BTreeMap::new(),
         }
     }
 
-    /// What the HTTP client needs; `timeout` is that of polls where this source has none.
-    pub fn http(&self, timeout: Duration) -> HttpConfig {
+    /// What the HTTP client needs; `allowance` holds where this source has none.
+    pub fn http(&self, allowance: impl Into<Allowance>) -> HttpConfig {
+        let allowance = allowance.into();
         HttpConfig {
             auth: self.auth.clone(),
             tls: self.tls.clone(),
             proxy_url: self.proxy_url.clone(),
-            timeout: Some(self.timeout.unwrap_or(timeout)),
+            timeout: Some(self.timeout.unwrap_or(allowance.timeout)),
             headers: self.headers.clone(),
+            pace: allowance.pace(self.requests_per_second),
         }
     }
 
@@ -130,8 +136,8 @@ impl Settings for FlinkConfig {
         FlinkConfig::problems(self)
     }
 
-    fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError> {
-        let source = FlinkSource::new(self.clone(), timeout, poller)
+    fn build(&self, allowance: Allowance, poller: &str) -> Result<Box<dyn Source>, BuildError> {
+        let source = FlinkSource::new(self.clone(), allowance, poller)
             .map_err(|error| BuildError(error.explain()))?;
         Ok(Box::new(source))
     }

@@ -3,14 +3,17 @@
 //! `root_cause`, `freeze`); this file only makes the calls and keeps what the next poll needs.
 
 mod applications;
+pub(in crate::sources) mod archive;
 mod cluster;
 mod config;
 mod cost;
+mod ease;
 mod fetch;
 mod freeze;
 pub(in crate::sources) mod lenient;
 mod named;
 mod observe;
+mod order;
 mod plan;
 #[cfg(test)]
 mod poll_tests;
@@ -36,13 +39,15 @@ use crate::model::{
     Completeness, Demand, FailedRun, JobKey, RunId, RunObservation, Seen, Snapshot, Time, Ts,
 };
 
-use super::Source;
+use super::{Allowance, Source};
 use applications::Applications;
 use cluster::ClusterMemory;
+use ease::Ease;
 use fetch::{Api, JobFacts, Pulse, Traffic};
 use freeze::FreezeDetector;
 use observe::Row;
 use plan::RunMemory;
+use turns::Terms;
 
 pub use config::FlinkConfig;
 pub(in crate::sources) use config::address_problem;
@@ -80,6 +85,9 @@ pub struct FlinkSource {
     memory: HashMap<RunId, RunMemory>,
     cluster: ClusterMemory,
     applications: Applications,
+    ease: Ease,
+    /// It was said that there are more jobs than a look has room for.
+    told_short: bool,
     /// The last demand, compiled.
     wanted: Arc<Wanted>,
     stopwatch: SystemClock,
@@ -93,20 +101,20 @@ struct Listing {
 }
 
 impl FlinkSource {
-    /// A source for `config`. `timeout` holds where the source has none; `poller` names this
+    /// A source for `config`. `allowance` holds where the source has none; `poller` names this
     /// process in its snapshots.
     ///
     /// # Errors
     /// When an address or a setting makes no sense, or certificates cannot be read.
     pub fn new(
         config: FlinkConfig,
-        timeout: Duration,
+        allowance: impl Into<Allowance>,
         poller: &str,
     ) -> Result<FlinkSource, HttpError> {
         if let Some((what, hint)) = config.problems().into_iter().next() {
             return Err(HttpError::Config { what, hint });
         }
-        let client = Arc::new(HttpClient::build(&config.http(timeout))?);
+        let client = Arc::new(HttpClient::build(&config.http(allowance))?);
         Ok(FlinkSource::over(config, client, poller))
     }
 
@@ -135,6 +143,8 @@ impl FlinkSource {
             memory: HashMap::new(),
             cluster: ClusterMemory::default(),
             applications: Applications::default(),
+            ease: Ease::default(),
+            told_short: false,
             wanted: Arc::default(),
             stopwatch: SystemClock::anchored(None),
         }
@@ -333,11 +343,20 @@ impl FlinkSource {
             let look = self.applications.look(api, asked, clock.map(|c| c.now), now.steady);
             tokio::time::timeout_at(end, look).await.ok();
         };
+        let terms = Terms {
+            at_once: self.ease.at_once(),
+            requests: self.client.requests_per_look(),
+            frozen: in_doubt,
+            now: now.steady,
+        };
         // At the same time: however slow the applications are, they take nothing from the jobs.
-        let ((), mut facts) = tokio::join!(
+        let ((), gathered) = tokio::join!(
             applications,
-            turns::gather(api, &self.memory, &rows, wanted, in_doubt, now, &mut deadline),
+            turns::gather(api, &self.memory, &rows, wanted, terms, &mut deadline),
         );
+        self.ease = self.ease.after(gathered.turns, gathered.too_slow);
+        let mut facts = gathered.facts;
+        self.tell_of_shortage(facts.iter().filter(|facts| facts.is_none()).count());
         let mut runs = Vec::with_capacity(rows.len());
         for (row, facts) in rows.into_iter().zip(facts.drain(..)) {
             runs.push(self.observation(row, facts, wanted, now.steady));
@@ -364,6 +383,21 @@ impl FlinkSource {
             requests: 0,
             bytes: 0,
         }
+    }
+
+    /// Says once that a look has no room for all jobs.
+    fn tell_of_shortage(&mut self, waiting: usize) {
+        if waiting == 0 || self.told_short {
+            return;
+        }
+        self.told_short = true;
+        let source = &self.config.name;
+        tracing::warn!(
+            source,
+            waiting,
+            "jobs wait for the next look, those that changed or are sick the least (raise \
+             `requests_per_second` if the cluster can bear it, or `poll.interval`)"
+        );
     }
 
     fn failed(&self, error: &str) -> Snapshot {
@@ -397,10 +431,7 @@ impl FlinkSource {
                 memory.named.remember(&facts.named, restarts, &row.run.job_id, wanted, now);
                 facts
             }
-            (None, Some(memory)) => {
-                memory.cut_off = true;
-                turns::cut_off(&row, wanted)
-            }
+            (None, Some(_)) => turns::cut_off(&row, wanted),
             (facts, None) => facts.unwrap_or_default(),
         };
         let page = if row.state.is_terminal() { "completed" } else { "running" };

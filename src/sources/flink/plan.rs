@@ -7,6 +7,7 @@ use crate::model::{Counters, Demand, JobState, Seen, TaskCounts, Ts};
 
 use super::named::NamedMemory;
 use super::observe::{CheckpointPolicy, Row};
+use super::order::Standing;
 
 /// What is asked for without a reason is asked for this often.
 const ROUTINE: Duration = Duration::from_mins(5);
@@ -67,8 +68,8 @@ pub(super) struct RunMemory {
     terminal_done: bool,
     /// Answered 404 although listed; asked again after this time, or when it changes.
     gone: Option<(Ts, Sight)>,
-    /// The last poll ended before its turn came.
-    pub(super) cut_off: bool,
+    /// Steady time of the last look into it.
+    pub(super) looked_at: Option<Ts>,
     pub(super) named: NamedMemory,
 }
 
@@ -113,6 +114,15 @@ impl RunMemory {
     /// Nothing is asked about it: it ended and was looked at, or Flink says it is not there.
     pub(super) fn is_settled(&self) -> bool {
         self.terminal_done || self.gone.is_some()
+    }
+
+    /// How it stands among those that want a look.
+    pub(super) fn standing(&self, row: &Row) -> Standing {
+        let over = row.state.is_terminal();
+        let changed = self.shape.is_none_or(|(sight, _)| sight != sight_of(row));
+        let waits = self.checkpoints_due || self.exceptions_due > 0 || self.failing;
+        let urgent = if over { self.seen_live } else { changed || waits || !row.is_healthy() };
+        Standing { urgent, looked_at: self.looked_at, over, start_time: row.run.start_time }
     }
 
     /// Whether to ask for metrics.
@@ -269,7 +279,7 @@ impl RunMemory {
             Some(asked) => self.exceptions_due = self.exceptions_due.max(asked),
             None => self.shape = Some(self.shape_of(row, fresh)),
         }
-        self.cut_off = false;
+        self.looked_at = Some(now);
         self.lower_since =
             if look.held_back { Some(self.lower_since.unwrap_or(now)) } else { None };
         if look.gone {

@@ -12,6 +12,7 @@ const ALL: Demand = Demand {
     job_type: false,
     applications: false,
     metrics: std::collections::BTreeMap::new(),
+    ends: Vec::new(),
 };
 const HEALTHY: TaskCounts =
     TaskCounts { total: 2, running: 2, finished: 0, failed: 0, scheduled: 0, created: 0 };

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::model::{RunId, Seen, Time, Ts};
+use crate::model::{RunId, Seen, Ts};
 
 use super::fetch::{self, Api, JobFacts};
 use super::observe::Row;
+use super::order;
 use super::plan::RunMemory;
 use super::wanted::{self, Wanted};
 
-/// Calls to one cluster at the same time.
-const CONCURRENT: usize = 8;
 /// A run that was replaced and ended longer ago than this is not looked into.
 const HISTORY_MS: i64 = 600_000;
 
@@ -50,17 +49,39 @@ pub(super) fn remember(
     known.retain(|_, memory| std::mem::take(&mut memory.listed));
 }
 
-/// Looks at every run that needs it, some at a time, until the deadline. `None`: its turn did not
-/// come, or did not end.
+/// What the looks into runs may take, and when they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// At the same time.
+    pub(super) at_once: usize,
+    /// Requests of the whole poll; there is always room for one run.
+    pub(super) requests: u32,
+    /// The metric store stands still, or is not to be trusted.
+    pub(super) frozen: bool,
+    /// Steady time of the poll.
+    pub(super) now: Ts,
+}
+
+/// What the looks into runs brought.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Of each row. `None`: its turn did not come, or did not end.
+    pub(super) facts: Vec<Option<JobFacts>>,
+    /// Runs whose turn came.
+    pub(super) turns: usize,
+    /// Of these, runs with a call that took too long.
+    pub(super) too_slow: usize,
+}
+
+/// Looks at every run that needs it, some at a time, until the deadline or as long as there is room.
 pub(super) async fn gather(
     api: Api<'_>,
     memory: &HashMap<RunId, RunMemory>,
     rows: &[Row],
     wanted: &Wanted,
-    frozen: bool,
-    now: Time,
+    terms: Terms,
     deadline: &mut std::pin::Pin<&mut tokio::time::Sleep>,
-) -> Vec<Option<JobFacts>> {
+) -> Gathered {
     let mut facts: Vec<Option<JobFacts>> = Vec::new();
     facts.resize_with(rows.len(), || None);
     let mut turns = Vec::with_capacity(rows.len());
@@ -74,23 +95,24 @@ pub(super) async fn gather(
             }
         }
     }
-    // Those the last poll had no time for come first, then live ones, then the newest.
-    turns.sort_by_key(|(_, row, memory)| {
-        (!memory.cut_off, row.state.is_terminal(), std::cmp::Reverse(row.run.start_time))
-    });
+    let turns = order::by_turn(turns, |(_, row, memory)| memory.standing(row));
     let mut waiting = turns.into_iter();
     let mut flying = FuturesUnordered::new();
+    let (mut begun, mut too_slow) = (0, 0);
     loop {
-        while flying.len() < CONCURRENT
+        while flying.len() < terms.at_once
+            && (begun == 0 || api.traffic.requests() < terms.requests)
             && let Some((index, row, memory)) = waiting.next()
         {
-            let look = fetch::look_at(api, memory, row, wanted, frozen, now.steady);
+            begun += 1;
+            let look = fetch::look_at(api, memory, row, wanted, terms.frozen, terms.now);
             flying.push(async move { (index, look.await) });
         }
         tokio::select! {
             biased;
             look = flying.next() => match look {
                 Some((index, found)) => {
+                    too_slow += usize::from(found.look.timed_out);
                     if let Some(slot) = facts.get_mut(index) {
                         *slot = Some(found);
                     }
@@ -100,8 +122,9 @@ pub(super) async fn gather(
             () = deadline.as_mut() => break,
         }
     }
+    too_slow += flying.len();
     drop(flying);
-    facts
+    Gathered { facts, turns: begun, too_slow }
 }
 
 /// Nothing was asked; for a live run that Flink says is not there, nothing is known.

@@ -12,7 +12,7 @@ use super::kind::Kind;
 use super::source::InventorySource;
 use super::url::{self, Place};
 use crate::http::TlsConfig;
-use crate::sources::{BuildError, Settings, Source};
+use crate::sources::{Allowance, BuildError, Settings, Source};
 
 /// How often an inventory is looked at unless it says otherwise.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -162,9 +162,10 @@ macro_rules! inventories {
 
             fn build(
                 &self,
-                timeout: Duration,
+                allowance: Allowance,
                 poller: &str,
             ) -> Result<Box<dyn Source>, BuildError> {
+                let timeout = allowance.timeout;
                 let source = InventorySource::new($kind, self.0.clone(), timeout, poller)?;
                 Ok(Box::new(source))
             }

@@ -35,7 +35,13 @@ impl Trouble {
             ),
             Trouble::Tls(why) => (
                 format!("no TLS: {why}"),
-                "name its CA under `tls.ca_file`, or say `?sslmode=…` in the address".to_owned(),
+                if why.contains("does not support TLS") {
+                    "switch it on there, or take `ssl-mode` or `sslmode` out of the address"
+                } else {
+                    "name its CA under `tls.ca_file`; how much is checked is said in the address: \
+                     `?ssl-mode=…` of MySQL, `?sslmode=…` of PostgreSQL"
+                }
+                .to_owned(),
             ),
             Trouble::Refused { code, words } => refused(kind, code, words),
             Trouble::TooSlow(seconds) => (

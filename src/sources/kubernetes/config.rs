@@ -1,6 +1,7 @@
 //! What a user writes about a Kubernetes cluster.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::KubernetesSource;
 use super::names::{self, Template};
 use super::selector::Selector;
 use crate::http::{AuthConfig, HttpConfig, TlsConfig};
-use crate::sources::{BuildError, Settings, Source};
+use crate::sources::{Allowance, BuildError, Settings, Source};
 
 /// A Kubernetes cluster: Flink's own deployments (application and session mode) and those of the
 /// Flink Kubernetes Operator, found and watched by the API server, each asked by its REST API.
@@ -57,6 +58,8 @@ pub struct KubernetesConfig {
     #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
+    /// Requests in a second at most, of each Flink cluster. Default: `poll.requests_per_second`.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Headers sent with every request to Flink's REST API.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -64,15 +67,17 @@ pub struct KubernetesConfig {
 }
 
 impl KubernetesConfig {
-    /// What the HTTP client for Flink's REST API needs; `timeout` is that of polls where this
-    /// source has none.
-    pub fn http(&self, timeout: Duration) -> HttpConfig {
+    /// What the HTTP client for Flink's REST API needs; `allowance` hold where this source has
+    /// none.
+    pub fn http(&self, allowance: impl Into<Allowance>) -> HttpConfig {
+        let allowance = allowance.into();
         HttpConfig {
             auth: self.auth.clone(),
             tls: self.tls.clone(),
             proxy_url: self.proxy_url.clone(),
-            timeout: Some(self.timeout.unwrap_or(timeout)),
+            timeout: Some(self.timeout.unwrap_or(allowance.timeout)),
             headers: self.headers.clone(),
+            pace: allowance.pace(self.requests_per_second),
         }
     }
 
@@ -131,8 +136,8 @@ impl Settings for KubernetesConfig {
         KubernetesConfig::problems(self)
     }
 
-    fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError> {
-        Ok(Box::new(KubernetesSource::new(self.clone(), timeout, poller)?))
+    fn build(&self, allowance: Allowance, poller: &str) -> Result<Box<dyn Source>, BuildError> {
+        Ok(Box::new(KubernetesSource::new(self.clone(), allowance, poller)?))
     }
 }
 

@@ -51,7 +51,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::http::HttpClient;
 use crate::model::{Demand, Snapshot, Time, Ts};
 
-use super::{BuildError, Source};
+use super::{Allowance, BuildError, Source};
 use assemble::Memory;
 use clusters::{Choice, Cluster};
 use gone::Gone;
@@ -108,14 +108,14 @@ struct Picture {
 }
 
 impl KubernetesSource {
-    /// A source for `config`. `timeout` holds where the source has none; `poller` names this
+    /// A source for `config`. `allowance` holds where the source has none; `poller` names this
     /// process in its snapshots. Nobody is asked before the first poll.
     ///
     /// # Errors
     /// When a setting makes no sense, or certificates cannot be read.
     pub fn new(
         config: KubernetesConfig,
-        timeout: Duration,
+        allowance: impl Into<Allowance>,
         poller: &str,
     ) -> Result<KubernetesSource, BuildError> {
         if let Some((what, hint)) = config.problems().into_iter().next() {
@@ -124,7 +124,8 @@ impl KubernetesSource {
         let template = |text: &Option<String>| {
             text.as_deref().map(Template::parse).transpose().map_err(BuildError)
         };
-        let http = HttpClient::build_for_many(&config.http(timeout))
+        let allowance = allowance.into();
+        let http = HttpClient::build_for_many(&config.http(allowance))
             .map_err(|error| BuildError(error.explain()))?;
         let selector = config.selector.as_deref().map(Selector::parse).transpose();
         let choice = Choice {
@@ -139,7 +140,7 @@ impl KubernetesSource {
         };
         Ok(KubernetesSource {
             poller: poller.to_owned(),
-            timeout: config.timeout.unwrap_or(timeout),
+            timeout: config.timeout.unwrap_or(allowance.timeout),
             choice,
             shared: Arc::default(),
             link: None,

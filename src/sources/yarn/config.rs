@@ -1,6 +1,7 @@
 //! What a user writes about a YARN cluster.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use super::YarnSource;
 use crate::http::{AuthConfig, HttpConfig, TlsConfig};
 use crate::sources::flink::address_problem;
-use crate::sources::{BuildError, Settings, Source};
+use crate::sources::{Allowance, BuildError, Settings, Source};
 
 /// What Flink calls its applications unless `yarn.application.type` says otherwise.
 const FLINK: &str = "Apache Flink";
@@ -70,6 +71,9 @@ pub struct YarnConfig {
     #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
+    /// Requests in a second at most, of YARN and of each `JobManager`. Default:
+    /// `poll.requests_per_second`.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Headers sent with every request to YARN.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -134,6 +138,7 @@ impl YarnConfig {
             tls: None,
             proxy_url: None,
             timeout: None,
+            requests_per_second: None,
             headers: BTreeMap::new(),
         }
     }
@@ -143,26 +148,30 @@ impl YarnConfig {
         self.grace.unwrap_or(GRACE)
     }
 
-    /// What the HTTP client for YARN needs; `timeout` is that of polls where this source has none.
-    pub(super) fn http(&self, timeout: Duration) -> HttpConfig {
+    /// What the HTTP client for YARN needs; `allowance` hold where this source has none.
+    pub(super) fn http(&self, allowance: impl Into<Allowance>) -> HttpConfig {
+        let allowance = allowance.into();
         HttpConfig {
             auth: self.auth.clone(),
             tls: self.tls.clone(),
             proxy_url: self.proxy_url.clone(),
-            timeout: Some(self.timeout.unwrap_or(timeout)),
+            timeout: Some(self.timeout.unwrap_or(allowance.timeout)),
             headers: self.headers.clone(),
+            pace: allowance.pace(self.requests_per_second),
         }
     }
 
     /// What the HTTP client for `JobManagers` needs.
-    pub(super) fn jobmanagers_http(&self, timeout: Duration) -> HttpConfig {
+    pub(super) fn jobmanagers_http(&self, allowance: impl Into<Allowance>) -> HttpConfig {
+        let allowance = allowance.into();
         let own = &self.jobmanagers;
         HttpConfig {
             auth: own.auth.clone(),
             tls: own.tls.clone(),
             proxy_url: own.proxy_url.clone(),
-            timeout: Some(self.timeout.unwrap_or(timeout)),
+            timeout: Some(self.timeout.unwrap_or(allowance.timeout)),
             headers: own.headers.clone(),
+            pace: allowance.pace(self.requests_per_second),
         }
     }
 
@@ -212,8 +221,8 @@ impl Settings for YarnConfig {
         YarnConfig::problems(self)
     }
 
-    fn build(&self, timeout: Duration, poller: &str) -> Result<Box<dyn Source>, BuildError> {
-        let source = YarnSource::new(self.clone(), timeout, poller)
+    fn build(&self, allowance: Allowance, poller: &str) -> Result<Box<dyn Source>, BuildError> {
+        let source = YarnSource::new(self.clone(), allowance, poller)
             .map_err(|error| BuildError(error.explain()))?;
         Ok(Box::new(source))
     }

@@ -39,8 +39,8 @@ use futures_util::future::BoxFuture;
 use crate::http::{HttpClient, HttpError};
 use crate::model::{Demand, Snapshot, Time, Ts};
 
-use super::Source;
 use super::flink::Wanted;
+use super::{Allowance, Source};
 use errand::{Clients, Errands, Reached};
 use grace::Grace;
 use known::Known;
@@ -83,21 +83,22 @@ struct Entry {
 }
 
 impl YarnSource {
-    /// A source for `config`. `timeout` holds where the source has none; `poller` names this
+    /// A source for `config`. `allowance` holds where the source has none; `poller` names this
     /// process in its snapshots.
     ///
     /// # Errors
     /// When an address or a setting makes no sense, or certificates cannot be read.
     pub fn new(
         config: YarnConfig,
-        timeout: Duration,
+        allowance: impl Into<Allowance>,
         poller: &str,
     ) -> Result<YarnSource, HttpError> {
         if let Some((what, hint)) = config.problems().into_iter().next() {
             return Err(HttpError::Config { what, hint });
         }
-        let yarn = Arc::new(HttpClient::build(&config.http(timeout))?);
-        let direct = HttpClient::build_for_many(&config.jobmanagers_http(timeout))?;
+        let allowance = allowance.into();
+        let yarn = Arc::new(HttpClient::build(&config.http(allowance))?);
+        let direct = HttpClient::build_for_many(&config.jobmanagers_http(allowance))?;
         let (timeout, proxied) = (yarn.timeout(), Arc::clone(&yarn));
         let config = Arc::new(config);
         let masters = Masters::new(Arc::clone(&config), yarn);

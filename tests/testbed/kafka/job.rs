@@ -50,7 +50,7 @@ impl GameJob {
         redis: &Redis,
     ) -> Result<String> {
         ensure!(flink.release() == RELEASE, "the connector is for {RELEASE:?}");
-        let jar = jar(flink.version()).await?;
+        let jar = jar(flink.version(), "kafka/GameConsume.java", &CONNECTOR, MAIN).await?;
         let bytes = std::fs::read(&jar).with_context(|| format!("no {}", jar.display()))?;
         let jar_id = flink.rest().upload_jar("game.jar", &bytes).await?;
         let redis = redis.address();
@@ -75,11 +75,19 @@ impl GameJob {
     }
 }
 
-/// The job with the connector inside, compiled on first use.
-async fn jar(version: &str) -> Result<PathBuf> {
+/// A job with its connectors inside, compiled on first use.
+///
+/// # Errors
+/// When a tool is missing, the download fails or it does not compile.
+pub(super) async fn jar(
+    version: &str,
+    source: &str,
+    connectors: &Jars,
+    main_class: &str,
+) -> Result<PathBuf> {
     tools::require(&["javac", "jar"])?;
-    let sources = ["kafka/GameConsume.java", "jobs/Control.java"].map(cache::source_file).to_vec();
-    let connector = CONNECTOR.folder().await?;
+    let sources = [source, "jobs/Control.java"].map(cache::source_file).to_vec();
+    let connector = connectors.folder().await?;
     let lib = download::flink_lib(version).await?;
     let mut all = connector.display().to_string().into_bytes();
     for source in &sources {
@@ -106,7 +114,7 @@ async fn jar(version: &str) -> Result<PathBuf> {
     job::compile(&class_path, &sources, &classes).await?;
     let made = building.join("game.jar").display().to_string();
     let classes_arg = classes.display().to_string();
-    tools::run("jar", &["cfe", &made, MAIN, "-C", &classes_arg, "."]).await?;
+    tools::run("jar", &["cfe", &made, main_class, "-C", &classes_arg, "."]).await?;
     cache::remove_dir(&classes)?;
     cache::publish(&building, &place)?;
     Ok(jar)
