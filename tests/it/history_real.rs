@@ -82,8 +82,8 @@ receivers:
     flink.cancel(&ids[1]).await?;
     flink.rest().wait_for_state(&ids[1], &["CANCELED"], SOON).await?;
     time::wait_for("two archives", SOON, || async {
-        let archived = std::fs::read_dir(&archives)?.count();
-        Ok((archived >= 2).then_some(()))
+        let written = std::fs::read_dir(&archives)?.count();
+        Ok((written >= 2).then_some(()))
     })
     .await?;
     flink.kill_jobmanager().await?;

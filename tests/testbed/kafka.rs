@@ -114,12 +114,13 @@ impl Kafka {
     /// # Errors
     /// When there is no such jar.
     pub(crate) fn version(&self) -> Result<String> {
-        let names = std::fs::read_dir(&self.jars)?.filter_map(Result::ok).map(|e| e.file_name());
+        let mut names =
+            std::fs::read_dir(&self.jars)?.filter_map(Result::ok).map(|e| e.file_name());
         let version = |name: std::ffi::OsString| {
             let name = name.into_string().ok()?;
             Some(name.strip_prefix("kafka_2.13-")?.strip_suffix(".jar")?.to_owned())
         };
-        names.filter_map(version).next().context("no jar of Kafka's")
+        names.find_map(version).context("no jar of Kafka's")
     }
 
     /// What clients connect to.

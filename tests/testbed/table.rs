@@ -34,18 +34,18 @@ pub(crate) struct Row {
 pub(crate) struct Rows {
     component: String,
     version: String,
-    rows: Vec<Row>,
+    noted: Vec<Row>,
 }
 
 impl Rows {
     /// Rows about this release of a component, such as `YARN` and `3.5.0`.
     pub(crate) fn of(component: &str, version: &str) -> Self {
-        Self { component: component.to_owned(), version: version.to_owned(), rows: Vec::new() }
+        Self { component: component.to_owned(), version: version.to_owned(), noted: Vec::new() }
     }
 
     /// Adds what Weir said, in its own words, and how long after it was done.
     pub(crate) fn add(&mut self, scenario: &str, said: &str, took: Duration) {
-        self.rows.push(Row {
+        self.noted.push(Row {
             component: self.component.clone(),
             version: self.version.clone(),
             scenario: scenario.to_owned(),
@@ -60,7 +60,7 @@ impl Rows {
     /// When one says nothing, or the file cannot be written.
     pub(crate) fn write(self) -> Result<()> {
         let mut text = String::new();
-        for row in &self.rows {
+        for row in &self.noted {
             ensure!(!row.said.trim().is_empty(), "Weir said nothing: {row:?}");
             writeln!(text, "{}", serde_json::to_string(row)?)?;
         }
