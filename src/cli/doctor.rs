@@ -132,13 +132,13 @@ fn finding(kind: &'static str, snapshot: &Snapshot) -> Finding {
         Completeness::Failed { error, starting: true } => (Health::Partly, error.clone()),
         Completeness::Failed { error, .. } => (Health::Failed, error.clone()),
         Completeness::Unlisted { error, .. } => {
-            (Health::Failed, format!("{error}; seen without it: {}", shown(snapshot)))
+            (Health::Failed, format!("{error}; seen without it: {}", shown(kind, snapshot)))
         }
         Completeness::Partial { reason } => {
-            (Health::Partly, format!("{reason}; seen: {}", shown(snapshot)))
+            (Health::Partly, format!("{reason}; seen: {}", shown(kind, snapshot)))
         }
-        Completeness::Complete if unseen.is_empty() => (Health::Ok, shown(snapshot)),
-        Completeness::Complete => (Health::Partly, shown(snapshot)),
+        Completeness::Complete if unseen.is_empty() => (Health::Ok, shown(kind, snapshot)),
+        Completeness::Complete => (Health::Partly, shown(kind, snapshot)),
     };
     Finding {
         source: snapshot.source.clone(),
@@ -152,7 +152,7 @@ fn finding(kind: &'static str, snapshot: &Snapshot) -> Finding {
 }
 
 /// What was seen, in a few words.
-fn shown(snapshot: &Snapshot) -> String {
+fn shown(kind: &str, snapshot: &Snapshot) -> String {
     let mut said = Vec::new();
     if let Some(version) = &snapshot.version {
         said.push(format!("Flink {version}"));
@@ -160,13 +160,15 @@ fn shown(snapshot: &Snapshot) -> String {
     if snapshot.clusters.len() > 1 {
         said.push(format!("{} Flink clusters", snapshot.clusters.len()));
     }
-    if snapshot.inventory.is_empty() {
+    if matches!(kind, "streampark" | "dinky") {
+        said.push(format!("{} jobs in its tables", snapshot.inventory.len()));
+    } else if kind == "history_server" {
+        said.push("it answers".to_owned());
+    } else {
         let count =
             |is: fn(JobState) -> bool| snapshot.runs.iter().filter(|run| is(run.state)).count();
         let (live, failed) = (count(JobState::is_live), count(|s| s == JobState::Failed));
         said.push(format!("{live} live jobs, {failed} failed"));
-    } else {
-        said.push(format!("{} jobs in its tables", snapshot.inventory.len()));
     }
     said.join(", ")
 }
@@ -247,7 +249,10 @@ mod tests {
             ..ClusterObservation::default()
         };
         let clusters = (0..9).map(silent).collect();
-        let found = finding("yarn", &Snapshot { clusters, ..snapshot(Completeness::Complete) });
+        let empty = snapshot(Completeness::Complete);
+        assert_eq!(finding("dinky", &empty).says, "0 jobs in its tables");
+        assert_eq!(finding("history_server", &empty).says, "it answers");
+        let found = finding("yarn", &Snapshot { clusters, ..empty });
         assert_eq!(found.health, Health::Partly);
         let lines = lines(&found);
         assert_eq!(lines.len(), 1 + MOST_NAMED + 1);

@@ -260,7 +260,11 @@ async fn yarn_with_right_and_wrong_addresses() -> Result<()> {
                 source: yarn_at(&standby),
                 expect: Expect::Partly(&["standby", "`resource_managers`"]),
             },
-            bad("its port for clients instead of its web port", yarn_at(&clients), &["HTTP"]),
+            bad(
+                "its port for clients instead of its web port",
+                yarn_at(&clients),
+                &["not for the web", "8088"],
+            ),
             bad(
                 "a page of its instead of its API",
                 yarn_at(&format!("{active}/cluster")),

@@ -54,6 +54,10 @@ pub(super) fn trouble(shown: &str, answer: Answer<'_>) -> Option<Trouble> {
             "{shown} refuses Weir ({code}): {} (check `auth`, or name a `user`)",
             gist(&text)
         )),
+        _ if says("hadoop ipc port") => Trouble::Other(format!(
+            "{shown} is a port for YARN's clients, not for the web (take the one of \
+             `yarn.resourcemanager.webapp.address`, by default 8088)"
+        )),
         404 => Trouble::Other(format!(
             "{shown} has no ResourceManager's API (404; the address ends where `/ws/v1/cluster` \
              begins, with Knox in `/resourcemanager`)"
@@ -143,6 +147,10 @@ mod tests {
             (is(401, "Basic realm=x", ""), "check `auth`"),
             (is(403, "", "{\"RemoteException\":{}}"), "refuses Weir (403)"),
             (is(404, "", "<html><title>Error 404</title>"), "no ResourceManager's API"),
+            (
+                is(404, "", "It looks like you are making an HTTP request to a Hadoop IPC port."),
+                "webapp.address",
+            ),
             (
                 is(200, "", "<html><TITLE>Sign in</TITLE>password"),
                 "a login page instead of JSON: Sign in",
