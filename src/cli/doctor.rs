@@ -250,8 +250,8 @@ mod tests {
         };
         let clusters = (0..9).map(silent).collect();
         let empty = snapshot(Completeness::Complete);
-        assert_eq!(finding("dinky", &empty).says, "0 jobs in its tables");
-        assert_eq!(finding("history_server", &empty).says, "it answers");
+        assert_eq!(finding("dinky", &empty).says, "Flink 1.20.5, 0 jobs in its tables");
+        assert_eq!(finding("history_server", &empty).says, "Flink 1.20.5, it answers");
         let found = finding("yarn", &Snapshot { clusters, ..empty });
         assert_eq!(found.health, Health::Partly);
         let lines = lines(&found);
