@@ -33,7 +33,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::engine::{Engine, EngineSettings, Shell, ShellParts, View};
 use crate::journal::Writer;
-use crate::model::{ChannelId, Demand, Loaded, Time};
+use crate::model::{ChannelId, Demand, Loaded, Snapshot, Time};
 use crate::notify::channels::{Channel, Parts, Sink};
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers};
@@ -269,9 +269,11 @@ pub fn sources(config: &Config) -> Result<Vec<Box<dyn Source>>> {
         let built = source.build(config.poll.allowance(), &poller);
         built.map_err(|e| anyhow!("source {}: {e}", source.name()))
     };
+    let mut configs: Vec<&SourceConfig> = config.sources.iter().collect();
+    // The first is asked first: who knows whose a job is, then who names it.
+    configs.sort_by_key(|source| !Snapshot::PLATFORM_KINDS.contains(&source.kind()));
     let mut sources: Vec<Box<dyn Source>> =
-        config.sources.iter().map(build).collect::<Result<_>>()?;
-    // The first is asked first.
+        configs.into_iter().map(build).collect::<Result<_>>()?;
     sources.sort_by_key(|source| !source.is_inventory());
     Ok(sources)
 }

@@ -12,7 +12,7 @@ use crate::notify::render::escape::line;
 #[command(after_help = "Examples:
   weir jobs
   weir jobs --state failed --matchers 'team=\"ads\"'
-  weir jobs --wide         with what StreamPark or Dinky says
+  weir jobs --wide         with what StreamPark, Dinky or another source says
   weir jobs --unowned      exit code 1 when there are any
 
 A job is unowned when nobody is told of a critical alert about it: all its routes lead to receivers
@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Only jobs nobody would hear of; exit code 1 when there are any.
     #[arg(long)]
     unowned: bool,
-    /// Show what StreamPark or Dinky says of each beside it, and what there could not be joined to a job.
+    /// Show what StreamPark, Dinky or another source says of each beside it, and what there could not be joined to a job.
     #[arg(long)]
     wide: bool,
     /// Only jobs in this state, such as RUNNING or FAILED.
@@ -105,6 +105,12 @@ fn outside(job: &Job) -> bool {
     now.and_then(serde_json::Value::as_str) == Some("outside")
 }
 
+/// What others say of it.
+fn beside(job: &Job) -> String {
+    let said = std::iter::once(inventory(job)).chain(seen_by(job));
+    said.filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
 /// What an inventory says: `sp: LOST (100002)`.
 fn inventory(job: &Job) -> String {
     let word = |name: &str| job.rest.get("inventory").and_then(|of| of.get(name)?.as_str());
@@ -112,6 +118,18 @@ fn inventory(job: &Job) -> String {
         (Some(source), Some(state), Some(id)) => format!("{source}: {state} ({id})"),
         _ => String::new(),
     }
+}
+
+/// What other sources say that show it too: `prod: FAILED (prod/orders)`.
+fn seen_by(job: &Job) -> Vec<String> {
+    let said = job.rest.get("seen_by").and_then(serde_json::Value::as_array);
+    let shown = |seen: &serde_json::Value| {
+        let word = |name: &str| seen.get(name)?.as_str();
+        let differs = if word("state")? == job.state { "" } else { ", differs" };
+        let (source, state, key) = (word("source")?, word("state")?, word("key")?);
+        Some(format!("{source}: {state} ({key}{differs})"))
+    };
+    said.into_iter().flatten().filter_map(shown).collect()
 }
 
 /// What could not be joined, a line each.
@@ -139,7 +157,7 @@ fn table(jobs: &[Job], unowned: bool, wide: bool) -> String {
             };
             let own = ["owner", "team"].map(|name| job.labels.get(name));
             let own: Vec<&str> = own.into_iter().filter(|value| !value.is_empty()).collect();
-            let beside = if wide { line(&inventory(job)) } else { String::new() };
+            let beside = if wide { line(&beside(job)) } else { String::new() };
             [line(&job.key), line(&state), line(&own.join(", ")), beside]
         })
         .collect();

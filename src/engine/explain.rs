@@ -1,7 +1,7 @@
 //! Why rules are what they are now: a question about the state, which it leaves as it is.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Engine;
@@ -140,7 +140,6 @@ impl Engine {
         let tells_scope = named.is_some() && (question.job.is_some() || question.source.is_some());
         let mut counts = Counts::default();
         let mut found: Vec<Explanation> = Vec::new();
-        let jobs = self.jobs_by_source();
         let mut left = judgements;
         for subject in self.subjects_of(question)? {
             let Some(rest) = left.checked_sub(wanted.len()) else {
@@ -149,8 +148,7 @@ impl Engine {
                 continue;
             };
             left = rest;
-            let jobs = jobs_of(&jobs, &subject);
-            let Some(asked) = self.rules().ask_about(time, self.tracker(), &subject, jobs) else {
+            let Some(asked) = self.rules().ask_about(time, self.tracker(), &subject) else {
                 continue;
             };
             for rule in &wanted {
@@ -192,7 +190,6 @@ impl Engine {
     fn rule_reports_within(&self, judgements: usize, time: Time) -> Vec<RuleReport> {
         let rules = &self.rules().set.rules;
         let mut counts = vec![Counts::default(); rules.len()];
-        let jobs = self.jobs_by_source();
         let mut left = judgements;
         for subject in self.all_subjects() {
             let Some(rest) = left.checked_sub(rules.len()) else {
@@ -203,8 +200,7 @@ impl Engine {
                 continue;
             };
             left = rest;
-            let jobs = jobs_of(&jobs, &subject);
-            let Some(asked) = self.rules().ask_about(time, self.tracker(), &subject, jobs) else {
+            let Some(asked) = self.rules().ask_about(time, self.tracker(), &subject) else {
                 continue;
             };
             for (rule, counts) in rules.iter().zip(&mut counts) {
@@ -232,14 +228,6 @@ impl Engine {
         rules.iter().zip(counts).map(report).collect()
     }
 
-    fn jobs_by_source(&self) -> BTreeMap<&str, usize> {
-        let mut jobs = BTreeMap::new();
-        for (_, job) in self.tracker().jobs() {
-            *jobs.entry(job.source.as_str()).or_default() += 1;
-        }
-        jobs
-    }
-
     fn subjects_of(&self, question: &Question) -> Result<Vec<Subject>, NotFound> {
         if let Some(typed) = &question.job {
             return Ok(vec![Subject::Job(self.find_job(typed)?)]);
@@ -257,8 +245,9 @@ impl Engine {
 
     /// The one job meant by a part of its key.
     pub(super) fn find_job(&self, typed: &str) -> Result<JobKey, NotFound> {
-        let keys: Vec<&str> = self.tracker().jobs().map(|(key, _)| key.0.as_str()).collect();
-        find::key(("job", "jobs"), &keys, typed).map(|key| JobKey(key.to_owned()))
+        let tracker = self.tracker();
+        let twin = tracker.twin_of(&JobKey(typed.to_owned()));
+        find::job(tracker.jobs().map(|(key, _)| key), twin, typed)
     }
 
     /// Everything rules can be about: what has alerts first, each in order.
@@ -292,13 +281,6 @@ impl Engine {
             state: incident.state,
             inhibited_by: incident.inhibited_by,
         })
-    }
-}
-
-fn jobs_of(jobs: &BTreeMap<&str, usize>, subject: &Subject) -> usize {
-    match subject {
-        Subject::Source(name) => jobs.get(name.as_str()).copied().unwrap_or(0),
-        _ => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::RuleId;
+use crate::model::{JobKey, RuleId};
 use crate::yaml::suggest;
 
 /// Candidates named at most.
@@ -56,6 +56,19 @@ fn near(nearest: &[String]) -> String {
     } else {
         format!("; did you mean {}?", nearest.join(" or "))
     }
+}
+
+/// The one job meant; `twin`: the one another source shows under the key that was typed.
+pub(super) fn job<'a>(
+    keys: impl Iterator<Item = &'a JobKey>,
+    twin: Option<&JobKey>,
+    typed: &str,
+) -> Result<JobKey, NotFound> {
+    if let Some(job) = twin {
+        return Ok(job.clone());
+    }
+    let keys: Vec<&str> = keys.map(|key| key.0.as_str()).collect();
+    key(("job", "jobs"), &keys, typed).map(|key| JobKey(key.to_owned()))
 }
 
 /// The one key meant: the key itself, else a whole part or the parts at its end, else any part of

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::view::{ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View};
 use crate::incidents::Incidents;
-use crate::model::{AlertState, Change, JobKey, RuleId, Schedules, Silence, Time};
+use crate::model::{AlertState, Change, JobKey, RuleId, Schedules, SeenBy, Silence, Time};
 use crate::notify::Pipeline;
 use crate::rules::Rules;
 use crate::tracker::{InventoryTrack, JobFacts, Tracker};
@@ -131,7 +131,7 @@ impl Picture {
         }
         // Only a job that was forgotten leaves more here than there are.
         if view.jobs.len() > tracker.job_count() {
-            view.jobs.retain(|job| job.source != name || tracker.job(&job.key).is_some());
+            view.jobs.retain(|job| tracker.job(&job.key).is_some());
         }
     }
 
@@ -263,9 +263,14 @@ fn is_same(known: &JobView, facts: &JobFacts<'_>) -> bool {
         && known.lag_records == facts.lag().known()
         && known.ui_url == run.ui_url
         && known.flink_cluster == job.flink_cluster
+        && said_the_same(&known.seen_by, &job.seen_by)
         && known.schedule.as_ref().map(Arc::as_ptr) == job.schedule.as_ref().map(Arc::as_ptr)
         && known.inventory.as_ref() == job.inventory.as_ref().map(|found| &found.entry)
         && job.labels.0.iter().all(|(name, value)| known.labels.get(name) == value)
+}
+
+fn said_the_same(known: &[SeenBy], now: &[SeenBy]) -> bool {
+    known.len() == now.len() && known.iter().zip(now).all(|(known, now)| known.is_same(now))
 }
 
 fn job_view(
@@ -309,6 +314,7 @@ fn job_view(
         lag_records: facts.lag().known(),
         labels,
         inventory: job.inventory.as_ref().map(|found| Arc::clone(&found.entry)),
+        seen_by: job.seen_by.clone(),
         schedule: job.schedule.clone(),
         ui_url: run.and_then(|r| r.ui_url.clone()),
     }

@@ -47,6 +47,7 @@ impl Engine {
         changes.extend(self.rules.reload(rules, settings.labels.clone()));
         self.tracker.set_demand(&self.rules.set.demand());
         self.tracker.set_inventories(settings.inventories());
+        self.tracker.set_platforms(settings.platforms());
         self.incidents.reload(settings.incidents.clone());
         self.pipeline.reload(time, settings.notify.clone(), composers);
         self.settings = settings;

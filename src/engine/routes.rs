@@ -80,8 +80,8 @@ impl Engine {
 
     /// The job somebody means who types a part of its key.
     pub(super) fn job_named(&self, typed: &str) -> Result<JobKey, NotFound> {
-        let keys: Vec<&str> = self.tracker.jobs().map(|(key, _)| key.0.as_str()).collect();
-        find::key(("job", "jobs"), &keys, typed).map(|key| JobKey(key.to_owned()))
+        let twin = self.tracker.twin_of(&JobKey(typed.to_owned()));
+        find::job(self.tracker.jobs().map(|(key, _)| key), twin, typed)
     }
 }
 

@@ -77,8 +77,17 @@ pub struct EngineSettings {
 impl EngineSettings {
     /// Names of the sources that are inventories.
     pub(super) fn inventories(&self) -> BTreeSet<String> {
-        let inventory = |kind: &String| InventoryEntry::KINDS.contains(&kind.as_str());
-        self.sources.iter().filter(|(_, kind)| inventory(kind)).map(|(n, _)| n.clone()).collect()
+        self.of_kinds(&InventoryEntry::KINDS)
+    }
+
+    /// Names of the sources that are platforms.
+    pub(super) fn platforms(&self) -> BTreeSet<String> {
+        self.of_kinds(&Snapshot::PLATFORM_KINDS)
+    }
+
+    fn of_kinds(&self, kinds: &[&str]) -> BTreeSet<String> {
+        let is_one = |kind: &String| kinds.contains(&kind.as_str());
+        self.sources.iter().filter(|(_, kind)| is_one(kind)).map(|(n, _)| n.clone()).collect()
     }
 }
 
@@ -113,6 +122,7 @@ impl Engine {
         let mut tracker = Tracker::restore(loaded);
         tracker.set_demand(&rules.demand());
         tracker.set_inventories(settings.inventories());
+        tracker.set_platforms(settings.platforms());
         let mut leftover = tracker.retain_sources(&names);
         let (rules, changes) = Rules::restore(rules, settings.labels.clone(), loaded);
         leftover.extend(changes);

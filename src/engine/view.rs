@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{
     ChannelId, CheckpointRef, Incident, InventoryEntry, JobKey, JobState, Labels, NoticeReason,
-    Outcome, Schedule, Schedules, Silence, Time, Ts,
+    Outcome, Schedule, Schedules, SeenBy, Silence, Time, Ts,
 };
 
 /// The picture after a step.
@@ -167,6 +167,8 @@ pub struct JobView {
     pub labels: Labels,
     /// What the inventory named by its label `inventory` says about it.
     pub inventory: Option<Arc<InventoryEntry>>,
+    /// What other sources say of it.
+    pub seen_by: Vec<SeenBy>,
     /// When it is meant to run; `None`: always.
     pub schedule: Option<Arc<Schedule>>,
     /// Flink's page of the run.

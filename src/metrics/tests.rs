@@ -29,6 +29,7 @@ fn job(cluster: &str, name: &str, state: JobState) -> Arc<JobView> {
         lag_records: Some(1000.0),
         labels: Labels::default(),
         inventory: None,
+        seen_by: Vec::new(),
         schedule: None,
         ui_url: None,
     })

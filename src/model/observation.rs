@@ -313,6 +313,10 @@ impl RunObservation {
 }
 
 impl Snapshot {
+    /// Kinds of sources that name a job by its deployment: where several sources show a run, theirs
+    /// is the name that counts.
+    pub const PLATFORM_KINDS: [&str; 2] = ["yarn", "kubernetes"];
+
     /// A failed look.
     pub fn failed(source: &str, poller: &str, error: String, starting: bool) -> Snapshot {
         Snapshot {

@@ -14,7 +14,7 @@ use super::outdated::{Outdated, mark, runs};
 use super::picks::{Pick, of_labels};
 use super::{Rule, RuleSet};
 use crate::model::{Alert, AlertState, Change, Labels, Loaded, RuleId, Subject, Time, Verdict};
-use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, SourceFacts, Tracker};
+use crate::tracker::{ClusterFacts, Folded, JobFacts, JobTrack, Tracker};
 
 /// What is true on the first judgement within this time of a source's first look was wrong before.
 const FIRST_LOOK_GRACE: Duration = Duration::from_mins(1);
@@ -150,7 +150,7 @@ impl Rules {
         let in_grace = self.grace.contains(source);
         let rules = std::mem::take(&mut self.set.rules);
 
-        let facts = SourceFacts { source: track, jobs: folded.jobs.len(), time };
+        let Some(facts) = tracker.source_facts(source, time) else { return judged };
         let subject = Subject::Source(source.to_owned());
         let book = std::mem::take(&mut self.book);
         let labels = || book.of_source(source, None);

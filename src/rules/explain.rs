@@ -8,7 +8,7 @@ use super::kinds::{About, Facts, Scope};
 use super::picks::Pick;
 use super::{Rule, Rules};
 use crate::model::{Alert, AlertState, Labels, Subject, Time, Truth, Ts, Why};
-use crate::tracker::{ClusterFacts, SourceFacts, Tracker};
+use crate::tracker::{ClusterFacts, Tracker};
 
 /// Where the alert of a rule stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,6 @@ impl Rules {
         time: Time,
         tracker: &'a Tracker,
         subject: &'a Subject,
-        jobs_of_source: usize,
     ) -> Option<Asked<'a>> {
         let (about, scope, labels) = match subject {
             Subject::Job(key) => {
@@ -69,8 +68,7 @@ impl Rules {
                 (About::Job(facts), Scope::Jobs, self.book().of_job(facts.job))
             }
             Subject::Source(name) => {
-                let facts =
-                    SourceFacts { source: tracker.source(name)?, jobs: jobs_of_source, time };
+                let facts = tracker.source_facts(name, time)?;
                 (About::Source(facts), Scope::Sources, self.book().of_source(name, None))
             }
             Subject::Cluster(name, cluster) => {

@@ -15,7 +15,7 @@ const INVENTORY_GOOD_FOR: Duration = Duration::from_mins(5);
 pub struct JobFacts<'a> {
     /// The job.
     pub job: &'a JobTrack,
-    /// Its source.
+    /// Its source, or the one it is seen by while that cannot see it.
     pub source: &'a SourceTrack,
     /// The turn.
     pub time: Time,
@@ -58,6 +58,10 @@ impl<'a> JobFacts<'a> {
     pub fn is_fresh(&self) -> bool {
         if self.job.current().is_some_and(|run| run.archived) {
             return true;
+        }
+        if self.source.name != self.job.source {
+            let last = self.source.last_success.map(|t| t.steady);
+            return self.source.is_up() && Some(self.job.last_seen) >= last;
         }
         if self.source.unseen.contains_key(&self.job.flink_cluster) {
             return false;
@@ -210,7 +214,7 @@ impl<'a> JobFacts<'a> {
 pub struct SourceFacts<'a> {
     /// The source.
     pub source: &'a SourceTrack,
-    /// Jobs known of it.
+    /// Jobs known of it; while it cannot be seen, those that nobody else sees.
     pub jobs: usize,
     /// The turn.
     pub time: Time,

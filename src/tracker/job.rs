@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Causes, Flaps, Inventoried, Numbers, Run, Series, SourceTrack, Spans};
 use crate::model::{
     Change, CheckpointRef, Completeness, JobKey, JobState, Labels, RootCause, RunId,
-    RunObservation, Schedule, Seen, Snapshot, Time, Ts,
+    RunObservation, Schedule, Seen, SeenBy, Snapshot, Time, Ts,
 };
 
 /// Runs remembered per job.
@@ -92,6 +92,12 @@ pub struct JobTrack {
     /// Numbers rules asked for by name; long series are kept in a row of their own.
     #[serde(skip)]
     pub numbers: Numbers,
+    /// What other sources say of it.
+    #[serde(skip)]
+    pub seen_by: Vec<SeenBy>,
+    /// The other source it was last seen by, while its own cannot see it.
+    #[serde(skip)]
+    pub eyes: Option<String>,
     /// When it is meant to run, as the configuration says.
     #[serde(skip)]
     pub schedule: Option<Arc<Schedule>>,
@@ -139,6 +145,8 @@ impl JobTrack {
             lag_heard: None,
             failed_over: false,
             numbers: Numbers::default(),
+            seen_by: Vec::new(),
+            eyes: None,
             schedule: None,
             dirty: true,
             checkpoint_dirty: false,
@@ -160,6 +168,8 @@ impl JobTrack {
         let was = (self.missing_since, self.live_runs, self.healthy_since.is_some());
         self.last_seen = time.steady;
         self.missing_since = None;
+        self.eyes = None;
+        self.forget_old_words(time.steady);
         for run in &mut self.runs {
             run.listed = false;
         }
@@ -178,12 +188,7 @@ impl JobTrack {
             let lost = self.current().is_some_and(|r| !r.listed && r.state.is_live());
             self.missing_since = lost.then(|| was.0.unwrap_or(time.steady));
         }
-        self.live_runs = self.runs.iter().filter(|r| r.listed && r.state.is_live()).count() as u32;
-        self.healthy_since = match self.current() {
-            Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
-            _ => None,
-        };
-        self.forget_failures_of_purpose();
+        self.note_life(time);
         if self.healthy_since.is_some() {
             let cluster = snapshot.clusters.iter().find(|c| c.flink_cluster == self.flink_cluster);
             let known = cluster.and_then(|c| c.taskmanagers);
@@ -193,6 +198,52 @@ impl JobTrack {
         let now_is = (self.missing_since, self.live_runs, self.healthy_since.is_some());
         self.dirty |= was != now_is;
         self.failures_total.saturating_sub(before)
+    }
+
+    /// Takes in those of its runs that another source shows, while its own cannot see it; what is
+    /// not shown there says nothing. Returns how many failures were added.
+    pub(super) fn observe_through(
+        &mut self,
+        time: Time,
+        source: &SourceTrack,
+        seen: &[&RunObservation],
+    ) -> u64 {
+        let before = self.failures_total;
+        let was = (self.missing_since, self.live_runs, self.healthy_since.is_some());
+        self.last_seen = time.steady;
+        self.eyes = Some(source.name.clone());
+        for run in &mut self.runs {
+            run.listed = false;
+        }
+        for observation in seen {
+            if self.runs.iter().all(|run| run.id != observation.run) {
+                continue;
+            }
+            let own = RunObservation {
+                labels: self.labels.clone(),
+                flink_cluster: self.flink_cluster.clone(),
+                ..(*observation).clone()
+            };
+            self.observe_run(time, source, source.source_now(time), &own, false);
+        }
+        self.drop_unlisted(false);
+        if self.current().is_some_and(|run| run.listed) {
+            self.missing_since = None;
+        }
+        self.note_life(time);
+        self.trim();
+        self.dirty |= was != (self.missing_since, self.live_runs, self.healthy_since.is_some());
+        self.failures_total.saturating_sub(before)
+    }
+
+    /// After a look: how many of its runs live, and since when it is well.
+    fn note_life(&mut self, time: Time) {
+        self.live_runs = self.runs.iter().filter(|r| r.listed && r.state.is_live()).count() as u32;
+        self.healthy_since = match self.current() {
+            Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
+            _ => None,
+        };
+        self.forget_failures_of_purpose();
     }
 
     fn observe_run(

@@ -22,6 +22,7 @@ mod run;
 mod scheduled;
 mod series;
 mod source;
+mod twins;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,7 @@ pub use source::SourceTrack;
 pub use waiting::{Stage, Waiting};
 
 use retired::Retired;
+use twins::{Group, Twins};
 
 use crate::model::{Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Time};
 
@@ -62,6 +64,8 @@ pub struct Tracker {
     inventories: BTreeMap<String, InventoryTrack>,
     /// Which sources are inventories.
     inventory_names: BTreeSet<String>,
+    /// Jobs that several sources show.
+    twins: Twins,
 }
 
 /// What one snapshot changed.
@@ -71,6 +75,8 @@ pub struct Folded {
     pub changes: Vec<Change>,
     /// Jobs of this source: seen now or known from before.
     pub jobs: Vec<JobKey>,
+    /// Jobs of other sources that this one spoke of: to be judged and shown anew.
+    pub twins: Vec<JobKey>,
     /// Jobs that were let go.
     pub forgotten: Vec<JobKey>,
     /// Distinct failures counted just now.
@@ -153,31 +159,37 @@ impl Tracker {
         }
         folded.jobs = self.keys_of(&snapshot.source);
         folded.jobs.append(&mut ended);
+        let twins = folded.twins.iter().filter(|key| self.jobs.contains_key(key));
+        folded.jobs.extend(twins.cloned());
         folded
     }
 
     fn fold_runs(&mut self, time: Time, snapshot: &Snapshot, folded: &mut Folded) {
-        let Some(source) = self.sources.get(&snapshot.source) else { return };
         // Sources list jobs in one order: sorting what is nearly sorted costs little.
         let mut runs: Vec<&RunObservation> =
             snapshot.runs.iter().filter(|run| !run.is_archived()).collect();
         runs.sort_by(|a, b| a.key.cmp(&b.key));
-        let by_job = || runs.chunk_by(|a, b| a.key == b.key);
+        let first_look = folded.first_look;
+        let listed = || {
+            let by_job = runs.chunk_by(|a, b| a.key == b.key);
+            by_job.filter_map(|runs| Some(Group { key: &runs.first()?.key, runs, first_look }))
+        };
+        let own = self.without_twins(time, snapshot, listed(), folded);
+        let Some(source) = self.sources.get(&snapshot.source) else { return };
         let mut failed_over = Vec::new();
-        for runs in by_job() {
-            let Some(key) = runs.first().map(|run| &run.key) else { continue };
+        for Group { key, runs, first_look } in &own {
             if !self.jobs.contains_key(key) {
                 if self.jobs.len() >= MAX_JOBS
                     || self.retired.holds(time, key, runs, &mut folded.changes)
                 {
                     continue;
                 }
-                let job = JobTrack::new(&snapshot.source, runs[0], time, folded.first_look);
-                self.by_source.entry(job.source.clone()).or_default().insert(key.clone());
-                self.jobs.insert(key.clone(), Box::new(job));
+                let job = JobTrack::new(&snapshot.source, runs[0], time, *first_look);
+                self.by_source.entry(job.source.clone()).or_default().insert((*key).clone());
+                self.jobs.insert((*key).clone(), Box::new(job));
             }
             if let Some(job) = self.jobs.get_mut(key) {
-                let failures = job.observe(time, snapshot, source, runs, folded.first_look);
+                let failures = job.observe(time, snapshot, source, runs, *first_look);
                 folded.failures += failures;
                 if failures > 0 {
                     let job = key.0.clone();
@@ -203,9 +215,10 @@ impl Tracker {
             }
         }
         if snapshot.completeness == Completeness::Complete {
-            let present: BTreeSet<&JobKey> =
-                by_job().filter_map(|runs| runs.first()).map(|run| &run.key).collect();
+            let present: BTreeSet<&JobKey> = own.iter().map(|group| group.key).collect();
             self.note_absence(time, snapshot, &present, folded);
+            let listed = listed().map(|group| group.key).collect();
+            self.forget_unlisted_twins(&snapshot.source, &listed);
             self.retired.forget_unlisted(time, &snapshot.source, &mut folded.changes);
         }
         for key in self.by_source.get(&snapshot.source).into_iter().flatten() {
@@ -290,6 +303,7 @@ impl Tracker {
         self.by_source.retain(|name, _| names.contains(name));
         self.retired.retain_sources(|name| names.contains(name), &mut changes);
         self.retain_inventories(names, &mut changes);
+        self.retain_twins(names);
         changes.extend(gone.into_iter().flat_map(|key| {
             self.jobs.remove(&key);
             forgotten(key)
@@ -326,11 +340,25 @@ impl Tracker {
         self.sources.iter()
     }
 
+    /// Facts about a source at a turn.
+    pub fn source_facts<'a>(&'a self, name: &str, time: Time) -> Option<SourceFacts<'a>> {
+        let source = self.sources.get(name)?;
+        let keys = self.by_source.get(name).into_iter().flatten();
+        let sees = source.is_up() && !source.is_all_unseen();
+        let unknown = |key: &&JobKey| {
+            sees || self.job_facts(key, time).is_some_and(|facts| !facts.is_fresh())
+        };
+        Some(SourceFacts { source, jobs: keys.filter(unknown).count(), time })
+    }
+
     /// Facts about a job at a turn.
     pub fn job_facts<'a>(&'a self, key: &JobKey, time: Time) -> Option<JobFacts<'a>> {
         let job = self.jobs.get(key)?;
         let source = self.sources.get(&job.source)?;
-        Some(JobFacts { job, source, time })
+        let facts = JobFacts { job, source, time };
+        let other = job.eyes.as_ref().filter(|_| !facts.is_fresh());
+        let other = other.and_then(|name| self.sources.get(name));
+        Some(other.map_or(facts, |source| JobFacts { source, ..facts }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{FORGET_ENDED_AFTER_MS, Tracker, forgotten};
-use crate::model::{Change, JobKey, Loaded, RunObservation, Time, Ts};
+use crate::model::{Change, JobKey, Loaded, RunId, RunObservation, Time, Ts};
 
 /// Prefix of the rows' names; the job's key follows.
 const ROW: &str = "retired/";
@@ -19,6 +19,9 @@ struct Gone {
     newest: i64,
     /// Steady time when it was last listed, or retired.
     listed: Ts,
+    /// Its runs: what another source may show under another name.
+    #[serde(default)]
+    runs: Vec<RunId>,
 }
 
 /// All of them.
@@ -52,6 +55,13 @@ impl Retired {
         }
         gone.listed = time.steady;
         true
+    }
+
+    /// Whether these are ended runs of a job that is gone under another name.
+    pub(super) fn has_ended(&self, key: &JobKey, runs: &[&RunObservation]) -> bool {
+        let others = || self.0.iter().filter(|(gone, _)| *gone != key);
+        let of_gone = |id: &RunId| others().any(|(_, gone)| gone.runs.contains(id));
+        runs.iter().all(|seen| seen.state.is_terminal() && of_gone(&seen.run))
     }
 
     /// After a complete listing of a source: what it has not listed for a day it will not list again.
@@ -95,7 +105,8 @@ impl Tracker {
             keys.remove(key);
         }
         let newest = job.runs.iter().map(|run| run.id.start_time).max().unwrap_or(i64::MIN);
-        let gone = Gone { source: job.source, newest, listed: time.steady };
+        let runs = job.runs.iter().map(|run| run.id.clone()).collect();
+        let gone = Gone { source: job.source, newest, listed: time.steady, runs };
         let mut changes = vec![row(key, Some(&gone))];
         changes.extend(forgotten(key.clone()));
         self.retired.0.insert(key.clone(), gone);

@@ -61,6 +61,9 @@ pub struct SourceTrack {
     /// Flink clusters the last look could not look into, with why.
     #[serde(skip)]
     pub unseen: BTreeMap<String, String>,
+    /// Since when none of several could be.
+    #[serde(skip)]
+    pub all_unseen_since: Option<Time>,
     /// Flink clusters that have been looked into since they are listed.
     #[serde(default)]
     pub answered: BTreeSet<String>,
@@ -113,6 +116,7 @@ impl SourceTrack {
             numbers: BTreeMap::new(),
             unlisted_at: None,
             unseen: BTreeMap::new(),
+            all_unseen_since: None,
             answered: BTreeSet::new(),
             emptied: BTreeMap::new(),
             jobmanagers: BTreeMap::new(),
@@ -145,6 +149,8 @@ impl SourceTrack {
         self.clusters.clone_from(&snapshot.clusters);
         let why = |c: &ClusterObservation| Some((c.flink_cluster.clone(), c.unseen.clone()?));
         self.unseen = self.clusters.iter().filter_map(why).collect();
+        let since = self.all_unseen_since.unwrap_or(time);
+        self.all_unseen_since = self.is_all_unseen().then_some(since);
         if snapshot.completeness == Completeness::Complete {
             let listed = |name: &String| self.clusters.iter().any(|c| c.flink_cluster == *name);
             self.jobmanagers.retain(|name, _| listed(name));

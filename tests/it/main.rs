@@ -64,6 +64,7 @@ mod stores_testbed;
 mod storm;
 mod story;
 mod taskmanager_killed;
+mod twins;
 mod vendor_faults;
 mod web_api;
 mod yarn_real;

@@ -135,6 +135,7 @@ fn job(name: &str, state: JobState) -> Arc<JobView> {
             ("team", if name == "a" { "ro" } else { "ads" }),
         ]),
         inventory: None,
+        seen_by: Vec::new(),
         schedule: None,
         ui_url: None,
     })

@@ -24,12 +24,13 @@ const OTHERS: usize = 12;
 /// Two busy cores make everything slow; nothing here waits this long when it works.
 const LONG: Duration = Duration::from_mins(5);
 
-fn config(yarn: &Yarn, hook: &Webhook) -> String {
+fn config(yarn: &Yarn, flink: &str, hook: &Webhook) -> String {
     format!(
         r#"
 poll: {{ interval: 2s, timeout: 5s }}
 sources:
   - yarn: {{ name: emr, resource_managers: {:?} }}
+  - flink: {{ name: beside, urls: ["{flink}"] }}
 incidents: {{ resolve_after: 4s }}
 route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 5s }}
 receivers:
@@ -95,17 +96,27 @@ async fn what_yarn_kills_fails_and_forgets_is_told_apart() -> Result<()> {
 
     let dir = tempfile::tempdir()?;
     let hook = Webhook::start(WebhookOptions::default()).await?;
-    let weir = Weir::start(crate::binary(), dir.path(), &config(&yarn, &hook)).await?;
+    let config = config(&yarn, flink.url(), &hook);
+    let begun = time::now();
+    let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
     story::ready(&weir).await?;
-    let orders =
-        until_job(&weir, "orders", |job| is_flinks(job) && job["state"] == "RUNNING").await?;
-    ensure!(orders["key"] == "emr/orders" && orders["live_runs"] == 1, "{orders:#}");
+    // Also shown by a source that knows nothing of YARN.
+    let is_joined = |job: &Value| job["seen_by"][0]["state"] == "RUNNING";
+    let orders = until_job(&weir, "orders", |job| is_flinks(job) && is_joined(job)).await?;
+    let joined = time::since(begun);
+    ensure!(orders["key"] == "emr/orders" && orders["state"] == "RUNNING", "{orders:#}");
+    ensure!(orders["live_runs"] == 1, "{orders:#}");
+    let all = story::list(&weir, "jobs").await?;
+    ensure!(all.iter().all(|job| job["source"] == "emr"), "{all:#?}");
     let user = orders["labels"]["yarn_queue"].as_str();
     ensure!(user.is_some_and(|queue| queue.ends_with("default")), "{orders:#}");
     let impostor = job(&weir, "impostor").await?;
     ensure!(!is_flinks(&impostor), "taken for another application: {impostor:#}");
 
     let mut rows = Rows::of("YARN", &yarn.version().await?);
+    let beside = &orders["seen_by"][0];
+    let said = format!("one job: emr/orders, RUNNING; beside it {}: RUNNING", beside["key"]);
+    rows.add("a `flink` source shows the job too", &said, joined);
     let ended = time::now_ms();
     one_fails_and_one_is_killed(&weir, &yarn, &unmanaged, &ids).await?;
     let what = "an application ends FINISHED/FAILED";

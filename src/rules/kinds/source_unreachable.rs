@@ -38,7 +38,12 @@ impl Kind for SourceUnreachable {
             let error = source.unseen.first_key_value().map_or("", |(_, why)| why);
             let count = source.unseen.len();
             let error = format!("none of its {count} Flink clusters can be looked into: {error}");
-            let evidence = evidence! { "jobs": about.jobs, "down_seconds": 0, "error": error.clone() };
+            let down = source.all_unseen_since.map(|t| about.time.steady.since(t.steady));
+            let evidence = evidence! {
+                "jobs": about.jobs,
+                "down_seconds": down.unwrap_or_default().as_secs(),
+                "error": error.clone(),
+            };
             return facts
                 .verdict(true, || Why::from(evidence).words(format!("{error}; true until one can")));
         }
@@ -66,5 +71,43 @@ impl Kind for SourceUnreachable {
 
     fn evidence(&self) -> Vec<&'static str> {
         vec!["jobs", "down_seconds", "error"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::watch::{Watch, run};
+    use super::*;
+    use crate::model::{ClusterObservation, JobState, Truth};
+
+    #[test]
+    fn clusters_that_all_hang_are_one_matter_and_since_when_is_known() {
+        let rule = SourceUnreachable {};
+        let mut watch = Watch::new();
+        let cluster = |name: &str, hangs: bool| ClusterObservation {
+            flink_cluster: name.to_owned(),
+            unseen: hangs.then(|| "it does not answer".to_owned()),
+            ..ClusterObservation::default()
+        };
+        // (second, which of two hangs, what is said, since how many seconds)
+        for (at, hang, truth, seconds) in [
+            (0, [false, false], Truth::False, 0),
+            (10, [true, false], Truth::False, 0),
+            (20, [true, true], Truth::True, 0),
+            (50, [true, true], Truth::True, 30),
+            (60, [false, true], Truth::False, 0),
+            (70, [true, true], Truth::True, 0),
+        ] {
+            watch.clusters = vec![cluster("s", hang[0]), cluster("t", hang[1])];
+            let runs = if hang[0] { vec![] } else { vec![run("a", 1, JobState::Running)] };
+            watch.look(at, runs);
+            let verdict = watch.source_verdict(&rule);
+            assert_eq!(verdict.truth, truth, "at {at}");
+            if truth == Truth::True {
+                let number = |name: &str| verdict.evidence[name].as_u64();
+                assert_eq!(number("down_seconds"), Some(seconds), "at {at}");
+                assert_eq!(number("jobs"), Some(1), "at {at}");
+            }
+        }
     }
 }

@@ -99,6 +99,11 @@ impl Watch {
         Watch::both(kind, Facts::of(About::Cluster(cluster))).truth
     }
 
+    pub(super) fn source_verdict(&self, kind: &dyn Kind) -> Verdict {
+        let source = self.tracker.source_facts("s", self.time).unwrap();
+        Watch::both(kind, Facts::of(About::Source(source)))
+    }
+
     fn both(kind: &dyn Kind, facts: Facts<'_>) -> Verdict {
         let verdict = kind.judge(&facts);
         let told = kind.judge(&Facts { asks_why: true, ..facts });

@@ -37,6 +37,7 @@ pub(super) struct Job {
     labels: Labels,
     #[serde(skip_serializing_if = "Option::is_none")]
     inventory: Option<Inventory>,
+    seen_by: Vec<SeenBy>,
     schedule: Option<schedule::Item>,
     source: String,
     ui_url: Option<String>,
@@ -62,6 +63,20 @@ impl Inventory {
             state: entry.state.clone(),
             start_failure: entry.start_failure.clone(),
         })
+    }
+}
+
+/// What another source says of the job.
+#[derive(Debug, Serialize)]
+struct SeenBy {
+    source: String,
+    key: String,
+    state: &'static str,
+}
+
+impl From<&crate::model::SeenBy> for SeenBy {
+    fn from(seen: &crate::model::SeenBy) -> Self {
+        SeenBy { source: seen.source.clone(), key: seen.key.0.clone(), state: seen.state.as_str() }
     }
 }
 
@@ -107,6 +122,7 @@ impl Job {
             lag_records: job.lag_records,
             labels: job.labels.clone(),
             inventory: Inventory::of(job),
+            seen_by: job.seen_by.iter().map(SeenBy::from).collect(),
             schedule: job.schedule.as_ref().map(|schedule| schedule::Item::at(now, schedule)),
             source: job.source.clone(),
             ui_url: job.ui_url.clone(),
