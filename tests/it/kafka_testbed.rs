@@ -22,7 +22,7 @@ const TOPIC: &str = "game_consume_log";
 const JOB: &str = "game-recharge-sum";
 /// Records, at first and in all.
 const FIRST: u32 = 1_000;
-const ALL: u32 = 31_000;
+const ALL: u32 = 91_000;
 /// The release the Kafka connector of the test bed is for.
 const FLINK: &str = "1.20.5";
 
@@ -142,9 +142,10 @@ receivers:
     .await
     .with_context(|| weir.log_tail())?;
 
-    // Twenty a second leave the source with a backlog that hardly shrinks.
+    // What Flink calls pending is the backlog of the partitions as each was fetched last: a source
+    // that takes some hundreds a second fetches them all soon, and still has minutes to go.
     let slow_ms = time::now_ms();
-    game.control.slow_sink(Duration::from_millis(50))?;
+    game.control.slow_sink(Duration::from_millis(4))?;
     kafka.produce(TOPIC, &vec!["7".to_owned(); (ALL - FIRST) as usize]).await?;
     story::until(&weir, "backlog by two ways", "incidents?state=open", |all| {
         let is = |rule: &str| all.iter().any(|incident| incident["rule"] == rule);
@@ -202,7 +203,7 @@ receivers:
     let job = job_in(&weir).await?;
     ensure!(job["state"] == "RUNNING" && job["last_checkpoint"].is_null(), "{job:#}");
     let mut rows = Rows::of("Kafka, Flink and Redis", &format!("{}, {FLINK}", kafka.version()?));
-    let what = "records wait, the job takes 20 a second";
+    let what = "records wait, the job takes 250 a second at most";
     story::record(&mut rows, what, &hook, ("FallingBehind", false), slow_ms).await?;
     let what = "the same by the consumer's records-lag-max";
     story::record(&mut rows, what, &hook, ("ConsumerLag", false), slow_ms).await?;
