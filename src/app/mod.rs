@@ -38,7 +38,7 @@ use crate::notify::channels::{Channel, Parts, Sink};
 use crate::notify::render::Templates;
 use crate::notify::{Compose, Composers};
 use crate::rules::{LabelBook, RuleSet};
-use crate::sources::Source;
+use crate::sources::{Shows, Source};
 use crate::store::SqliteStore;
 use crate::store::Store;
 
@@ -274,7 +274,7 @@ pub fn sources(config: &Config) -> Result<Vec<Box<dyn Source>>> {
     configs.sort_by_key(|source| !Snapshot::PLATFORM_KINDS.contains(&source.kind()));
     let mut sources: Vec<Box<dyn Source>> =
         configs.into_iter().map(build).collect::<Result<_>>()?;
-    sources.sort_by_key(|source| !source.is_inventory());
+    sources.sort_by_key(|source| source.shows() == Shows::Jobs);
     Ok(sources)
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::engine::Input;
 use crate::engine::View;
 use crate::model::{Demand, Snapshot};
-use crate::sources::Source;
+use crate::sources::{Shows, Source};
 
 /// Clocks that differ by less are nobody's worry.
 const SKEW_MS: u64 = 30_000;
@@ -46,7 +46,7 @@ impl Poller {
             }
             let now = self.clock.now();
             let mut demand = self.demand.borrow_and_update().clone();
-            if self.source.tells_ends() {
+            if self.source.shows() == Shows::Ends {
                 let view = Arc::clone(&self.views.borrow());
                 demand.ends = ends::wanted(view.jobs.values().map(|job| &**job));
             }

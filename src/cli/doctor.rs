@@ -10,7 +10,7 @@ use crate::config::SourceConfig;
 use crate::engine::Engine;
 use crate::model::{Completeness, Demand, JobState, Loaded, Snapshot};
 use crate::notify::Composers;
-use crate::sources::Allowance;
+use crate::sources::{Allowance, Shows};
 
 /// Clusters that do not answer are named up to this many.
 const MOST_NAMED: usize = 5;
@@ -107,7 +107,7 @@ async fn look(source: &SourceConfig, allowance: Allowance, demand: &Demand) -> F
     match source.build(allowance, "doctor") {
         Ok(mut built) => {
             let snapshot = built.poll(demand, clock.now()).await;
-            finding(source.kind(), &snapshot)
+            finding(source.kind(), built.shows(), &snapshot)
         }
         Err(error) => Finding {
             source: source.name().to_owned(),
@@ -122,23 +122,22 @@ async fn look(source: &SourceConfig, allowance: Allowance, demand: &Demand) -> F
 }
 
 /// What a look says of its source.
-fn finding(kind: &'static str, snapshot: &Snapshot) -> Finding {
+fn finding(kind: &'static str, shows: Shows, snapshot: &Snapshot) -> Finding {
     let unseen: Vec<String> = snapshot
         .clusters
         .iter()
         .filter_map(|c| Some(format!("{}: {}", c.flink_cluster, c.unseen.as_deref()?)))
         .collect();
     let (health, says) = match &snapshot.completeness {
-        Completeness::Failed { error, starting: true } => (Health::Partly, error.clone()),
         Completeness::Failed { error, .. } => (Health::Failed, error.clone()),
         Completeness::Unlisted { error, .. } => {
-            (Health::Failed, format!("{error}; seen without it: {}", shown(kind, snapshot)))
+            (Health::Failed, format!("{error}; seen without it: {}", shown(shows, snapshot)))
         }
         Completeness::Partial { reason } => {
-            (Health::Partly, format!("{reason}; seen: {}", shown(kind, snapshot)))
+            (Health::Partly, format!("{reason}; seen: {}", shown(shows, snapshot)))
         }
-        Completeness::Complete if unseen.is_empty() => (Health::Ok, shown(kind, snapshot)),
-        Completeness::Complete => (Health::Partly, shown(kind, snapshot)),
+        Completeness::Complete if unseen.is_empty() => (Health::Ok, shown(shows, snapshot)),
+        Completeness::Complete => (Health::Partly, shown(shows, snapshot)),
     };
     Finding {
         source: snapshot.source.clone(),
@@ -152,7 +151,7 @@ fn finding(kind: &'static str, snapshot: &Snapshot) -> Finding {
 }
 
 /// What was seen, in a few words.
-fn shown(kind: &str, snapshot: &Snapshot) -> String {
+fn shown(shows: Shows, snapshot: &Snapshot) -> String {
     let mut said = Vec::new();
     if let Some(version) = &snapshot.version {
         said.push(format!("Flink {version}"));
@@ -160,16 +159,16 @@ fn shown(kind: &str, snapshot: &Snapshot) -> String {
     if snapshot.clusters.len() > 1 {
         said.push(format!("{} Flink clusters", snapshot.clusters.len()));
     }
-    if matches!(kind, "streampark" | "dinky") {
-        said.push(format!("{} jobs in its tables", snapshot.inventory.len()));
-    } else if kind == "history_server" {
-        said.push("it answers".to_owned());
-    } else {
-        let count =
-            |is: fn(JobState) -> bool| snapshot.runs.iter().filter(|run| is(run.state)).count();
-        let (live, failed) = (count(JobState::is_live), count(|s| s == JobState::Failed));
-        said.push(format!("{live} live jobs, {failed} failed"));
-    }
+    said.push(match shows {
+        Shows::Inventory => format!("{} jobs in its tables", snapshot.inventory.len()),
+        Shows::Ends => "it answers".to_owned(),
+        Shows::Jobs => {
+            let count =
+                |is: fn(JobState) -> bool| snapshot.runs.iter().filter(|run| is(run.state)).count();
+            let (live, failed) = (count(JobState::is_live), count(|s| s == JobState::Failed));
+            format!("{live} live jobs, {failed} failed")
+        }
+    });
     said.join(", ")
 }
 
@@ -226,7 +225,7 @@ mod tests {
             ),
             (
                 Completeness::Failed { error: error(), starting: true },
-                Health::Partly,
+                Health::Failed,
                 "cannot connect to rm-1 (is it running?)",
             ),
             (
@@ -235,7 +234,7 @@ mod tests {
                 "cannot connect to rm-1 (is it running?)",
             ),
         ] {
-            let found = finding("yarn", &snapshot(completeness));
+            let found = finding("yarn", Shows::Jobs, &snapshot(completeness));
             assert_eq!((found.health, found.says.as_str()), (health, says));
             assert_eq!(lines(&found).len(), 1);
         }
@@ -250,9 +249,12 @@ mod tests {
         };
         let clusters = (0..9).map(silent).collect();
         let empty = snapshot(Completeness::Complete);
-        assert_eq!(finding("dinky", &empty).says, "Flink 1.20.5, 0 jobs in its tables");
-        assert_eq!(finding("history_server", &empty).says, "Flink 1.20.5, it answers");
-        let found = finding("yarn", &Snapshot { clusters, ..empty });
+        assert_eq!(
+            finding("dinky", Shows::Inventory, &empty).says,
+            "Flink 1.20.5, 0 jobs in its tables"
+        );
+        assert_eq!(finding("history_server", Shows::Ends, &empty).says, "Flink 1.20.5, it answers");
+        let found = finding("yarn", Shows::Jobs, &Snapshot { clusters, ..empty });
         assert_eq!(found.health, Health::Partly);
         let lines = lines(&found);
         assert_eq!(lines.len(), 1 + MOST_NAMED + 1);

@@ -122,7 +122,7 @@ impl JobViews {
 }
 
 /// One job.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobView {
     /// Stable identity.
     pub key: JobKey,

@@ -36,19 +36,25 @@ pub trait Source: Send {
         None
     }
 
-    /// It says more about jobs that others show. Looked at first, so that what it says is known when
-    /// the first job is judged.
-    fn is_inventory(&self) -> bool {
-        false
-    }
-
-    /// It knows how runs ended that nobody shows any more: `Demand::ends` is for it.
-    fn tells_ends(&self) -> bool {
-        false
+    /// What there is to be seen at it.
+    fn shows(&self) -> Shows {
+        Shows::Jobs
     }
 
     /// Looks once. Never fails: what went wrong is in the snapshot. Bounded in time and memory.
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot>;
+}
+
+/// What there is to be seen at a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Jobs as they are.
+    Jobs,
+    /// More about jobs that others show. Looked at before those, so that what it says is known when
+    /// the first job is judged.
+    Inventory,
+    /// How runs ended that nobody shows any more: `Demand::ends` is for it. Looked at as early.
+    Ends,
 }
 
 /// Why a source cannot be set up, with the way out; never with a secret.

@@ -254,12 +254,11 @@ async fn yarn_with_right_and_wrong_addresses() -> Result<()> {
         &[
             good("both ResourceManagers", both),
             good("the active ResourceManager", yarn_at(&active)),
-            // It may be about to take over, so it is no failure; nothing is seen all the same.
-            Try {
-                scenario: "only the one that stands by",
-                source: yarn_at(&standby),
-                expect: Expect::Partly(&["standby", "`resource_managers`"]),
-            },
+            bad(
+                "only the one that stands by",
+                yarn_at(&standby),
+                &["standby", "`resource_managers`"],
+            ),
             bad(
                 "its port for clients instead of its web port",
                 yarn_at(&clients),

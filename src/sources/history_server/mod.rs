@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 use super::flink::archive::{self, Ended};
-use super::{Allowance, Settings as _, Source};
+use super::{Allowance, Settings as _, Shows, Source};
 use memory::Memory;
 
 pub use config::HistoryServerConfig;
@@ -185,12 +185,8 @@ impl Source for HistorySource {
         &self.config.name
     }
 
-    fn is_inventory(&self) -> bool {
-        true
-    }
-
-    fn tells_ends(&self) -> bool {
-        true
+    fn shows(&self) -> Shows {
+        Shows::Ends
     }
 
     fn poll<'a>(&'a mut self, demand: &'a Demand, _: Time) -> BoxFuture<'a, Snapshot> {

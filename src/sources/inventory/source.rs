@@ -10,7 +10,7 @@ use super::kind::{Kind, MAX_JOBS};
 use super::look::{self, Seen};
 use crate::clock::{Clock, SystemClock};
 use crate::model::{Completeness, Demand, Snapshot, Time};
-use crate::sources::{BuildError, Source};
+use crate::sources::{BuildError, Shows, Source};
 
 /// The database of an inventory.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ impl Source for InventorySource {
         Some(self.config.interval())
     }
 
-    fn is_inventory(&self) -> bool {
-        true
+    fn shows(&self) -> Shows {
+        Shows::Inventory
     }
 
     fn poll<'a>(&'a mut self, _: &'a Demand, _: Time) -> BoxFuture<'a, Snapshot> {
