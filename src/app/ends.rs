@@ -42,7 +42,7 @@ mod tests {
             view("", JobState::Running, true, false),
         ];
         assert_eq!(wanted(jobs.iter()), ["missing", "unseen"]);
-        let many: Vec<JobView> = (0..MOST + 1)
+        let many: Vec<JobView> = (0..=MOST)
             .map(|n| view(&format!("{n:032x}"), JobState::Running, true, false))
             .collect();
         assert_eq!(wanted(many.iter()).len(), MOST);

@@ -106,7 +106,7 @@ impl Picture {
                 failing_since: source.failing_since.map(|t| t.wall),
                 metrics_frozen: source.frozen,
                 clock_offset_ms: source.offset_ms,
-                jobs: jobs.len(),
+                jobs: tracker.job_count_of(name),
                 taskmanagers: sum(source.clusters.iter().map(|c| c.taskmanagers)),
                 slots_available: sum(source.clusters.iter().map(|c| c.slots_available)),
                 poll_ms: source.polls.took_ms,

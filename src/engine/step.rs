@@ -238,7 +238,9 @@ impl Engine {
             return;
         }
         self.pipeline.note_look(time, Duration::from_secs(snapshot.took_s().into()));
-        let mut folded = self.tracker.step(time, snapshot);
+        let incidents = &self.incidents;
+        let in_trouble = |key: &JobKey| incidents.is_open(&Subject::Job(key.clone()));
+        let mut folded = self.tracker.step_beside(time, snapshot, &in_trouble);
         self.schedule(&folded.jobs);
         self.picture.note_failures(folded.failures);
         changes.append(&mut folded.changes);

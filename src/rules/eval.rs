@@ -147,7 +147,6 @@ impl Rules {
         if !young && self.grace.remove(source) && self.grace.is_empty() {
             self.judged.clear();
         }
-        let in_grace = self.grace.contains(source);
         let rules = std::mem::take(&mut self.set.rules);
 
         let Some(facts) = tracker.source_facts(source, time) else { return judged };
@@ -191,7 +190,7 @@ impl Rules {
             let labels = || book.of_job(facts.job);
             let values = || job_values(&facts);
             let picks = self.set.picks.of_job(key, facts.job, &book, &rules);
-            let first_look = in_grace && facts.job.since_first_look;
+            let first_look = self.grace.contains(&facts.job.source) && facts.job.since_first_look;
             let seen = runs(&facts);
             let turn = Turn { picks: &picks, first_look, seen, ..turn };
             let subject = Subject::Job(key.clone());

@@ -61,18 +61,20 @@ impl<'a> JobFacts<'a> {
         }
         if self.source.name != self.job.source {
             let last = self.source.last_success.map(|t| t.steady);
-            return self.source.is_up() && Some(self.job.last_seen) >= last;
+            let seen = self.job.eyes.as_ref().map(|(_, at)| *at);
+            return self.source.is_up() && seen >= last;
         }
         if self.source.unseen.contains_key(&self.job.flink_cluster) {
             return false;
         }
+        let own_seen = self.job.own_seen.unwrap_or(self.job.last_seen);
         if let Some(at) = self.source.unlisted_at {
             // Whoever lists the jobs cannot be seen: those that were looked at by another way.
-            return self.job.last_seen >= at;
+            return own_seen >= at;
         }
         let last = self.source.last_success.map(|t| t.steady);
         let complete = self.source.last_complete.map(|t| t.steady);
-        self.source.is_up() && (complete == last || Some(self.job.last_seen) >= last)
+        self.source.is_up() && (complete == last || Some(own_seen) >= last)
     }
 
     /// The run that counts.

@@ -95,14 +95,17 @@ pub struct JobTrack {
     /// What other sources say of it.
     #[serde(skip)]
     pub seen_by: Vec<SeenBy>,
-    /// The other source it was last seen by, while its own cannot see it.
+    /// The other source it was last seen by, while its own does not show it, and when (steady).
     #[serde(skip)]
-    pub eyes: Option<String>,
+    pub eyes: Option<(String, Ts)>,
+    /// Steady time its own source showed it last.
+    #[serde(skip)]
+    pub own_seen: Option<Ts>,
     /// When it is meant to run, as the configuration says.
     #[serde(skip)]
     pub schedule: Option<Arc<Schedule>>,
     #[serde(skip)]
-    dirty: bool,
+    pub(super) dirty: bool,
     #[serde(skip)]
     checkpoint_dirty: bool,
     #[serde(skip)]
@@ -147,6 +150,7 @@ impl JobTrack {
             numbers: Numbers::default(),
             seen_by: Vec::new(),
             eyes: None,
+            own_seen: None,
             schedule: None,
             dirty: true,
             checkpoint_dirty: false,
@@ -167,6 +171,7 @@ impl JobTrack {
         let before = self.failures_total;
         let was = (self.missing_since, self.live_runs, self.healthy_since.is_some());
         self.last_seen = time.steady;
+        self.own_seen = Some(time.steady);
         self.missing_since = None;
         self.eyes = None;
         self.forget_old_words(time.steady);
@@ -200,44 +205,8 @@ impl JobTrack {
         self.failures_total.saturating_sub(before)
     }
 
-    /// Takes in those of its runs that another source shows, while its own cannot see it; what is
-    /// not shown there says nothing. Returns how many failures were added.
-    pub(super) fn observe_through(
-        &mut self,
-        time: Time,
-        source: &SourceTrack,
-        seen: &[&RunObservation],
-    ) -> u64 {
-        let before = self.failures_total;
-        let was = (self.missing_since, self.live_runs, self.healthy_since.is_some());
-        self.last_seen = time.steady;
-        self.eyes = Some(source.name.clone());
-        for run in &mut self.runs {
-            run.listed = false;
-        }
-        for observation in seen {
-            if self.runs.iter().all(|run| run.id != observation.run) {
-                continue;
-            }
-            let own = RunObservation {
-                labels: self.labels.clone(),
-                flink_cluster: self.flink_cluster.clone(),
-                ..(*observation).clone()
-            };
-            self.observe_run(time, source, source.source_now(time), &own, false);
-        }
-        self.drop_unlisted(false);
-        if self.current().is_some_and(|run| run.listed) {
-            self.missing_since = None;
-        }
-        self.note_life(time);
-        self.trim();
-        self.dirty |= was != (self.missing_since, self.live_runs, self.healthy_since.is_some());
-        self.failures_total.saturating_sub(before)
-    }
-
     /// After a look: how many of its runs live, and since when it is well.
-    fn note_life(&mut self, time: Time) {
+    pub(super) fn note_life(&mut self, time: Time) {
         self.live_runs = self.runs.iter().filter(|r| r.listed && r.state.is_live()).count() as u32;
         self.healthy_since = match self.current() {
             Some(run) if run.is_healthy() => self.healthy_since.or(Some(time.steady)),
@@ -246,7 +215,7 @@ impl JobTrack {
         self.forget_failures_of_purpose();
     }
 
-    fn observe_run(
+    pub(super) fn observe_run(
         &mut self,
         time: Time,
         source: &SourceTrack,
@@ -256,6 +225,10 @@ impl JobTrack {
     ) {
         self.labels.clone_from(&seen.labels);
         self.add_inventory_labels();
+        // A platform that cannot look into it knows only its own name for it.
+        if seen.tasks.total > 0 && self.runs.last().is_none_or(|newest| newest.id <= seen.run) {
+            self.flink_job_name.clone_from(&seen.flink_job_name);
+        }
         self.flink_cluster.clone_from(&seen.flink_cluster);
         let index = match self.runs.iter().position(|r| r.id == seen.run) {
             Some(index) => index,
@@ -438,7 +411,7 @@ impl JobTrack {
     }
 
     /// Lets go of runs that are not listed and need not be remembered.
-    fn drop_unlisted(&mut self, complete: bool) {
+    pub(super) fn drop_unlisted(&mut self, complete: bool) {
         // The same job id with a newer start is the same run under a new JobManager.
         let listed: Vec<RunId> =
             self.runs.iter().filter(|r| r.listed).map(|r| r.id.clone()).collect();
@@ -463,7 +436,7 @@ impl JobTrack {
         });
     }
 
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         while self.runs.len() > MAX_RUNS {
             let victim = self.runs.iter().position(|r| !r.state.is_live()).unwrap_or(0);
             self.runs.remove(victim);

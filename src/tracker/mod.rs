@@ -22,8 +22,10 @@ mod run;
 mod scheduled;
 mod series;
 mod source;
+mod through;
 mod twins;
 mod waiting;
+mod whose;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +47,7 @@ pub use waiting::{Stage, Waiting};
 
 use retired::Retired;
 use twins::{Group, Twins};
+use whose::InTrouble;
 
 use crate::model::{Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Time};
 
@@ -136,6 +139,16 @@ impl Tracker {
 
     /// Takes in one look at one source.
     pub fn step(&mut self, time: Time, snapshot: &Snapshot) -> Folded {
+        self.step_beside(time, snapshot, &|_| false)
+    }
+
+    /// The same where incidents are kept: a job with an open one (`in_trouble`) keeps its name.
+    pub fn step_beside(
+        &mut self,
+        time: Time,
+        snapshot: &Snapshot,
+        in_trouble: &dyn Fn(&JobKey) -> bool,
+    ) -> Folded {
         let source = self
             .sources
             .entry(snapshot.source.clone())
@@ -152,7 +165,7 @@ impl Tracker {
         let mut ended = Vec::new();
         if !matches!(snapshot.completeness, Completeness::Failed { .. }) {
             let jobs = self.jobs.len();
-            self.fold_runs(time, snapshot, &mut folded);
+            self.fold_runs(time, snapshot, in_trouble, &mut folded);
             ended = self.fold_ends(time, snapshot, &mut folded);
             let is_new = self.jobs.len() > jobs;
             self.fold_inventory(time, snapshot, is_new, &mut folded.changes);
@@ -164,7 +177,13 @@ impl Tracker {
         folded
     }
 
-    fn fold_runs(&mut self, time: Time, snapshot: &Snapshot, folded: &mut Folded) {
+    fn fold_runs(
+        &mut self,
+        time: Time,
+        snapshot: &Snapshot,
+        in_trouble: InTrouble<'_>,
+        folded: &mut Folded,
+    ) {
         // Sources list jobs in one order: sorting what is nearly sorted costs little.
         let mut runs: Vec<&RunObservation> =
             snapshot.runs.iter().filter(|run| !run.is_archived()).collect();
@@ -174,7 +193,7 @@ impl Tracker {
             let by_job = runs.chunk_by(|a, b| a.key == b.key);
             by_job.filter_map(|runs| Some(Group { key: &runs.first()?.key, runs, first_look }))
         };
-        let own = self.without_twins(time, snapshot, listed(), folded);
+        let own = self.without_twins(time, snapshot, listed(), in_trouble, folded);
         let Some(source) = self.sources.get(&snapshot.source) else { return };
         let mut failed_over = Vec::new();
         for Group { key, runs, first_look } in &own {
@@ -248,9 +267,13 @@ impl Tracker {
         let unseen = self.sources.get(&snapshot.source).map(|source| &source.unseen);
         let is_unseen =
             |job: &JobTrack| unseen.is_some_and(|unseen| unseen.contains_key(&job.flink_cluster));
+        let is_up = |name: &str| self.sources.get(name).is_some_and(SourceTrack::is_up);
         let mut keys = self.by_source.remove(&snapshot.source).unwrap_or_default();
         for key in keys.iter().filter(|key| !present.contains(key)) {
             let Some(job) = self.jobs.get_mut(key).filter(|job| !is_unseen(job)) else { continue };
+            if job.lives_elsewhere(is_up) {
+                continue;
+            }
             job.note_absent(time);
             let gone_for = time.steady.since(job.last_seen).as_millis() as i64;
             // One with a schedule is missed when its hours begin, however long that takes.
@@ -325,6 +348,11 @@ impl Tracker {
         self.jobs.len()
     }
 
+    /// How many jobs a source names.
+    pub fn job_count_of(&self, source: &str) -> usize {
+        self.by_source.get(source).map_or(0, BTreeSet::len)
+    }
+
     /// All jobs, by key.
     pub fn jobs(&self) -> impl Iterator<Item = (&JobKey, &JobTrack)> {
         self.jobs.iter().map(|(key, job)| (key, &**job))
@@ -356,9 +384,9 @@ impl Tracker {
         let job = self.jobs.get(key)?;
         let source = self.sources.get(&job.source)?;
         let facts = JobFacts { job, source, time };
-        let other = job.eyes.as_ref().filter(|_| !facts.is_fresh());
-        let other = other.and_then(|name| self.sources.get(name));
-        Some(other.map_or(facts, |source| JobFacts { source, ..facts }))
+        let other = job.eyes.as_ref().and_then(|(name, _)| self.sources.get(name));
+        let other = other.map(|source| JobFacts { source, ..facts });
+        Some(other.filter(JobFacts::is_fresh).unwrap_or(facts))
     }
 }
 

@@ -59,9 +59,11 @@ impl Retired {
 
     /// Whether these are ended runs of a job that is gone under another name.
     pub(super) fn has_ended(&self, key: &JobKey, runs: &[&RunObservation]) -> bool {
-        let others = || self.0.iter().filter(|(gone, _)| *gone != key);
-        let of_gone = |id: &RunId| others().any(|(_, gone)| gone.runs.contains(id));
-        runs.iter().all(|seen| seen.state.is_terminal() && of_gone(&seen.run))
+        let is_old = |gone: &Gone| {
+            runs.iter().all(|seen| seen.state.is_terminal() && seen.run.start_time <= gone.newest)
+        };
+        let is_it = |gone: &Gone| runs.iter().any(|seen| gone.runs.contains(&seen.run));
+        self.0.iter().any(|(gone_key, gone)| gone_key != key && is_it(gone) && is_old(gone))
     }
 
     /// After a complete listing of a source: what it has not listed for a day it will not list again.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Completeness, Failure, Loaded, Seen, TaskCounts};
+use crate::model::{Completeness, Failure, Loaded, RunId, Seen, TaskCounts};
 
 const ZEROS: &str = "00000000000000000000000000000000";
 
@@ -111,37 +111,46 @@ fn a_job_waits_for_the_platform_that_may_show_it() {
     assert_eq!(keys(&tracker), ["emr/orders-app"]);
 }
 
+/// Looks of the platform; when the job began, and when it is known.
+type Case = (Vec<(i64, Snapshot)>, i64, i64);
+
 #[test]
 fn a_job_no_platform_shows_is_named_by_its_own_source() {
-    // (looks of the platform, when the job is known, known as one of the first look)
     let ok = || look("emr", Vec::new());
     let slow = || Snapshot { took_ms: 4_000, ..ok() };
-    let cases: Vec<(Vec<(i64, Snapshot)>, i64)> = vec![
-        (vec![(0, ok()), (5, ok())], 11),
-        // That look began before the job was seen.
-        (vec![(0, ok()), (5, slow()), (15, ok())], 21),
-        (vec![(0, ok()), (5, blind("emr"))], 11),
-        (vec![(0, blind("emr"))], 1),
-        // It never answers, and never fails.
-        (vec![], 61),
+    let cases: Vec<Case> = vec![
+        (vec![(0, ok()), (25, ok())], 20, 31),
+        // That look began before the job did.
+        (vec![(0, ok()), (23, slow()), (35, ok())], 20, 41),
+        (vec![(0, ok()), (25, blind("emr"))], 20, 31),
+        (vec![(0, blind("emr"))], 20, 21),
+        // It never answers again, and never fails.
+        (vec![(0, ok())], 20, 81),
+        // At the first look: what is older than the platform's look is not waited for, and nothing
+        // is for long.
+        (vec![(0, ok())], -9, 1),
+        (vec![(0, ok())], 0, 11),
+        (vec![], -9, 11),
     ];
-    for (looks, expected) in cases {
+    for (looks, begins, expected) in cases {
         let mut tracker = tracker();
         let mut known = None;
-        for second in 0..70 {
+        for second in 0..100 {
             for (_, snapshot) in looks.iter().filter(|(at, _)| *at == second) {
                 tracker.step(at(second), snapshot);
             }
             if second % 10 == 1 {
-                tracker.step(at(second), &look("prod", vec![live("prod", "a")]));
+                let job = run("prod", "a", begins * 1_000, JobState::Running);
+                let shown = if begins <= second { vec![job] } else { Vec::new() };
+                tracker.step(at(second), &look("prod", shown));
                 if tracker.job_count() == 1 {
                     known.get_or_insert(second);
                 }
             }
         }
-        assert_eq!(known, Some(expected), "{looks:?}");
+        assert_eq!(known, Some(expected), "{looks:?}, began at {begins}");
         let job = tracker.job(&JobKey::new("prod", "", "", "orders")).unwrap();
-        assert!(job.since_first_look, "it was there when Weir first looked: {looks:?}");
+        assert_eq!(job.since_first_look, begins <= 1, "{looks:?}, began at {begins}");
     }
 }
 
@@ -186,23 +195,126 @@ fn a_job_its_source_cannot_see_is_seen_by_the_other() {
     let folded = tracker.step(at(40), &look("emr", vec![failed("emr", "a", 15_000)]));
     assert_eq!(folded.failures, 0);
     let job = tracker.job(&app()).unwrap();
-    assert_eq!((job.failures_total, job.eyes.as_deref()), (1, None));
+    assert_eq!((job.failures_total, &job.eyes), (1, &None));
+    assert_eq!(keys(&tracker), ["emr/orders-app"]);
+}
+
+/// Two jobs of one Flink cluster that the platform stops to list, as a filter would have it.
+#[test]
+fn what_another_source_shows_is_not_missing() {
+    let bills = |source: &str| RunObservation {
+        key: JobKey::new(source, "", "", "bills"),
+        name: "bills".to_owned(),
+        flink_job_name: "bills".to_owned(),
+        ..live(source, "b")
+    };
+    let both = |source: &str| vec![live(source, "a"), bills(source)];
+    let mut tracker = tracker();
+    tracker.step(at(10), &look("emr", both("emr")));
+    tracker.step(at(11), &look("prod", both("prod")));
+    for second in [20, 30, 40] {
+        let here = at(second);
+        for (time, snapshot) in
+            [(here, look("emr", Vec::new())), (at(second + 1), look("prod", both("prod")))]
+        {
+            tracker.step(time, &snapshot);
+            let facts = tracker.job_facts(&app(), time).unwrap();
+            assert_eq!((facts.is_fresh(), facts.state()), (true, Some(JobState::Running)));
+            assert!(!facts.cluster_emptied() && facts.job.healthy_since.is_some());
+        }
+    }
+    let folded =
+        tracker.step(at(51), &look("prod", vec![failed("prod", "a", 50_000), bills("prod")]));
+    assert_eq!(folded.failures, 1, "its failure is told");
+    tracker.step(at(61), &look("prod", vec![live("prod", "c")]));
+    tracker.step(at(70), &look("emr", Vec::new()));
+    let bills = JobKey::new("emr", "", "", "bills");
+    assert!(tracker.job(&bills).unwrap().missing_since.is_some(), "nobody shows it");
+}
+
+#[test]
+fn what_the_platform_called_it_before_flink_began_joins_nothing_apart() {
+    let accepted = RunObservation {
+        flink_job_name: "orders-app".to_owned(),
+        tasks: TaskCounts::default(),
+        ..run("emr", "application_1", 4_000, JobState::Created)
+    };
+    for id in ["a", ZEROS] {
+        let mut tracker = tracker();
+        tracker.step(at(4), &look("emr", vec![accepted.clone()]));
+        tracker.step(at(6), &look("prod", vec![live("prod", id)]));
+        tracker.step(at(14), &look("emr", vec![live("emr", id)]));
+        tracker.step(at(16), &look("prod", vec![live("prod", id)]));
+        assert_eq!(keys(&tracker), ["emr/orders-app"], "{id}");
+    }
+}
+
+#[test]
+fn a_job_in_trouble_keeps_its_name_until_that_is_over() {
+    let prod = JobKey::new("prod", "", "", "orders");
+    let mut tracker = tracker();
+    tracker.step(at(0), &blind("emr"));
+    tracker.step(at(1), &look("prod", vec![live("prod", "a")]));
+    let in_trouble = |key: &JobKey| *key == prod;
+    for second in [10, 20] {
+        tracker.step_beside(at(second), &look("emr", vec![live("emr", "a")]), &in_trouble);
+        tracker.step_beside(at(second + 1), &look("prod", vec![live("prod", "a")]), &in_trouble);
+        assert_eq!(keys(&tracker), ["prod/orders"]);
+    }
+    assert_eq!(said(&tracker, &prod), [("emr".to_owned(), JobState::Running)]);
+    tracker.step(at(30), &look("emr", vec![live("emr", "a")]));
     assert_eq!(keys(&tracker), ["emr/orders-app"]);
 }
 
 #[test]
-fn what_another_source_shows_is_not_missing() {
+fn the_next_run_is_seen_too_while_its_own_source_is_blind() {
+    let next = || run("prod", "b", 22_000, JobState::Running);
+    for shown in [vec![failed("prod", "a", 15_000), next()], vec![next()]] {
+        let mut tracker = tracker();
+        tracker.step(at(10), &look("emr", vec![live("emr", "a")]));
+        tracker.step(at(11), &look("prod", vec![live("prod", "a")]));
+        tracker.step(at(20), &blind("emr"));
+        tracker.step(at(21), &look("prod", vec![failed("prod", "a", 15_000)]));
+        assert_eq!(tracker.job(&app()).unwrap().state(), JobState::Failed);
+        tracker.step(at(31), &look("prod", shown));
+        let facts = tracker.job_facts(&app(), at(31)).unwrap();
+        assert_eq!((facts.is_fresh(), facts.state()), (true, Some(JobState::Running)));
+        assert_eq!(keys(&tracker), ["emr/orders-app"]);
+    }
+}
+
+#[test]
+fn an_old_run_says_nothing_of_the_one_that_counts() {
     let mut tracker = tracker();
+    let next = run("emr", "b", 12_000, JobState::Running);
     tracker.step(at(10), &look("emr", vec![live("emr", "a")]));
     tracker.step(at(11), &look("prod", vec![live("prod", "a")]));
-    tracker.step(at(20), &look("emr", Vec::new()));
-    assert!(tracker.job(&app()).unwrap().missing_since.is_some());
-    tracker.step(at(21), &look("prod", vec![live("prod", "a")]));
-    let facts = tracker.job_facts(&app(), at(21)).unwrap();
-    assert_eq!((facts.is_fresh(), facts.state()), (true, Some(JobState::Running)));
-    tracker.step(at(30), &look("emr", Vec::new()));
-    tracker.step(at(31), &look("prod", Vec::new()));
-    assert!(tracker.job(&app()).unwrap().missing_since.is_some(), "nobody shows it");
+    tracker.step(at(20), &look("emr", vec![failed("emr", "a", 11_500), next]));
+    tracker.step(at(30), &blind("emr"));
+    tracker.step(at(31), &look("prod", vec![failed("prod", "a", 11_500)]));
+    assert!(!tracker.job_facts(&app(), at(31)).unwrap().is_fresh(), "nobody sees the new run");
+}
+
+#[test]
+fn two_jobs_of_one_name_are_each_seen_by_their_own_run() {
+    let job = |name: &str, id: &str| RunObservation {
+        key: JobKey::new("emr", "", "", name),
+        name: name.to_owned(),
+        ..live("emr", id)
+    };
+    let mut tracker = tracker();
+    tracker.step(at(10), &look("emr", vec![job("one", "a"), job("two", "b")]));
+    let shown = || vec![live("prod", "a"), run("prod", "b", 5_000, JobState::Restarting)];
+    tracker.step(at(11), &look("prod", shown()));
+    assert_eq!(keys(&tracker), ["emr/one", "emr/two"]);
+    tracker.step(at(20), &blind("emr"));
+    tracker.step(at(21), &look("prod", shown()));
+    for (name, state) in [("one", JobState::Running), ("two", JobState::Restarting)] {
+        let key = JobKey::new("emr", "", "", name);
+        assert_eq!(said(&tracker, &key), [("prod".to_owned(), state)]);
+        let facts = tracker.job_facts(&key, at(21)).unwrap();
+        assert_eq!((facts.is_fresh(), facts.state()), (true, Some(state)));
+    }
 }
 
 #[test]
@@ -297,6 +409,16 @@ fn what_is_retired_does_not_come_back_under_another_name() {
     tracker.step(at(120), &look("emr", Vec::new()));
     tracker.step(at(130), &look("prod", vec![run("prod", "b", 105_000, JobState::Running)]));
     assert_eq!(keys(&tracker), ["prod/orders"], "a new run is another story");
+    // Of more ended runs than are remembered, some tell whose all of them are.
+    let mut tracker = self::tracker();
+    let many = |source: &str| {
+        let one = |n: i64| run(source, &format!("a{n}"), n * 1_000, JobState::Failed);
+        (1..=12).map(one).collect::<Vec<_>>()
+    };
+    tracker.step(at(20), &look("emr", many("emr")));
+    tracker.retire(at(21), &app());
+    tracker.step(at(22), &look("prod", many("prod")));
+    assert!(keys(&tracker).is_empty());
 }
 
 #[test]
