@@ -10,6 +10,7 @@ use crate::testbed::flink::{Flink, FlinkOptions, release};
 use crate::testbed::flink_history::{self, HistoryServer};
 use crate::testbed::job::{JobSpec, RestartStrategy};
 use crate::testbed::story::{self, SOON};
+use crate::testbed::table::Rows;
 use crate::testbed::time;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
@@ -92,6 +93,7 @@ receivers:
         all.len() == 2 && all.iter().all(|job| job["stale"] == true && job["state"] == "RUNNING")
     })
     .await?;
+    let back = time::now_ms();
     let history = HistoryServer::start(version, dir.path(), &archives, port).await?;
     story::until(&weir, "how both ended", "jobs", |all| {
         named(all, "orders").is_some_and(|job| job["state"] == "FAILED")
@@ -110,8 +112,12 @@ receivers:
     let listed = history.rest().get("/jobs/overview").await?;
     crate::testbed::tools::note(&format!("{version}: {listed}"));
     ensure!(!opened.iter().any(|i| i["rule"] == "JobMissing"), "{opened:#?}");
+    let mut rows = Rows::of("Flink and its HistoryServer", &version.to_string());
+    let what = "a job failed and its JobManager is gone; the HistoryServer answers";
+    story::record(&mut rows, what, &hook, ("JobFailed", false), back).await?;
     weir.stop().await?;
-    history.stop().await
+    history.stop().await?;
+    rows.write()
 }
 
 #[tokio::test]
