@@ -26,11 +26,13 @@ pub(super) enum Pool {
 }
 
 impl Pool {
-    /// For how long an idle connection is kept, and how many of them to one host.
+    /// For how long an idle connection is kept, and how many of them to one host. Of many hosts
+    /// some thousand are looked at in a second: what is kept for longer than one of them takes, all of
+    /// them keep at the same time.
     fn keeps(self) -> (Duration, usize) {
         match self {
             Pool::Few => (Duration::from_secs(90), 8),
-            Pool::Many => (Duration::from_secs(2), 2),
+            Pool::Many => (Duration::from_millis(100), 1),
         }
     }
 }
@@ -108,4 +110,28 @@ fn pem(path: &Path) -> Result<Vec<u8>, HttpError> {
         what: format!("cannot read {}: {error}", path.display()),
         hint: "check the path and its permissions".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What most systems let a process open unless somebody says otherwise (`ulimit -n`).
+    const FILES: usize = 1_024;
+    /// Hosts that are looked at in a second: a look costs more than half a millisecond of CPU, and
+    /// two cores are what Weir uses.
+    const HOSTS: usize = 3_000;
+    /// At the same time, with as many requests each.
+    const LOOKS: (usize, usize) = (128, 3);
+    /// Idle connections are looked for so often.
+    const SWEEP: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn any_number_of_hosts_leaves_files_to_open() {
+        let (idle, per_host) = Pool::Many.keeps();
+        let millis = usize::try_from((idle + SWEEP / 2).as_millis()).unwrap();
+        let kept = HOSTS * millis / 1_000 * per_host;
+        let open = kept + LOOKS.0 * LOOKS.1;
+        assert!(open < FILES - 64, "{open} connections");
+    }
 }

@@ -6,7 +6,8 @@
 //! same rate: this machine's speed, and what else runs on it, drop out. The fleet, Weir and the
 //! peer are processes of their own, so that their CPU times are separable. `--quick` takes a
 //! minute, `history` measures the journal alone, `rules` the judging alone, `opening` ten thousand
-//! incidents at once, `stories [PART OF A TITLE]` what people get to read beside what Alertmanager
+//! incidents at once, `platforms` a ResourceManager with 5,000 applications, `stories [PART OF A
+//! TITLE]` what people get to read beside what Alertmanager
 //! would send them; `--numbers FILE` writes that down. The fleet and the peer end when their stdin,
 //! which this process holds, closes.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
@@ -18,10 +19,12 @@ mod testbed;
 mod cost;
 mod history;
 mod latency;
+mod numbers;
 mod opening;
 mod pack;
 mod pack_jobs;
 mod peer;
+mod platforms;
 mod rounds;
 mod scenario;
 mod server;
@@ -47,6 +50,7 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some(server::ROLE) => runtime.block_on(server::run()),
         Some(peer::ROLE) => runtime.block_on(peer::run()),
+        Some(platforms::ROLE) => runtime.block_on(platforms::run()),
         Some(pack::ROLE) => pack::run(args.get(1..).unwrap_or_default()),
         first => {
             let quick = args.iter().any(|a| a == "--quick");
@@ -55,6 +59,9 @@ fn main() -> Result<()> {
             match first {
                 Some("history") => history::measure(&plan, &mut table)?,
                 Some("rules") => pack::measure(&plan, &mut table)?,
+                Some("platforms") => {
+                    return runtime.block_on(platforms::tell(numbers(&args).as_deref()));
+                }
                 Some("opening") => drop(runtime.block_on(opening::measure(&mut table))?),
                 Some("stories") => {
                     let only = args.get(1).filter(|arg| !arg.starts_with("--"));
@@ -63,8 +70,7 @@ fn main() -> Result<()> {
                 }
                 _ => {
                     let page = numbers(&args);
-                    let stories = page.as_deref().filter(|_| !quick);
-                    return bench_all(&runtime, plan, stories);
+                    return bench_all(&runtime, plan, quick, page.as_deref());
                 }
             }
             table.print();
@@ -73,16 +79,25 @@ fn main() -> Result<()> {
     }
 }
 
-/// The file that the stories are written down in.
+/// The file that what was found is written down in.
 fn numbers(args: &[String]) -> Option<PathBuf> {
     let at = args.iter().position(|arg| arg == "--numbers")?;
     args.get(at + 1).map(PathBuf::from)
 }
 
-fn bench_all(runtime: &tokio::runtime::Runtime, plan: Plan, stories: Option<&Path>) -> Result<()> {
+fn bench_all(
+    runtime: &tokio::runtime::Runtime,
+    plan: Plan,
+    quick: bool,
+    page: Option<&Path>,
+) -> Result<()> {
     runtime.block_on(async {
         tokio::time::timeout(LIMIT, bench(plan)).await??;
-        match stories {
+        if quick {
+            return Ok(());
+        }
+        platforms::tell(page).await?;
+        match page {
             Some(page) => tell(None, Some(page)).await,
             None => Ok(()),
         }

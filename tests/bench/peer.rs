@@ -23,6 +23,9 @@ const CONCURRENT: usize = 8;
 pub(crate) enum Ask {
     /// Fetch these, per cluster, again and again.
     Fetch { interval: Duration, clusters: Vec<Vec<String>> },
+    /// The same of clusters nobody counts on the fingers: one after the other, so many at a time,
+    /// through an HTTP proxy, connections kept as briefly as Weir keeps those to many hosts.
+    Sweep { interval: Duration, proxy: String, at_once: usize, clusters: Vec<Vec<String>> },
     /// Requests answered and failed so far.
     Counts,
 }
@@ -41,6 +44,11 @@ pub(crate) async fn run() -> Result<()> {
                 }
                 println!("null");
             }
+            Ask::Sweep { interval, proxy, at_once, clusters } => {
+                let client = http::client_through(&proxy)?;
+                tokio::spawn(sweep(client, clusters, interval, at_once, Arc::clone(&counts)));
+                println!("null");
+            }
             Ask::Counts => {
                 let both = (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed));
                 println!("{}", serde_json::to_string(&both)?);
@@ -48,6 +56,29 @@ pub(crate) async fn run() -> Result<()> {
         }
     }
     Ok(())
+}
+
+async fn sweep(
+    client: reqwest::Client,
+    clusters: Vec<Vec<String>>,
+    interval: Duration,
+    at_once: usize,
+    counts: Arc<(AtomicU64, AtomicU64)>,
+) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let one = async |urls: &Vec<String>| {
+            for url in urls {
+                let answer = async { client.get(url).send().await?.bytes().await };
+                let is_ok = answer.await.is_ok();
+                let count = if is_ok { &counts.0 } else { &counts.1 };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        futures_util::stream::iter(&clusters).for_each_concurrent(at_once, one).await;
+    }
 }
 
 async fn fetch(

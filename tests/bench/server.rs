@@ -102,7 +102,8 @@ pub(crate) fn stdin_lines() -> mpsc::UnboundedReceiver<String> {
     lines
 }
 
-fn reply(line: &str) {
+/// Answers the process that asked.
+pub(crate) fn reply(line: &str) {
     println!("{line}");
 }
 

@@ -33,6 +33,22 @@ impl Table {
         self.0.push((what.to_owned(), format!("{} {unit}{note}", number(figure)), judged));
     }
 
+    /// Adds all rows of another one.
+    pub(crate) fn append(&mut self, other: Table) {
+        self.0.extend(other.0);
+    }
+
+    /// As a table of a page.
+    pub(crate) fn markdown(&self) -> String {
+        let row = |(what, figure, goal): &(String, String, String)| {
+            // What is indented belongs to the row above.
+            let indent = if what.starts_with(' ') { "&nbsp;&nbsp;" } else { "" };
+            format!("| {indent}{} | {} | {goal} |\n", what.trim(), figure.trim())
+        };
+        let rows: String = self.0.iter().map(row).collect();
+        format!("| what | figure | goal |\n| --- | --- | --- |\n{rows}")
+    }
+
     /// Prints it.
     pub(crate) fn print(&self) {
         let width = |text: &str| text.chars().count();

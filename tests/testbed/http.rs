@@ -18,6 +18,15 @@ pub(crate) fn client_that_stays() -> reqwest::Client {
     build(reqwest::redirect::Policy::none())
 }
 
+/// A client for many hosts behind an HTTP proxy; idle connections are closed soon.
+///
+/// # Errors
+/// When the address of the proxy cannot be read.
+pub(crate) fn client_through(proxy: &str) -> reqwest::Result<reqwest::Client> {
+    let many = builder().pool_idle_timeout(Duration::from_secs(2)).pool_max_idle_per_host(2);
+    many.proxy(reqwest::Proxy::all(proxy)?).build()
+}
+
 /// A client that trusts these authorities and no others, over TLS.
 ///
 /// # Errors

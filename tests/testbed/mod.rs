@@ -45,4 +45,5 @@ pub(crate) mod webhook;
 pub(crate) mod wecom;
 pub(crate) mod weir;
 pub(crate) mod yarn;
+pub(crate) mod yarn_standin;
 pub(crate) mod zookeeper;

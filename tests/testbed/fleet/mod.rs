@@ -126,6 +126,13 @@ struct Counters {
     bytes: [AtomicU64; KINDS],
 }
 
+impl Counters {
+    fn count(&self, kind: Kind, bytes: usize) {
+        self.requests[kind as usize].fetch_add(1, Ordering::Relaxed);
+        self.bytes[kind as usize].fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
 /// The running stand-in.
 pub struct Fleet {
     served: Served,
@@ -188,6 +195,17 @@ impl Fleet {
         "http://127.0.0.1:1".to_owned()
     }
 
+    /// What a cluster says to this, for a stand-in that leads to it by another way. It is counted
+    /// like any other; faults are the wire's, and play no part.
+    pub fn reply(&self, cluster: usize, method: &Method, path_and_query: &str) -> Response {
+        let Ok(uri) = format!("/c/{cluster}{path_and_query}").parse::<Uri>() else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        let (kind, _, status, body) = answer(&self.inner, method, &uri);
+        self.inner.counters.count(kind, body.len());
+        (status, [(header::CONTENT_TYPE, JSON_UTF8)], body).into_response()
+    }
+
     /// Requests of a kind so far.
     pub fn requests(&self, kind: Kind) -> u64 {
         self.inner.counters.requests[kind as usize].load(Ordering::Relaxed)
@@ -233,10 +251,7 @@ async fn handle(
         inner.asked.lock().expect("no panic while locked").push(uri.to_string());
     }
     let (kind, fault, status, body) = answer(&inner, &method, &uri);
-    inner.counters.requests[kind as usize].fetch_add(1, Ordering::Relaxed);
-    if fault.is_none() {
-        inner.counters.bytes[kind as usize].fetch_add(body.len() as u64, Ordering::Relaxed);
-    }
+    inner.counters.count(kind, if fault.is_none() { body.len() } else { 0 });
     let usual = (status, [(header::CONTENT_TYPE, JSON_UTF8)], body).into_response();
     match fault {
         None => usual,
