@@ -21,6 +21,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     for warning in &checked.warnings {
         warn!("{warning}");
     }
+    lifecycle::open_many_files();
     let stop = CancellationToken::new();
     // From here on a SIGHUP does not end the process.
     let hangups = lifecycle::Hangups::listen();

@@ -112,7 +112,7 @@ receivers:
     let listed = history.rest().get("/jobs/overview").await?;
     crate::testbed::tools::note(&format!("{version}: {listed}"));
     ensure!(!opened.iter().any(|i| i["rule"] == "JobMissing"), "{opened:#?}");
-    let mut rows = Rows::of("Flink and its HistoryServer", &version.to_string());
+    let mut rows = Rows::of("Flink and its HistoryServer", version);
     let what = "a job failed and its JobManager is gone; the HistoryServer answers";
     story::record(&mut rows, what, &hook, ("JobFailed", false), back).await?;
     weir.stop().await?;

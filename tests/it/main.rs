@@ -47,6 +47,7 @@ mod main_road;
 mod mutations;
 mod mute_interval;
 mod named_metrics;
+mod open_files;
 mod operate;
 mod readme;
 mod reload;
