@@ -267,11 +267,14 @@ impl Tracker {
         let unseen = self.sources.get(&snapshot.source).map(|source| &source.unseen);
         let is_unseen =
             |job: &JobTrack| unseen.is_some_and(|unseen| unseen.contains_key(&job.flink_cluster));
-        let is_up = |name: &str| self.sources.get(name).is_some_and(SourceTrack::is_up);
+        let looked = |name: &str| {
+            let source = self.sources.get(name).filter(|source| source.is_up())?;
+            source.last_success.map(|last| last.steady)
+        };
         let mut keys = self.by_source.remove(&snapshot.source).unwrap_or_default();
         for key in keys.iter().filter(|key| !present.contains(key)) {
             let Some(job) = self.jobs.get_mut(key).filter(|job| !is_unseen(job)) else { continue };
-            if job.lives_elsewhere(is_up) {
+            if job.lives_elsewhere(looked) {
                 continue;
             }
             job.note_absent(time);

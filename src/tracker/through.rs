@@ -33,9 +33,11 @@ impl JobTrack {
         shown && !source.unseen.contains_key(&self.flink_cluster)
     }
 
-    /// Another source, which can be seen, shows it alive.
-    pub(super) fn lives_elsewhere(&self, is_up: impl Fn(&str) -> bool) -> bool {
-        self.seen_by.iter().any(|seen| seen.state.is_live() && is_up(&seen.source))
+    /// Another source showed it alive at its last look; `looked`: when that was, of one that can be
+    /// seen.
+    pub(super) fn lives_elsewhere(&self, looked: impl Fn(&str) -> Option<Ts>) -> bool {
+        let shown = |seen: &SeenBy| looked(&seen.source).is_some_and(|at| seen.heard >= at);
+        self.seen_by.iter().any(|seen| seen.state.is_live() && shown(seen))
     }
 
     /// Forgets what other sources said long ago.

@@ -315,6 +315,13 @@ fn two_jobs_of_one_name_are_each_seen_by_their_own_run() {
         let facts = tracker.job_facts(&key, at(21)).unwrap();
         assert_eq!((facts.is_fresh(), facts.state()), (true, Some(state)));
     }
+    // And when nobody shows them any more, both are missed.
+    tracker.step(at(31), &look("prod", Vec::new()));
+    tracker.step(at(40), &look("emr", Vec::new()));
+    for name in ["one", "two"] {
+        let job = tracker.job(&JobKey::new("emr", "", "", name)).unwrap();
+        assert!(job.missing_since.is_some(), "{name}");
+    }
 }
 
 #[test]
