@@ -92,6 +92,7 @@
 //! key. Before the commit: nothing was sent; the next look sees the same facts and decides the
 //! same. [`store::Store::load`] rebuilds tracker, incidents and what was told to whom; steady time
 //! goes on from where it was, so holds and budgets do not start anew.
+pub mod actions;
 pub mod app;
 pub mod cli;
 pub mod clock;

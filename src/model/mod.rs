@@ -20,6 +20,7 @@ mod observation;
 mod posted;
 mod problem;
 mod report;
+mod restart;
 mod schedule;
 mod seen_by;
 mod severity;
@@ -56,6 +57,7 @@ pub use observation::{
 pub use posted::Posted;
 pub use problem::Problem;
 pub use report::{BySeverity, Held, Noisy, ReceiverReport, Report};
+pub use restart::{AskedBy, Restart, RestartState, RestoreFrom};
 pub use schedule::{Schedule, Schedules, Standing};
 pub use seen_by::SeenBy;
 pub use severity::Severity;

@@ -1,0 +1,96 @@
+use super::*;
+
+fn driver(text: &str) -> FlinkJar {
+    let config: Config = serde_saphyr::from_str(text).unwrap();
+    FlinkJar { config, clusters: BTreeMap::new() }
+}
+
+fn order(from: Option<&str>) -> Order {
+    Order {
+        restart: 1,
+        handle: "ab".repeat(16),
+        job: crate::model::JobKey::new("prod", "", "", "orders"),
+        job_name: "orders".to_owned(),
+        flink_job_name: "orders".to_owned(),
+        cluster: "prod".to_owned(),
+        namespace: String::new(),
+        flink_cluster: "prod".to_owned(),
+        labels: crate::model::Labels::default(),
+        dead: Some("cd".repeat(16)),
+        from: from.map(str::to_owned),
+        version: None,
+        inventory: None,
+    }
+}
+
+#[test]
+fn the_body_has_the_names_of_its_version() {
+    let driver =
+        driver("{ jar: orders.jar, entry_class: com.example.Orders, args: [--topic, orders] }");
+    let order = order(Some("file:/ck/chk-7"));
+    for (version, key, other) in [
+        ("1.17.2", "restoreMode", "claimMode"),
+        ("1.19.3", "restoreMode", "claimMode"),
+        ("1.20.5", "claimMode", "restoreMode"),
+        ("2.3.0", "claimMode", "restoreMode"),
+        ("2.4-SNAPSHOT", "claimMode", "restoreMode"),
+        ("", "claimMode", "restoreMode"),
+    ] {
+        let body = driver.body(&order, version);
+        assert_eq!(body[key], "NO_CLAIM", "{version}");
+        assert!(body.get(other).is_none(), "{version}");
+        assert_eq!(body["savepointPath"], "file:/ck/chk-7");
+        assert_eq!(body["jobId"], order.handle);
+        assert_eq!(body["programArgsList"], json!(["--topic", "orders"]));
+        assert_eq!(body["allowNonRestoredState"], false);
+    }
+    let from_nothing = driver.body(&self::order(None), "1.20.5");
+    assert!(from_nothing.get("savepointPath").is_none() && from_nothing.get("claimMode").is_none());
+}
+
+#[test]
+fn of_several_jars_of_a_name_the_newest_is_run() {
+    let listed = json!({ "files": [
+        { "id": "a_orders.jar", "name": "orders.jar", "uploaded": 5 },
+        { "id": "b_orders.jar", "name": "orders.jar", "uploaded": 9 },
+        { "id": "c_other.jar", "name": "other.jar", "uploaded": 99 },
+        { "id": "d_my-orders.jar", "name": "my-orders.jar", "uploaded": 99 },
+    ] });
+    assert_eq!(newest(&listed, "orders.jar").as_deref(), Some("b_orders.jar"));
+    assert_eq!(newest(&listed, "none.jar"), None);
+    assert_eq!(newest(&json!({}), "orders.jar"), None);
+}
+
+#[test]
+fn a_live_run_of_the_name_speaks_against_a_start() {
+    let row = |jid: &str, name: &str, state: &str| super::super::flink_rest::Row {
+        jid: jid.to_owned(),
+        name: name.to_owned(),
+        state: state.to_owned(),
+    };
+    let order = order(None);
+    let alive = |rows: &[super::super::flink_rest::Row]| Cluster::alive(rows, &order);
+    assert_eq!(alive(&[]), None);
+    assert_eq!(alive(&[row("1", "orders", "FAILED"), row("2", "other", "RUNNING")]), None);
+    assert!(alive(&[row("1", "orders", "RESTARTING")]).is_some());
+    assert!(alive(&[row("1", "orders", "SUSPENDED")]).is_some(), "it may come back");
+    assert!(alive(&[row("1", "orders", "A_STATE_OF_TOMORROW")]).is_some());
+    assert!(alive(&[row(&"cd".repeat(16), "renamed", "RUNNING")]).is_some(), "the dead one lives");
+    assert_eq!(alive(&[row(&order.handle, "orders", "RUNNING")]), None, "that is ours");
+}
+
+#[test]
+fn a_form_never_holds_its_own_boundary() {
+    let (kind, body) = form("a\"b.jar", b"..weir-jar..");
+    assert_eq!(kind, "multipart/form-data; boundary=weir-jarx");
+    let text = String::from_utf8(body).unwrap();
+    assert!(text.starts_with("--weir-jarx\r\n") && text.ends_with("\r\n--weir-jarx--\r\n"));
+    assert!(text.contains("filename=\"a_b.jar\""));
+}
+
+#[test]
+fn mistakes_are_told_with_the_way_out() {
+    let problems = |text: &str| serde_saphyr::from_str::<Config>(text).unwrap().problems();
+    assert!(problems("{ jar: orders.jar }").is_empty());
+    assert_eq!(problems("{ jar: /opt/orders.jar, parallelism: 0, timeout: 0s }").len(), 3);
+}
