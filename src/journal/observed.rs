@@ -98,6 +98,8 @@ fields!(CheckpointStats as StatsMemory {
     latest_savepoint: Option<CheckpointSummary>,
     recent_failed: Vec<CheckpointSummary>,
     in_progress: Vec<CheckpointSummary>,
+    recent_completed: Vec<CheckpointSummary>,
+    retained_on_failure: Option<bool>,
 });
 
 fields!(CheckpointSummary as CheckpointMemory {
@@ -111,6 +113,7 @@ fields!(CheckpointSummary as CheckpointMemory {
     stops_job: bool,
     acknowledged: Option<u32>,
     subtasks: Option<u32>,
+    size: Option<u64>,
 });
 
 impl Identified for CheckpointSummary {

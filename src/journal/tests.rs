@@ -74,6 +74,7 @@ prop_compose! {
             stops_job: flags.2,
             acknowledged,
             subtasks: acknowledged.map(|n| n + 1),
+            size: acknowledged.map(u64::from),
         }
     }
 }
@@ -91,8 +92,10 @@ prop_compose! {
             restored: numbers.1,
             completed: numbers.2,
             retained_on_cancel: retained,
+            retained_on_failure: retained.map(|on| !on),
             periodic: retained,
             latest_completed: one,
+            recent_completed: failed.clone(),
             recent_failed: failed,
             in_progress: running,
             ..CheckpointStats::default()

@@ -249,6 +249,13 @@ pub struct CheckpointStats {
     pub recent_failed: Vec<CheckpointSummary>,
     /// Checkpoints in progress, newest first.
     pub in_progress: Vec<CheckpointSummary>,
+    /// Completed checkpoints and savepoints of the history, newest first.
+    #[serde(default)]
+    pub recent_completed: Vec<CheckpointSummary>,
+    /// Checkpoints stay after FAILED (`externalization.enabled`, whatever becomes of them when the job
+    /// is cancelled).
+    #[serde(default)]
+    pub retained_on_failure: Option<bool>,
 }
 
 /// One checkpoint or savepoint.
@@ -277,6 +284,9 @@ pub struct CheckpointSummary {
     /// Subtasks that have to.
     #[serde(default)]
     pub subtasks: Option<u32>,
+    /// Bytes of state it refers to (`state_size`).
+    #[serde(default)]
+    pub size: Option<u64>,
 }
 
 /// One entry of the exception history, reduced to what a person needs.

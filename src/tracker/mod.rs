@@ -12,6 +12,8 @@ mod flap;
 mod inventory;
 mod job;
 mod jobmanager;
+mod ledger;
+mod ledgers;
 mod life;
 mod matching;
 mod numbers;
@@ -37,6 +39,7 @@ pub use inventory::{Inventoried, InventoryTrack};
 pub use job::JobTrack;
 pub use job::MAX_FAILURES;
 pub use jobmanager::JobManagerTrack;
+pub use ledger::{Ledger, Recorded, Standing, same_path};
 pub use life::FromScratch;
 pub use matching::By;
 pub use numbers::{Numbers, Spans};
@@ -45,6 +48,7 @@ pub use series::{Sample, Series, Stretch};
 pub use source::SourceTrack;
 pub use waiting::{Stage, Waiting};
 
+use ledgers::Ledgers;
 use retired::Retired;
 use twins::{Group, Twins};
 use whose::InTrouble;
@@ -69,6 +73,8 @@ pub struct Tracker {
     inventory_names: BTreeSet<String>,
     /// Jobs that several sources show.
     twins: Twins,
+    /// What they could be restored from.
+    ledgers: Ledgers,
 }
 
 /// What one snapshot changed.
@@ -99,7 +105,11 @@ impl Tracker {
     /// Goes on where a former process was. Rows that cannot be read are skipped: a job is then
     /// seen as new, which costs a count, not an alert.
     pub fn restore(loaded: &Loaded) -> Tracker {
-        let mut tracker = Tracker { retired: Retired::restore(loaded), ..Tracker::default() };
+        let mut tracker = Tracker {
+            retired: Retired::restore(loaded),
+            ledgers: Ledgers::restore(loaded),
+            ..Tracker::default()
+        };
         for (name, body) in &loaded.sources {
             if let Ok(source) = serde_json::from_str(body) {
                 tracker.sources.insert(name.clone(), source);
@@ -218,6 +228,7 @@ impl Tracker {
                 if job.failed_over {
                     failed_over.push(job.flink_cluster.clone());
                 }
+                self.ledgers.hear(time, key, source, runs, &mut folded.changes);
                 if job.hear_numbers(time.steady, runs, &self.spans)
                     && let Some(value) = job.numbers.kept()
                 {
@@ -232,6 +243,10 @@ impl Tracker {
             if !failed_over.is_empty() {
                 folded.changes.push(source.row());
             }
+        }
+        if !folded.forgotten.is_empty() || first_look {
+            let Tracker { ledgers, jobs, .. } = self;
+            ledgers.forget_old(time, &|key| jobs.contains_key(key), &mut folded.changes);
         }
         if snapshot.completeness == Completeness::Complete {
             let present: BTreeSet<&JobKey> = own.iter().map(|group| group.key).collect();
@@ -344,6 +359,16 @@ impl Tracker {
     /// A job.
     pub fn job(&self, key: &JobKey) -> Option<&JobTrack> {
         self.jobs.get(key).map(|job| &**job)
+    }
+
+    /// What a job was seen to complete, also of one that is not watched any more.
+    pub fn ledger(&self, key: &JobKey) -> Option<&Ledger> {
+        self.ledgers.get(key)
+    }
+
+    /// Somebody looked whether a checkpoint is there.
+    pub fn checked(&mut self, time: Time, key: &JobKey, path: &str, there: bool) -> Option<Change> {
+        self.ledgers.checked(time, key, path, there)
     }
 
     /// How many jobs there are.

@@ -75,11 +75,15 @@ impl Tracker {
                 }
                 Whose::Taken(others) => {
                     for other in &others {
+                        self.ledgers.rename(other, group.key, &mut folded.changes);
                         self.forget(other, folded);
                     }
                     own.push(group);
                 }
                 Whose::Others(others) => {
+                    if let Some(first) = others.first() {
+                        self.ledgers.rename(group.key, first, &mut folded.changes);
+                    }
                     self.forget(group.key, folded);
                     for other in &others {
                         let runs = self.runs_of(other, &group, &look, others.len() == 1);
@@ -180,6 +184,7 @@ impl Tracker {
             heard: time.steady,
         };
         let news = job.hear_twin(said);
+        self.ledgers.hear(time, other, source, runs, &mut folded.changes);
         if unseen {
             let failures = job.observe_through(time, source, runs);
             folded.failures += failures;

@@ -190,20 +190,21 @@ pub(super) struct CheckpointPolicy {
     pub(super) timeout_ms: Option<i64>,
     pub(super) min_pause_ms: Option<i64>,
     pub(super) retained_on_cancel: Option<bool>,
+    pub(super) retained_on_failure: Option<bool>,
     /// Checkpoints are not taken periodically.
     pub(super) off: bool,
 }
 
 pub(super) fn policy(config: &wire::CheckpointConfig) -> CheckpointPolicy {
-    let retained = config
-        .externalization
-        .as_ref()
-        .and_then(|e| e.enabled.map(|on| on && !e.delete_on_cancellation.unwrap_or(false)));
+    let kept = config.externalization.as_ref();
+    let retained =
+        kept.and_then(|e| e.enabled.map(|on| on && !e.delete_on_cancellation.unwrap_or(false)));
     CheckpointPolicy {
         interval_ms: config.interval.filter(|i| *i > 0 && *i < NOT_PERIODIC),
         timeout_ms: config.timeout.filter(|t| *t > 0 && *t < NOT_PERIODIC),
         min_pause_ms: config.min_pause.filter(|t| *t > 0 && *t < NOT_PERIODIC),
         retained_on_cancel: retained,
+        retained_on_failure: kept.and_then(|e| e.enabled),
         off: config.interval.is_some_and(|i| i <= 0 || i == NOT_PERIODIC),
     }
 }
@@ -222,6 +223,7 @@ pub(super) fn checkpoints(
         timeout_ms: policy.timeout_ms,
         periodic: known.map(|policy| !policy.off),
         retained_on_cancel: policy.retained_on_cancel,
+        retained_on_failure: policy.retained_on_failure,
         restored: count(counts.restored),
         completed: count(counts.completed),
         failed: count(counts.failed),
@@ -230,11 +232,13 @@ pub(super) fn checkpoints(
         latest_savepoint: latest.savepoint.and_then(summary),
         recent_failed: Vec::new(),
         in_progress: Vec::new(),
+        recent_completed: Vec::new(),
     };
     for checkpoint in answer.history.into_iter().take(MAX_ENTRIES) {
         let list = match checkpoint.status.as_deref() {
             Some("FAILED") => &mut stats.recent_failed,
             Some("IN_PROGRESS") => &mut stats.in_progress,
+            Some("COMPLETED") => &mut stats.recent_completed,
             _ => continue,
         };
         list.extend(summary(checkpoint));
@@ -266,6 +270,7 @@ fn summary(c: wire::Checkpoint) -> Option<CheckpointSummary> {
         stops_job: c.kind.as_deref() == Some("SYNC_SAVEPOINT"),
         acknowledged: c.num_acknowledged_subtasks.and_then(|n| u32::try_from(n).ok()),
         subtasks: c.num_subtasks.and_then(|n| u32::try_from(n).ok()),
+        size: count(c.state_size),
     })
 }
 

@@ -277,6 +277,8 @@ pub(super) struct Checkpoint {
     #[serde(deserialize_with = "text")]
     pub(super) external_path: Option<String>,
     pub(super) discarded: Option<bool>,
+    #[serde(deserialize_with = "int")]
+    pub(super) state_size: Option<i64>,
 }
 
 /// `/jobs/:id/checkpoints/config`.

@@ -1,0 +1,108 @@
+//! The ledgers of all jobs: they outlive the jobs they are about.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Ledger, SourceTrack};
+use crate::model::{Change, JobKey, Loaded, RunObservation, Time};
+
+/// Rows are kept under this name, followed by the job's key.
+const LEDGER: &str = "ledger/";
+/// Of a job that is not watched any more, what it could be restored from is remembered this long
+/// after its last checkpoint.
+const KEEP: Duration = Duration::from_hours(24 * 30);
+/// Ledgers of jobs that are not watched any more.
+const MAX_ORPHANS: usize = 10_000;
+
+/// By job.
+#[derive(Debug, Default)]
+pub(super) struct Ledgers(BTreeMap<JobKey, Ledger>);
+
+impl Ledgers {
+    /// Goes on where a former process was; a row that cannot be read is none.
+    pub(super) fn restore(loaded: &Loaded) -> Ledgers {
+        let rows = loaded.meta.iter();
+        let read = rows.filter_map(|(name, body)| {
+            let key = name.strip_prefix(LEDGER)?;
+            Some((JobKey(key.to_owned()), serde_json::from_str(body).ok()?))
+        });
+        Ledgers(read.collect())
+    }
+
+    pub(super) fn get(&self, key: &JobKey) -> Option<&Ledger> {
+        self.0.get(key)
+    }
+
+    /// Takes in what a look says of the runs of one job; adds its row where it is time.
+    pub(super) fn hear(
+        &mut self,
+        time: Time,
+        key: &JobKey,
+        source: &SourceTrack,
+        runs: &[&RunObservation],
+        changes: &mut Vec<Change>,
+    ) {
+        let ledger = self.0.entry(key.clone()).or_default();
+        let to_wall = |at: i64| source.to_wall(at);
+        for run in runs {
+            ledger.hear(run, time.wall, &to_wall);
+        }
+        changes.extend(row(key, ledger, time));
+    }
+
+    /// Somebody looked for one.
+    pub(super) fn checked(
+        &mut self,
+        time: Time,
+        key: &JobKey,
+        path: &str,
+        there: bool,
+    ) -> Option<Change> {
+        let ledger = self.0.get_mut(key)?;
+        ledger.checked(path, there);
+        row(key, ledger, time)
+    }
+
+    /// A job goes by another name from now on.
+    pub(super) fn rename(&mut self, from: &JobKey, to: &JobKey, changes: &mut Vec<Change>) {
+        if let Some(ledger) = self.0.remove(from)
+            && !self.0.contains_key(to)
+        {
+            changes.push(Change::Meta { key: name(from), value: String::new() });
+            let value = serde_json::to_string(&ledger).unwrap_or_default();
+            changes.push(Change::Meta { key: name(to), value });
+            self.0.insert(to.clone(), ledger);
+        }
+    }
+
+    /// Forgets those of jobs nobody watches any more when they are old, and the oldest of too many.
+    pub(super) fn forget_old(
+        &mut self,
+        time: Time,
+        is_watched: &dyn Fn(&JobKey) -> bool,
+        changes: &mut Vec<Change>,
+    ) {
+        let mut orphans: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(key, _)| !is_watched(key))
+            .map(|(key, ledger)| (ledger.newest(), key.clone()))
+            .collect();
+        orphans.sort();
+        let surplus = orphans.len().saturating_sub(MAX_ORPHANS);
+        for (place, (newest, key)) in orphans.into_iter().enumerate() {
+            if place < surplus || newest.is_none_or(|at| time.wall.since(at) > KEEP) {
+                self.0.remove(&key);
+                changes.push(Change::Meta { key: name(&key), value: String::new() });
+            }
+        }
+    }
+}
+
+fn name(key: &JobKey) -> String {
+    format!("{LEDGER}{}", key.0)
+}
+
+fn row(key: &JobKey, ledger: &mut Ledger, time: Time) -> Option<Change> {
+    ledger.take_row(time.steady).map(|value| Change::Meta { key: name(key), value })
+}
