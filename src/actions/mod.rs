@@ -3,7 +3,22 @@
 //! Decides, without a look at anything but what is known: whether a job is restarted, when, and from
 //! which checkpoint. Whoever carries it out is a driver ([`drivers`]), the only part that reaches out.
 
+mod ask;
 pub mod drivers;
-mod errand;
+mod guards;
+mod holds;
+mod perform;
+mod restarts;
+mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
+mod verify;
+mod world;
 
-pub use errand::{Errand, LookedUp, OfInventory, Order, Started, Stopped, Task, Told};
+pub(crate) use crate::model::{LookedUp, Order, Started, Stopped};
+pub use ask::Asked;
+pub use holds::{Hold, Weight};
+pub use perform::{Blind, Drivers, Look, Performer};
+pub use restarts::{Paused, Restarts, Stepped};
+pub use settings::{Limits, Mode, Policy, Settings};
+pub use world::World;

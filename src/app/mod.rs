@@ -1,5 +1,6 @@
 //! The composition root: from a checked configuration to running parts.
 
+mod drivers;
 mod ends;
 mod heartbeat;
 mod housekeeping;
@@ -119,6 +120,7 @@ pub async fn start(blueprint: Blueprint, stop: CancellationToken) -> Result<Runn
         engine,
         store: Arc::clone(&store),
         channels,
+        performer: drivers::drivers(&config)?,
         clock: Arc::clone(&clock),
         inputs,
         orders,
@@ -230,6 +232,10 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         labels,
         schedules: config.schedules.clone(),
         failing_after: config.self_monitoring.failing_after,
+        restarts: crate::actions::Settings {
+            policies: config.restarts.policies.clone(),
+            limits: config.restarts.limits,
+        },
     }
 }
 

@@ -14,6 +14,7 @@ use super::lists::Lists;
 use super::pollers::Pollers;
 use super::read::{Checked, read};
 use super::{composers, engine_settings, heartbeat, housekeeping, trouble};
+use crate::actions::Performer;
 use crate::clock::Clock;
 use crate::config::{Config, Fingerprints, History};
 use crate::engine::{Health, Order, Reload};
@@ -95,6 +96,7 @@ struct Ready {
     checked: Checked,
     channels: BTreeMap<crate::model::ChannelId, Arc<dyn Channel>>,
     sources: Vec<Box<dyn Source>>,
+    performer: Arc<dyn Performer>,
 }
 
 impl Reloader {
@@ -153,7 +155,7 @@ impl Reloader {
     }
 
     async fn reload(&mut self) -> Answer {
-        let Ready { checked, channels, sources } = self.prepare().await?;
+        let Ready { checked, channels, sources, performer } = self.prepare().await?;
         let config = checked.config;
         let mut settings = engine_settings(&config);
         settings.notify.links.clone_from(&self.links);
@@ -163,7 +165,7 @@ impl Reloader {
         let in_trouble =
             trouble::teller(config.notify.clone(), reload.composers.clone(), installation);
         let (done, in_force) = oneshot::channel();
-        let order = Order { reload: Box::new(reload), channels, in_trouble, done };
+        let order = Order { reload: Box::new(reload), channels, performer, in_trouble, done };
         let stopping = || ReloadError::Unavailable("weir is stopping".to_owned());
         self.orders.send(order).await.map_err(|_| stopping())?;
         let in_force = in_force.await.map_err(|_| stopping())?;
@@ -204,7 +206,8 @@ impl Reloader {
             let parts = Parts { templates: Arc::clone(&checked.templates), sink, people };
             let channels = super::channels(&checked.config, &parts).map_err(refuse)?;
             let sources = changed(&checked.config, &current).map_err(refuse)?;
-            Ok(Ready { checked, channels, sources })
+            let performer = super::drivers::drivers(&checked.config).map_err(refuse)?;
+            Ok(Ready { checked, channels, sources, performer })
         };
         let done = tokio::task::spawn_blocking(work).await;
         let done = done.map_err(|e| ReloadError::Unavailable(format!("reading it failed: {e}")))?;

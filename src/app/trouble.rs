@@ -132,5 +132,6 @@ fn incident(error: &str, now: Ts) -> Incident {
         acknowledged: None,
         named_job: None,
         nobodys_since: None,
+        doing: None,
     }
 }

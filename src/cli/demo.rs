@@ -92,7 +92,7 @@ impl Stage<'_> {
                 Effect::Send(message) => sends.push(*message),
                 Effect::Publish(view) => self.view = view,
                 Effect::Deadline(at) => self.deadline = Some(at),
-                Effect::Persist(_) | Effect::Answer(_) | Effect::Resend(_) => {}
+                Effect::Persist(_) | Effect::Act(_) | Effect::Answer(_) | Effect::Resend(_) => {}
             }
         }
         if self.view.failures_seen > before {

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Hold back everything, failures too.
     #[arg(long)]
     all: bool,
+    /// Restart none of these jobs automatically meanwhile.
+    #[arg(long)]
+    hold_restarts: bool,
     #[command(flatten)]
     word: Word,
     #[command(flatten)]
@@ -54,6 +57,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::Refused);
     }
     let (job, all) = (jobs.into_iter().next(), args.all);
-    let wanted = Wanted { matchers, job, maintenance: true, all, ..Wanted::default() };
+    let hold_restarts = args.hold_restarts;
+    let wanted =
+        Wanted { matchers, job, maintenance: true, all, hold_restarts, ..Wanted::default() };
     silence::add(wanted, &args.span, &args.word, &args.target).await
 }

@@ -4,6 +4,7 @@
 //! or a configuration that `run` refuses.
 
 mod check;
+mod checkpoints;
 mod config;
 mod cost;
 mod demo;
@@ -22,6 +23,7 @@ mod render;
 mod replay;
 mod report;
 mod report_since;
+mod restart;
 mod retire;
 mod routes;
 mod rule_paths;
@@ -75,6 +77,10 @@ enum Command {
     Close(incident::Args),
     /// Say that a job is gone for good: its incidents end, and it is forgotten until it runs again.
     Retire(retire::Args),
+    /// Start a dead job again from its last checkpoint, or say what would be done.
+    Restart(Box<restart::Args>),
+    /// What a job could be restored from.
+    Checkpoints(checkpoints::Args),
     /// Who would hear of an alert about a job: route, receiver, channels, when.
     Routes(routes::Args),
     /// The jobs a running weir knows; with `--unowned`, those nobody would hear of.
@@ -151,6 +157,8 @@ pub fn run() -> ExitCode {
             Command::Unack(args) => incident::run(args, "unack").await,
             Command::Close(args) => incident::run(args, "close").await,
             Command::Retire(args) => retire::run(args).await,
+            Command::Restart(args) => restart::run(*args).await,
+            Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::Routes(args) => routes::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
             Command::Notices(args) => notices::run(args).await,

@@ -222,6 +222,7 @@ mod tests {
             state: "active".to_owned(),
             matchers: vec!["team=\"ro\"".to_owned()],
             maintenance: true,
+            hold_restarts: false,
             only_work: true,
             starts_at: Some("2026-11-20T06:00:00Z".to_owned()),
             ends_at: Some("2026-11-20T12:00:00Z".to_owned()),

@@ -14,7 +14,8 @@ use super::sections::general::zone;
 use super::sections::heartbeat::HeartbeatConfig;
 use super::sections::receivers::Defaults;
 use super::sections::{
-    inhibit, job_labels, later, receivers, route, rule_files, schedules, source_files, sources,
+    inhibit, job_labels, later, receivers, restarts, route, rule_files, schedules, source_files,
+    sources,
 };
 use super::{Config, checks};
 use crate::model::Problem;
@@ -138,6 +139,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, env: Env<'_>, findings: &mut F
     let only = known.iter().next().filter(|_| known.len() == 1);
     let mut time_intervals = IntervalBook::new();
     build_intervals(raw.time_intervals, &mut time_intervals, findings);
+    let restarts = restarts::build(raw.restarts, raw.restart_limits, &time_intervals, findings);
     let names = route::Known { receivers: &known, intervals: &time_intervals };
     let route = match (&raw.route, only) {
         (Some(written), _) => route::build(written, names, findings),
@@ -179,6 +181,7 @@ fn build(raw: RawConfig, tree: &Node, file: &str, env: Env<'_>, findings: &mut F
         overrides: build_overrides(raw.overrides, tree, file, &time_intervals, findings),
         time_intervals,
         schedules,
+        restarts,
         store: raw.store.build(findings),
         history: raw.history.build(findings),
         poll: raw.poll,

@@ -36,6 +36,7 @@ pub use sections::heartbeat::{Heartbeat, HeartbeatMethod};
 pub use sections::history::History;
 pub use sections::job_labels::JobLabels;
 pub use sections::receivers::Receiver;
+pub use sections::restarts::Restarts;
 pub use sections::rule_files::{RuleFile, SHIPPED, is_test, shipped_name, unknown_shipped};
 pub use sections::source_files::{ListStamp, SourceFiles};
 pub use sections::store::Store;
@@ -75,6 +76,8 @@ pub struct Config {
     pub time_intervals: IntervalBook,
     /// When jobs are meant to run.
     pub schedules: Schedules,
+    /// Which jobs are started again, when, and how.
+    pub restarts: Restarts,
     /// Folder of templates; none: the shipped templates.
     pub templates: Option<PathBuf>,
     /// Lifecycle of incidents.

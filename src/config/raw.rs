@@ -15,6 +15,7 @@ use super::sections::inhibit::InhibitRuleConfig;
 use super::sections::job_labels::JobLabelConfig;
 use super::sections::later::NotBuiltYet;
 use super::sections::receivers::ReceiverConfig;
+use super::sections::restarts::{LimitsConfig, RestartConfig};
 use super::sections::route::RouteConfig;
 use super::sections::rule_files::RuleFileConfig;
 use super::sections::schedules::ScheduleConfig;
@@ -80,8 +81,10 @@ pub struct RawConfig {
     pub schedules: Vec<At<ScheduleConfig>>,
     /// Alertmanager's: what mutes what, beside Flink's own causality, which is built in.
     pub inhibit_rules: Vec<At<InhibitRuleConfig>>,
-    /// Not built yet.
-    pub restarts: NotBuiltYet,
+    /// Which jobs are started again, when, and how.
+    pub restarts: Vec<At<RestartConfig>>,
+    /// How many restarts may be on their way at once.
+    pub restart_limits: LimitsConfig,
     /// Not built yet.
     pub maintenance: NotBuiltYet,
 }

@@ -55,6 +55,7 @@ pub fn for_watch(urls: &[String]) -> Config {
         overrides: Vec::new(),
         time_intervals: crate::rules::IntervalBook::new(),
         schedules: crate::model::Schedules::default(),
+        restarts: super::Restarts::default(),
         templates: None,
         incidents: incidents::IncidentsConfig::default().build(route.group_interval),
         notify: Settings {

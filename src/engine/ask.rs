@@ -3,6 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
+use super::checkpoints::Checkpoints;
 use super::explain::{Answer, Question, RuleReport};
 use super::find::NotFound;
 use super::routes::{RouteAnswer, RouteQuestion};
@@ -35,6 +36,7 @@ pub(super) enum Asked {
     Routes(RouteQuestion, oneshot::Sender<Result<RouteAnswer, NotFound>>),
     Unowned(oneshot::Sender<Vec<JobKey>>),
     Why(WhyQuestion, oneshot::Sender<Result<WhyAnswer, NotFound>>),
+    Checkpoints(String, oneshot::Sender<Result<Checkpoints, NotFound>>),
 }
 
 impl Asked {
@@ -57,7 +59,11 @@ impl Asked {
             Asked::Why(question, back) if !back.is_closed() => {
                 drop(back.send(engine.why(time, &question)));
             }
-            Asked::Explain(..)
+            Asked::Checkpoints(job, back) if !back.is_closed() => {
+                drop(back.send(engine.checkpoints(&job)));
+            }
+            Asked::Checkpoints(..)
+            | Asked::Explain(..)
             | Asked::Rules(_)
             | Asked::Routes(..)
             | Asked::Unowned(_)
@@ -128,6 +134,16 @@ impl Asker {
     pub async fn why(&self, question: WhyQuestion) -> Result<WhyAnswer, AskError> {
         let (back, answer) = oneshot::channel();
         self.ask(Asked::Why(question, back))?;
+        Ok(answer.await.map_err(|_| AskError::Stopped)??)
+    }
+
+    /// What a job could be restored from.
+    ///
+    /// # Errors
+    /// When no such job is there, or nobody answers.
+    pub async fn checkpoints(&self, job: String) -> Result<Checkpoints, AskError> {
+        let (back, answer) = oneshot::channel();
+        self.ask(Asked::Checkpoints(job, back))?;
         Ok(answer.await.map_err(|_| AskError::Stopped)??)
     }
 

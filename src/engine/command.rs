@@ -22,7 +22,12 @@ impl Engine {
             return known;
         }
         let reply = self.carry_out(time, command, changes)?;
-        if matches!(&command.what, Action::Silence(wish) if wish.preview) {
+        let preview = match &command.what {
+            Action::Silence(wish) => wish.preview,
+            Action::Restart { preview, .. } => *preview,
+            _ => false,
+        };
+        if preview {
             return Ok(reply);
         }
         changes.push(self.taken.keep(time, command, &reply));
@@ -54,6 +59,16 @@ impl Engine {
             Action::Silence(wish) => return self.silence(time, wish, by, changes),
             Action::EndSilence { silence, comment } => {
                 return self.end_silence(time, *silence, Word { by, comment }, changes);
+            }
+            Action::Restart { job, from, comment, preview } => {
+                let word = Word { by, comment };
+                return self.restart_by_hand(time, job, from.as_deref(), word, *preview, changes);
+            }
+            Action::DeclineRestart { job, comment } => {
+                return self.decline_restart(time, job, Word { by, comment }, changes);
+            }
+            Action::PauseRestarts { pause, comment } => {
+                return Ok(self.pause_restarts(time, *pause, Word { by, comment }, changes));
             }
             Action::Retire { job, comment } => {
                 return self.retire(time, job, Word { by, comment }, changes);

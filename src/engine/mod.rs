@@ -1,6 +1,8 @@
 //! The engine: a synchronous, deterministic step, and the shell that performs its effects.
 
 mod ask;
+mod by_hand;
+mod checkpoints;
 mod command;
 mod commander;
 mod explain;
@@ -13,6 +15,7 @@ mod own;
 mod picture;
 mod record;
 mod reload;
+mod restart;
 mod routes;
 mod run;
 mod schedule;
@@ -23,6 +26,7 @@ mod view;
 mod why;
 
 pub use ask::{AskError, Asker};
+pub use checkpoints::Checkpoints;
 pub use commander::{CommandError, Commander};
 pub use explain::{
     Answer, Counts, Explanation, MAX_EXPLANATIONS, OfIncident, Question, RuleReport,

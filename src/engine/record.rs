@@ -21,6 +21,7 @@ impl Recorder {
             Input::Delivery { message, outcome } => writer.delivery(time, *message, outcome),
             Input::Reload(new) => writer.reload(time, &new.rules.demand()),
             Input::Command(command) => writer.command(time, command),
+            Input::Acted { restart, told } => writer.acted(time, *restart, told),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::step::{Engine, EngineSettings};
+use super::step::{Engine, EngineSettings, demand_of};
 use crate::model::{Change, Subject, Time};
 use crate::notify::Composers;
 use crate::rules::RuleSet;
@@ -45,7 +45,8 @@ impl Engine {
         self.gone.extend(left.iter().map(|name| (name.clone(), time.steady)));
         changes.extend(self.tracker.retain_sources(&names));
         changes.extend(self.rules.reload(rules, settings.labels.clone()));
-        self.tracker.set_demand(&self.rules.set.demand());
+        self.tracker.set_demand(&demand_of(&self.rules.set, &settings));
+        self.restarts.reload(settings.restarts.clone());
         self.tracker.set_inventories(settings.inventories());
         self.tracker.set_platforms(settings.platforms());
         self.incidents.reload(settings.incidents.clone());

@@ -15,9 +15,13 @@ use super::commander::{Commander, Given};
 use super::guard::WireGuard;
 use super::record::Recorder;
 use super::{Effect, Engine, Input, Reload, View};
+use crate::actions::Performer;
 use crate::clock::Clock;
 use crate::journal::Writer;
-use crate::model::{Action, Change, ChannelId, Demand, FailedRun, Message, SendOutcome, Time, Ts};
+use crate::model::{
+    Action, Change, ChannelId, Demand, Errand, FailedRun, LookedUp, Message, SendOutcome, Started,
+    Stopped, Task, Time, Told, Ts,
+};
 use crate::notify::channels::Channel;
 use crate::store::Store;
 
@@ -29,6 +33,10 @@ const COMMIT_RETRY: Duration = Duration::from_secs(2);
 const TELL_STORE_AFTER: Duration = Duration::from_mins(1);
 /// No send takes longer, whatever its channel does.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
+/// No errand takes longer, whatever its driver does.
+const ACT_WITHIN: Duration = Duration::from_mins(15);
+/// What was decided longer ago than this is decided anew: the process stood still meanwhile.
+const STALE_AFTER: Duration = Duration::from_secs(20);
 /// Sends on the wire get this long to end when Weir stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -53,6 +61,8 @@ pub struct Order {
     pub reload: Box<Reload>,
     /// All channels of the new configuration.
     pub channels: BTreeMap<ChannelId, Arc<dyn Channel>>,
+    /// Does what restarts want done.
+    pub performer: Arc<dyn Performer>,
     /// Told of a store that cannot be written.
     pub in_trouble: TroubleTeller,
     /// Told what the rules need now, once the new configuration is in force and committed; dropped
@@ -77,6 +87,8 @@ pub struct ShellParts {
     pub store: Arc<dyn Store>,
     /// How it sends.
     pub channels: BTreeMap<ChannelId, Arc<dyn Channel>>,
+    /// Does what restarts want done.
+    pub performer: Arc<dyn Performer>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Looks, from the pollers.
@@ -249,6 +261,7 @@ impl Shell {
         self.parts.channels.extend(order.channels);
         self.parts.channels.retain(|id, _| pipeline.plan(id).is_some());
         self.parts.in_trouble = order.in_trouble;
+        self.parts.performer = order.performer;
         self.perform(rest, time, stop).await;
         // Nobody may be waiting any more; it is in force all the same.
         let engine = &self.parts.engine;
@@ -272,6 +285,7 @@ impl Shell {
                     }
                 }
                 Effect::Send(message) | Effect::Resend(message) => self.send(*message, time),
+                Effect::Act(errand) => self.act(*errand),
                 Effect::Publish(view) => {
                     let before = self.view.send_replace(Arc::clone(&view));
                     let known = |said: &&String| before.label_problems.contains(said);
@@ -422,6 +436,27 @@ impl Shell {
         });
     }
 
+    /// Has a driver do something; what it tells is the next input. Stopped half way, nobody knows
+    /// what came of it: the next start looks.
+    fn act(&self, errand: Errand) {
+        let (performer, clock) = (Arc::clone(&self.parts.performer), Arc::clone(&self.parts.clock));
+        let deliveries = self.deliveries.0.clone();
+        self.sends.spawn(async move {
+            let (restart, job) = (errand.order.restart, errand.order.job.clone());
+            let told = if clock.now().steady.since(errand.since) > STALE_AFTER {
+                Told::Expired
+            } else {
+                let done = tokio::time::timeout(ACT_WITHIN, performer.perform(&errand)).await;
+                done.unwrap_or_else(|_| too_long(&errand.task))
+            };
+            info!(restart, job = %job, task = ?errand.task, told = ?told, "restart");
+            let told = Box::new(told);
+            if deliveries.send(Input::Acted { restart, told }).await.is_err() {
+                warn!(restart, "what became of a restart came too late to be kept");
+            }
+        });
+    }
+
     /// Lets sends on the wire end and keeps their results.
     async fn drain(&mut self) {
         self.sends.close();
@@ -460,5 +495,19 @@ impl Shell {
                 warn!(%error, "the end of the history could not be kept");
             }
         }
+    }
+}
+
+/// What is told of an errand that never came back.
+fn too_long(task: &Task) -> Told {
+    let error = format!("no answer within {} s", ACT_WITHIN.as_secs());
+    match task {
+        Task::Check(paths) => {
+            Told::Checked(paths.iter().map(|path| (path.clone(), None)).collect())
+        }
+        Task::Start => Told::Started(Started::Unclear { error }),
+        Task::LookUp => Told::LookedUp(LookedUp::Undecided { error }),
+        Task::Stop => Told::Stopped(Stopped::Unclear { error }),
+        Task::Cancel(_) => Told::Cancelled(Some(error)),
     }
 }

@@ -86,6 +86,7 @@ impl Engine {
             matchers,
             only_work: wish.only_work,
             maintenance: wish.maintenance,
+            hold_restarts: wish.hold_restarts,
             starts_at,
             ends_at,
             created_by: by.to_owned(),

@@ -40,6 +40,7 @@ fn what_begins_later_and_expires_by_itself_is_a_line_of_each_incident_it_hits() 
             matchers: vec!["job_name=a".to_owned()],
             only_work: false,
             maintenance: false,
+            hold_restarts: false,
             starts_at,
             until: Until::After(seconds * 1_000),
             comment: "upgrade".to_owned(),

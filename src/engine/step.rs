@@ -8,10 +8,11 @@ use super::own::OwnTrouble;
 use super::picture::Picture;
 use super::taken::Taken;
 use super::{Reload, View};
+use crate::actions::{self, Restarts};
 use crate::incidents::{self, Incidents};
 use crate::model::{
-    Alert, AlertState, Change, Command, Demand, FailedRun, InventoryEntry, JobKey, JobState,
-    Loaded, Message, Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Ts,
+    Alert, AlertState, Change, Command, Demand, Errand, FailedRun, InventoryEntry, JobKey,
+    JobState, Loaded, Message, Replied, Schedules, SendOutcome, Snapshot, Subject, Time, Told, Ts,
 };
 use crate::notify::{self, Composers, Pipeline};
 use crate::rules::{LabelBook, RuleSet, Rules};
@@ -34,6 +35,13 @@ pub enum Input {
         /// What came of it.
         outcome: SendOutcome,
     },
+    /// What a driver tells of a restart.
+    Acted {
+        /// Which restart.
+        restart: u64,
+        /// What.
+        told: Box<Told>,
+    },
     /// Other rules and settings come into force, as a whole.
     Reload(Box<Reload>),
     /// Somebody wants something done.
@@ -49,6 +57,8 @@ pub enum Effect {
     Send(Box<Message>),
     /// Send again what was told, so that it is not forgotten there: no news, and not kept.
     Resend(Box<Message>),
+    /// Have a driver do this.
+    Act(Box<Errand>),
     /// Show this.
     Publish(Arc<View>),
     /// Come back at this steady time at the latest.
@@ -72,6 +82,8 @@ pub struct EngineSettings {
     pub schedules: Schedules,
     /// A source or channel of our own failing for so long is told.
     pub failing_after: Duration,
+    /// Restarts.
+    pub restarts: actions::Settings,
 }
 
 impl EngineSettings {
@@ -101,6 +113,9 @@ pub struct Engine {
     pub(super) own: OwnTrouble,
     pub(super) picture: Picture,
     pub(super) taken: Taken,
+    pub(super) restarts: Restarts,
+    /// What restarts want done, of a command.
+    pub(super) errands: Vec<Errand>,
     /// Nobody looks at the picture.
     unseen: bool,
     started: Option<Time>,
@@ -108,6 +123,16 @@ pub struct Engine {
     pub(super) gone: BTreeMap<String, Ts>,
     /// Changes of the restore itself, for the first step.
     leftover: Vec<Change>,
+}
+
+/// What rules and restarts need from the sources.
+pub(super) fn demand_of(rules: &RuleSet, settings: &EngineSettings) -> Demand {
+    let demand = rules.demand();
+    if settings.restarts.policies.is_empty() {
+        return demand;
+    }
+    // What a job can be restored from, why it died, and how its new run does.
+    demand.union(&Demand { counters: true, checkpoints: true, failures: true, ..Demand::default() })
 }
 
 impl Engine {
@@ -120,7 +145,7 @@ impl Engine {
     ) -> Engine {
         let names: BTreeSet<String> = settings.sources.keys().cloned().collect();
         let mut tracker = Tracker::restore(loaded);
-        tracker.set_demand(&rules.demand());
+        tracker.set_demand(&demand_of(&rules, &settings));
         tracker.set_inventories(settings.inventories());
         tracker.set_platforms(settings.platforms());
         let mut leftover = tracker.retain_sources(&names);
@@ -132,6 +157,8 @@ impl Engine {
             own: OwnTrouble::default(),
             picture: Picture::new(&settings.sources),
             taken: Taken::restore(loaded),
+            restarts: Restarts::restore(settings.restarts.clone(), loaded),
+            errands: Vec::new(),
             unseen: false,
             tracker,
             rules,
@@ -157,7 +184,7 @@ impl Engine {
 
     /// What the rules need from the sources.
     pub fn demand(&self) -> Demand {
-        self.rules.set.demand()
+        demand_of(&self.rules.set, &self.settings)
     }
 
     /// Jobs whose newest run failed, for sources that begin to look.
@@ -184,7 +211,8 @@ impl Engine {
             self.incidents.begin_inbound(time);
         }
         self.note_silences(time, &mut changes);
-        let mut replied = None;
+        let (mut replied, mut told) = (None, None);
+        let is_delivery = matches!(input, Input::Delivery { .. });
         match input {
             Input::Command(command) => {
                 replied = Some(self.command(time, &command, &mut changes));
@@ -192,6 +220,7 @@ impl Engine {
             }
             Input::Reload(new) => self.reload(time, *new, &mut changes),
             Input::Snapshot(snapshot) => self.look(time, &snapshot, &mut changes),
+            Input::Acted { restart, told: said } => told = Some((restart, *said)),
             Input::Deadline => self.tick(time, &mut changes),
             Input::Delivery { message, outcome } => {
                 changes.extend(self.pipeline.delivered(time, message, &outcome));
@@ -201,6 +230,10 @@ impl Engine {
         let ended = self.incidents.step_inbound(time, &self.tracker);
         self.take(time, ended, &mut changes);
         self.watch_ourselves(time, &mut changes);
+        let mut errands = std::mem::take(&mut self.errands);
+        if !is_delivery {
+            errands.extend(self.restarts(time, told, &mut changes));
+        }
         self.prepare_first_report(time);
         let flushed = self.pipeline.flush(time, &self.incidents);
         changes.extend(flushed.changes);
@@ -227,6 +260,7 @@ impl Engine {
         }
         effects.extend(flushed.sends.into_iter().map(|m| Effect::Send(Box::new(m))));
         effects.extend(flushed.resends.into_iter().map(|m| Effect::Resend(Box::new(m))));
+        effects.extend(errands.into_iter().map(|errand| Effect::Act(Box::new(errand))));
         effects.extend(view.map(Effect::Publish));
         effects.extend(self.next_deadline(time).map(Effect::Deadline));
         effects.extend(replied.map(|replied| Effect::Answer(Box::new(replied))));
@@ -347,7 +381,8 @@ impl Engine {
         let silence = self.incidents.silences().next_change(time.wall);
         let silence = silence.map(|at| time.steady + at.since(time.wall));
         let inbound = self.incidents.next_inbound();
-        let next = [pipeline, own, self.pipeline.next_summary(time), silence, inbound];
+        let restarts = self.restarts.next_deadline(time.steady);
+        let next = [pipeline, own, self.pipeline.next_summary(time), silence, inbound, restarts];
         // A deadline that is already past would spin: what it was for has just been looked at.
         next.into_iter().flatten().filter(|at| *at > time.steady).min()
     }

@@ -27,7 +27,7 @@ use inhibit::Inhibitions;
 use shut::Shut;
 
 use crate::model::{
-    Alert, AlertState, Aspect, Change, EndReason, Incident, IncidentState, Loaded, Member,
+    Alert, AlertState, Aspect, Change, Doing, EndReason, Incident, IncidentState, Loaded, Member,
     NoticeReason, RuleId, Subject, Time, Ts,
 };
 use crate::rules::Rules;
@@ -154,6 +154,13 @@ impl Incidents {
             }
         }
         found
+    }
+
+    /// What is being done about one from now on.
+    pub fn set_doing(&mut self, id: u64, doing: Doing) -> Option<Change> {
+        let incident = self.by_id.get_mut(&id).filter(|i| i.doing.as_ref() != Some(&doing))?;
+        incident.doing = Some(doing);
+        Some(Change::Incident(Box::new(incident.clone())))
     }
 
     /// Settings in force.

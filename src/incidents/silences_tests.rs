@@ -17,6 +17,7 @@ fn wanted(matchers: &[&str], ends_at: i64) -> Silence {
         matchers: matchers.iter().map(|text| Matcher::parse(text).unwrap()).collect(),
         only_work: false,
         maintenance: false,
+        hold_restarts: false,
         starts_at: NOW,
         ends_at: Ts(ends_at),
         created_by: "ann".to_owned(),

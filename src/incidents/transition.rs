@@ -54,6 +54,7 @@ pub(super) fn open(
         acknowledged: None,
         named_job: None,
         nobodys_since: None,
+        doing: None,
     };
     take_members(&mut incident, time, alerts);
     describe::refresh(&mut incident, tracker);

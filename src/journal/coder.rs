@@ -10,7 +10,7 @@ use super::list::List;
 use super::observed::{ClusterMemory, RunMemory};
 use crate::model::{
     ClusterObservation, Command, Completeness, Demand, InventoryEntry, RunObservation, SendOutcome,
-    Snapshot, SourceClock, Time, Ts,
+    Snapshot, SourceClock, Time, Told, Ts,
 };
 
 const BASE: u8 = 1;
@@ -22,6 +22,7 @@ const REJECTED: u8 = 6;
 const RELOAD: u8 = 7;
 const SENT: u8 = 8;
 const COMMAND: u8 = 9;
+const ACTED: u8 = 10;
 const ACCEPTED: u8 = 20;
 const GONE: u8 = 21;
 
@@ -182,6 +183,12 @@ impl Coder {
         put_json(command, out);
     }
 
+    pub(super) fn put_acted(&mut self, time: Time, restart: u64, told: &Told, out: &mut Vec<u8>) {
+        self.put_head(ACTED, time, out);
+        put_u64(restart, out);
+        put_json(told, out);
+    }
+
     /// The next event.
     pub(super) fn take(&mut self, from: &mut Bytes<'_>) -> Result<(Time, Event), Damaged> {
         let kind = from.byte()?;
@@ -214,6 +221,7 @@ impl Coder {
             RELOAD => Event::Reload(Box::new(take_json::<DemandNote>(from)?.into())),
             SENT => Event::Sent(Box::new(take_json(from)?)),
             COMMAND => Event::Command(Box::new(take_json(from)?)),
+            ACTED => Event::Acted { restart: from.u64()?, told: Box::new(take_json(from)?) },
             _ => return Err(Damaged("it has an event this weir does not know")),
         };
         Ok((time, event))

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChannelId, Command, Demand, Loaded, Message, MessageKind, SendOutcome, Snapshot,
+    ChannelId, Command, Demand, Loaded, Message, MessageKind, SendOutcome, Snapshot, Told,
 };
 
 /// One thing that happened to the engine. All but [`Event::Base`], [`Event::Reload`] and
@@ -25,6 +25,13 @@ pub enum Event {
     },
     /// Somebody wanted something done.
     Command(Box<Command>),
+    /// What a driver told of a restart.
+    Acted {
+        /// Which restart.
+        restart: u64,
+        /// What.
+        told: Box<Told>,
+    },
     /// Other rules or receivers from here on; from then on this is asked of the sources.
     Reload(Box<Demand>),
     /// For comparison: this went out for the first time.

@@ -229,6 +229,10 @@ fn event() -> impl Strategy<Value = Event> {
                 actor: "ops".to_owned(),
                 what: Action::Ack { incident, comment },
             }))),
+        1 => (any::<u64>(), text()).prop_map(|(restart, error)| Event::Acted {
+            restart,
+            told: Box::new(Told::Started(Started::Refused { error, unreadable: true })),
+        }),
         1 => Just(Event::Reload(Box::new(base(true).demand.into()))),
     ]
 }
@@ -240,6 +244,7 @@ fn write(writer: &mut Writer, time: Time, event: &Event) {
         Event::Delivery { message, outcome } => writer.delivery(time, *message, outcome),
         Event::Reload(demand) => writer.reload(time, demand),
         Event::Command(command) => writer.command(time, command),
+        Event::Acted { restart, told } => writer.acted(time, *restart, told),
         Event::Base(_) | Event::Sent(_) => unreachable!("written by other means"),
     }
 }

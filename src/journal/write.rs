@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::coder::Coder;
 use super::event::{Base, SentNote};
 use super::pack::Packer;
-use crate::model::{Command, Demand, HistoryChunk, Message, SendOutcome, Snapshot, Time, Ts};
+use crate::model::{Command, Demand, HistoryChunk, Message, SendOutcome, Snapshot, Time, Told, Ts};
 
 /// Events wait no longer than this for a step that writes something anyway.
 const WAIT: Duration = Duration::from_secs(30);
@@ -91,6 +91,12 @@ impl Writer {
     pub fn command(&mut self, time: Time, command: &Command) {
         self.note(time);
         self.coder.put_command(time, command, &mut self.raw);
+    }
+
+    /// A driver told something.
+    pub fn acted(&mut self, time: Time, restart: u64, told: &Told) {
+        self.note(time);
+        self.coder.put_acted(time, restart, told, &mut self.raw);
     }
 
     /// A message that goes out for the first time.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Attempt, HistoryChunk, Incident, Message, Notice, RuleId, Subject, Ts};
+use super::{
+    Alert, Attempt, HistoryChunk, Incident, Message, Notice, Restart, RuleId, Subject, Ts,
+};
 
 /// One row to write; rows are whole, so that writing one twice changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub enum Change {
     Message(Box<Message>),
     /// A try to send.
     Attempt(Attempt),
+    /// A restart, new or changed.
+    Restart(Box<Restart>),
     /// Distinct failures of a job, beyond those counted before: added to those of their hour.
     Failures {
         /// Its key.
@@ -99,6 +103,12 @@ pub struct Loaded {
     pub max_notice: u64,
     /// Highest message id.
     pub max_message: u64,
+    /// Restarts that are not over, and the newest of those that are.
+    #[serde(default)]
+    pub restarts: Vec<Restart>,
+    /// Highest restart id.
+    #[serde(default)]
+    pub max_restart: u64,
 }
 
 /// Nothing is put off for longer in steady time.
@@ -132,6 +142,13 @@ impl Loaded {
             message.next_attempt.iter_mut().for_each(bring);
         }
         self.attempts.iter_mut().for_each(|a| bring(&mut a.at));
+        for restart in &mut self.restarts {
+            bring(&mut restart.at_steady);
+            let times = [&mut restart.submitted, &mut restart.taken, &mut restart.done];
+            times.into_iter().flatten().for_each(bring);
+            // It may lie ahead, but never that far.
+            restart.due = restart.due.min(now + DAY);
+        }
     }
 }
 

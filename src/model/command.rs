@@ -49,6 +49,31 @@ pub enum Action {
     },
     /// Some alerts are not to be heard of for a while.
     Silence(Box<SilenceWish>),
+    /// A job is to be restarted, or what waits for approval is approved.
+    Restart {
+        /// Any unambiguous part of its key.
+        job: String,
+        /// Path or number of what it is restored from; none: the newest that can be.
+        from: Option<String>,
+        /// In their words; may be empty.
+        comment: String,
+        /// Only say what would be done, and what would hold it.
+        preview: bool,
+    },
+    /// A restart that was not sent yet is not to be sent.
+    DeclineRestart {
+        /// Any unambiguous part of the job's key.
+        job: String,
+        /// In their words; may be empty.
+        comment: String,
+    },
+    /// Nothing is restarted automatically until that is taken back.
+    PauseRestarts {
+        /// False: it is taken back.
+        pause: bool,
+        /// In their words; may be empty.
+        comment: String,
+    },
     /// Alerts from outside: they fire, or they are over.
     Alerts(Vec<Posted>),
     /// They are to be heard of again.
@@ -70,6 +95,9 @@ impl Action {
             Action::Retire { .. }
             | Action::Silence(_)
             | Action::Alerts(_)
+            | Action::Restart { .. }
+            | Action::DeclineRestart { .. }
+            | Action::PauseRestarts { .. }
             | Action::EndSilence { .. } => None,
         }
     }
@@ -92,6 +120,12 @@ pub struct Reply {
     /// What a silence hits.
     #[serde(default)]
     pub hits: Option<Hits>,
+    /// The restart it was about.
+    #[serde(default)]
+    pub restart: Option<u64>,
+    /// What would hold a restart: the guard and words for people.
+    #[serde(default)]
+    pub holds: Vec<(String, String)>,
     /// Alerts from outside there was no room for.
     #[serde(default)]
     pub no_room: usize,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aspect, JobKey, Labels, RuleId, RunId, Severity, Subject, Ts};
+use super::{Aspect, Doing, JobKey, Labels, RuleId, RunId, Severity, Subject, Ts};
 
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +194,9 @@ pub struct Incident {
     /// waits from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nobodys_since: Option<Ts>,
+    /// What Weir does about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<Doing>,
 }
 
 impl Incident {

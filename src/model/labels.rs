@@ -100,6 +100,12 @@ pub struct Matcher {
 }
 
 impl Matcher {
+    /// It leaves one name for a job: `job_name="orders"`.
+    pub fn names_one_job(&self) -> bool {
+        let equal = self.regex.is_none() && !self.negated;
+        self.name == "job_name" && equal && !self.value.is_empty()
+    }
+
     /// Reads a matcher in Alertmanager's syntax, see [`Matcher::parse_all`].
     ///
     /// # Errors

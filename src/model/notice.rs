@@ -43,6 +43,8 @@ pub enum NoticeReason {
     Acknowledged,
     /// Nobody has it any more: for the same.
     Unacknowledged,
+    /// Weir does no more about it: a person is needed.
+    GaveUp,
     /// Over; the incident says how.
     Resolved,
 }
@@ -60,6 +62,7 @@ impl NoticeReason {
             NoticeReason::Escalated => "escalated",
             NoticeReason::Acknowledged => "acknowledged",
             NoticeReason::Unacknowledged => "unacknowledged",
+            NoticeReason::GaveUp => "gave_up",
             NoticeReason::Resolved => "resolved",
         }
     }

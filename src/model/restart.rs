@@ -43,7 +43,7 @@ impl RestartState {
     ];
 
     /// The word in API, metrics and the store.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             RestartState::Planned => "planned",
             RestartState::Approval => "approval",
@@ -182,4 +182,10 @@ pub struct Restart {
     /// Its new run ran with all tasks at some time.
     #[serde(default)]
     pub ran: bool,
+    /// The job has been well for long since: it does not count any more.
+    #[serde(default)]
+    pub settled: bool,
+    /// Who said that it is not to be restarted.
+    #[serde(default)]
+    pub declined: Option<String>,
 }

@@ -30,6 +30,9 @@ pub struct SilenceWish {
     pub only_work: bool,
     /// It is maintenance: a word for people.
     pub maintenance: bool,
+    /// Weir restarts none of these jobs by itself.
+    #[serde(default)]
+    pub hold_restarts: bool,
     /// Wall time; none: now.
     pub starts_at: Option<Ts>,
     /// Its end.
@@ -74,6 +77,8 @@ pub struct Silence {
     pub only_work: bool,
     /// It is maintenance: a word for people.
     pub maintenance: bool,
+    /// Weir restarts none of these jobs by itself.
+    pub hold_restarts: bool,
     /// Wall time.
     pub starts_at: Ts,
     /// Wall time; it holds before this.
@@ -95,6 +100,8 @@ struct Row {
     only_work: bool,
     #[serde(default)]
     maintenance: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hold_restarts: bool,
     starts_at: Ts,
     ends_at: Ts,
     created_by: String,
@@ -112,6 +119,7 @@ impl TryFrom<Row> for Silence {
             matchers: matchers?,
             only_work: row.only_work,
             maintenance: row.maintenance,
+            hold_restarts: row.hold_restarts,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
             created_by: row.created_by,
@@ -128,6 +136,7 @@ impl From<Silence> for Row {
             matchers: silence.matchers.into_iter().map(|matcher| matcher.text).collect(),
             only_work: silence.only_work,
             maintenance: silence.maintenance,
+            hold_restarts: silence.hold_restarts,
             starts_at: silence.starts_at,
             ends_at: silence.ends_at,
             created_by: silence.created_by,
@@ -205,6 +214,7 @@ mod tests {
             matchers: vec![Matcher::parse("team=~\"ro|ads\"").unwrap()],
             only_work,
             maintenance: only_work,
+            hold_restarts: !only_work,
             starts_at: Ts(100),
             ends_at: Ts(200),
             created_by: "ann".to_owned(),

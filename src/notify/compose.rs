@@ -277,6 +277,7 @@ fn items(
         }
     }
     let mut mutes = incidents.mutes();
+    let said = pipeline.receiver_of(&plan.id).map(|r| (r.language, r.zone.clone()));
     // What is neither over with this message nor has an end that could not be told.
     let others = pipeline.notices.values().filter(|n| n.to == plan.id && n.message.is_none());
     let waiting: BTreeSet<u64> = others.map(|n| n.incident).collect();
@@ -303,7 +304,10 @@ fn items(
                 reason: if reasons.is_empty() { standing(&incident) } else { foremost(reasons) },
                 name: name_of(&incident),
                 sequence: told.map_or(0, |t| t.sequence) + news,
-                action: None,
+                action: said.as_ref().and_then(|(language, zone)| {
+                    let doing = incident.doing.as_ref()?;
+                    Some(super::render::doing(doing, *language, now.wall, zone))
+                }),
                 link: None,
                 unacknowledged: unacknowledged.get(&id).copied(),
                 affected: affected(&incident, &mutes.remove(&id).unwrap_or_default(), incidents),

@@ -60,7 +60,8 @@ pub(super) fn way(reason: NoticeReason, editable: bool, reply_resolved: bool) ->
         | NoticeReason::Reopened
         | NoticeReason::Flapping
         | NoticeReason::Repeat
-        | NoticeReason::Escalated => Way::Reply { loud: true },
+        | NoticeReason::Escalated
+        | NoticeReason::GaveUp => Way::Reply { loud: true },
     }
 }
 

@@ -102,6 +102,9 @@ impl Player {
             Event::Command(command) if afresh && command.what.incident().is_some() => {
                 return self.leave_out(counts);
             }
+            // Numbers of restarts are others with other rules, as those of incidents are.
+            Event::Acted { .. } if afresh => return self.leave_out(counts),
+            Event::Acted { restart, told } => Input::Acted { restart, told },
             Event::Command(command) => Input::Command(command),
             Event::Reload(demand) => {
                 self.coverage.demand(*demand);
@@ -180,7 +183,7 @@ impl Player {
                     Effect::Send(message) | Effect::Resend(message) => inputs
                         .push(Input::Delivery { message: message.id, outcome: message.taken() }),
                     Effect::Deadline(due) => self.deadline = Some(due),
-                    Effect::Publish(_) | Effect::Answer(_) => {}
+                    Effect::Act(_) | Effect::Publish(_) | Effect::Answer(_) => {}
                 }
             }
         }

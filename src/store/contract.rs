@@ -3,11 +3,13 @@
 
 pub(crate) mod samples;
 
-use self::samples::{NASTY, alert, attempt, channel, event, incident, job, message, notice, rule};
+use self::samples::{
+    NASTY, alert, attempt, channel, event, incident, job, message, notice, restart, rule,
+};
 use super::{MemoryStore, Page, Store, Timeline, Traced};
 use crate::model::{
     BySeverity, Change, HistoryChunk, HistoryPage, IncidentState, MessageKind, MessageState,
-    Notice, Outcome, Report, Severity, Step, Ts,
+    Notice, Outcome, Report, RestartState, Severity, Step, Ts,
 };
 
 /// A day and a bit, so that `now` minus 24 hours is not negative.
@@ -24,6 +26,10 @@ fn boxed_incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Change {
 
 fn boxed_notice(id: u64, incident: u64, outcome: Outcome, at: Ts) -> Change {
     Change::Notice(Box::new(notice(id, incident, outcome, at)))
+}
+
+fn boxed_restart(id: u64, job: &str, state: RestartState, at: Ts) -> Change {
+    Change::Restart(Box::new(restart(id, job, state, at)))
 }
 
 fn boxed_message(id: u64, state: MessageState, at: Ts) -> Change {
@@ -48,6 +54,7 @@ pub(crate) async fn round_trip(store: &dyn Store) {
         boxed_notice(7, 5, Outcome::Pending, NOW),
         boxed_message(9, MessageState::Due, NOW),
         attempt(9, 1, NOW),
+        boxed_restart(3, "a", RestartState::Submitted, NOW),
         Change::Meta { key: "steady".into(), value: NASTY.into() },
     ];
     store.commit("b1", &changes).await.unwrap();
@@ -66,6 +73,8 @@ pub(crate) async fn round_trip(store: &dyn Store) {
     assert_eq!(attempts, [attempt(9, 1, NOW)]);
     assert_eq!(loaded.meta, [("steady".to_owned(), NASTY.to_owned())]);
     assert_eq!((loaded.max_incident, loaded.max_notice, loaded.max_message), (5, 7, 9));
+    assert_eq!(loaded.restarts, [restart(3, "a", RestartState::Submitted, NOW)]);
+    assert_eq!(loaded.max_restart, 3);
     assert_eq!(
         store.events(5, 10).await.unwrap().lines,
         [(Ts(1), "opened".to_owned()), (Ts(2), NASTY.to_owned())]
@@ -274,6 +283,9 @@ pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
         boxed_message(3, MessageState::Sent, NOW),
         attempt(1, 1, OLD),
         attempt(2, 1, OLD),
+        boxed_restart(1, "a", RestartState::Running, OLD),
+        boxed_restart(2, "a", RestartState::Verified, OLD),
+        boxed_restart(3, "b", RestartState::Failed, NOW),
         job("prod/a", "{}"),
     ];
     store.commit("b1", &changes).await.unwrap();
@@ -283,6 +295,10 @@ pub(crate) async fn prune_keeps_what_matters(store: &dyn Store) {
     assert_eq!(ids(incidents.iter().map(|i| i.id).collect()), [4, 3, 1]);
     let notices = store.notices(&page()).await.unwrap();
     assert_eq!(ids(notices.iter().map(|n| n.id).collect()), [4, 3, 1]);
+    let restarts = store.restarts(&page()).await.unwrap();
+    assert_eq!(ids(restarts.iter().map(|r| r.id).collect()), [3, 1]);
+    let of_b = Page { job: Some("b".to_owned()), ..page() };
+    assert_eq!(store.restarts(&of_b).await.unwrap().len(), 1);
     let messages = store.messages(&page()).await.unwrap();
     assert_eq!(ids(messages.iter().map(|m| m.id).collect()), [3, 1]);
     assert_eq!(store.events(1, 10).await.unwrap().lines.len(), 1);
@@ -362,6 +378,8 @@ pub(crate) async fn memory_is_like(store: &dyn Store) {
         attempt(3, 1, NOW),
         attempt(2, 1, NOW),
         attempt(1, 1, OLD),
+        boxed_restart(1, "a", RestartState::Verified, OLD),
+        boxed_restart(2, "a", RestartState::Planned, OLD),
         event(2, 1, "opened"),
         Change::Meta { key: "steady".into(), value: "5".into() },
     ];

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     Alert, Attempt, Change, Incident, IncidentState, Loaded, Message, MessageState, Notice,
-    Outcome, Report, Ts,
+    Outcome, Report, Restart, Ts,
 };
 
 /// How far back a start looks, as in the real stores.
@@ -28,6 +28,8 @@ pub struct MemoryStore {
     /// All messages by id.
     pub messages: BTreeMap<u64, Message>,
     attempts: BTreeMap<(Ts, u64, u32), Attempt>,
+    /// All restarts by id.
+    pub restarts: BTreeMap<u64, Restart>,
     meta: BTreeMap<String, String>,
     /// By hour and job.
     failures: BTreeMap<(Ts, String), u64>,
@@ -76,6 +78,9 @@ impl MemoryStore {
                     let key = (attempt.at, attempt.message, attempt.number);
                     self.attempts.insert(key, attempt);
                 }
+                Change::Restart(restart) => {
+                    self.restarts.insert(restart.id, *restart);
+                }
                 Change::Meta { key, value } if value.is_empty() => {
                     self.meta.remove(&key);
                 }
@@ -88,6 +93,13 @@ impl MemoryStore {
                 Change::Event { .. } | Change::History(_) => {}
             }
         }
+    }
+
+    fn recent_restarts(&self) -> Vec<Restart> {
+        let surplus = self.restarts.len().saturating_sub(usize::from(super::RESTARTS));
+        let all = self.restarts.values().enumerate();
+        let kept = all.filter(|(place, restart)| *place >= surplus || restart.state.is_open());
+        kept.map(|(_, restart)| restart.clone()).collect()
     }
 
     /// What a start at this steady time reads, bounded as [`super::Store::load`] bounds it.
@@ -130,6 +142,8 @@ impl MemoryStore {
             max_incident,
             max_notice,
             max_message,
+            max_restart: self.restarts.last_key_value().map_or(0, |(id, _)| *id),
+            restarts: self.recent_restarts(),
         }
     }
 }

@@ -13,8 +13,11 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Ts,
+    Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Restart, Ts,
 };
+
+/// Restarts that are over and still known after a start: what was tried lately counts.
+pub(crate) const RESTARTS: u16 = 2_000;
 
 /// Why a commit or a query did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn messages<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Message>, StoreError>>;
+
+    /// Restarts, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn restarts<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Restart>, StoreError>>;
 
     /// Timeline of an incident, at most `limit` lines of it.
     ///

@@ -31,7 +31,7 @@ use self::lock::ProcessLock;
 use self::url::Location;
 use super::{Page, Store, StoreError, Timeline, Traced};
 use crate::model::{
-    Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Ts,
+    Change, HistoryChunk, HistoryPage, Incident, Loaded, Message, Notice, Report, Restart, Ts,
 };
 
 /// Calls that give back what one dropped segment of history took.
@@ -227,6 +227,11 @@ impl Store for SqliteStore {
     fn messages<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
         let page = page.clone();
         Box::pin(self.read(|conn| Box::pin(async move { read::messages(conn, &page).await })))
+    }
+
+    fn restarts<'a>(&'a self, page: &'a Page) -> BoxFuture<'a, Result<Vec<Restart>, StoreError>> {
+        let page = page.clone();
+        Box::pin(self.read(|conn| Box::pin(async move { read::restarts(conn, &page).await })))
     }
 
     fn events(&self, incident: u64, limit: u32) -> BoxFuture<'_, Result<Timeline, StoreError>> {

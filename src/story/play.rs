@@ -137,7 +137,7 @@ impl Stage {
                         outcome: SendOutcome::Delivered,
                     }),
                     Effect::Deadline(at) => self.deadline = Some(at),
-                    Effect::Publish(_) | Effect::Answer(_) => {}
+                    Effect::Act(_) | Effect::Publish(_) | Effect::Answer(_) => {}
                 }
             }
         }

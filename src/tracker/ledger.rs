@@ -342,6 +342,23 @@ impl Ledger {
         }
     }
 
+    /// A run was stopped with this savepoint.
+    pub(super) fn took_savepoint(&mut self, at: Ts, run: &str, path: &str) {
+        self.urgent = true;
+        let id = RunId { job_id: run.to_owned(), ..RunId::default() };
+        let word = Word {
+            id: None,
+            path,
+            savepoint: true,
+            at,
+            size: None,
+            from_history: true,
+            discarded: false,
+        };
+        self.record(&id, &word);
+        self.trim();
+    }
+
     /// All that are known, newest first.
     pub fn entries(&self) -> impl Iterator<Item = &Recorded> {
         let mut all: Vec<&Recorded> = self.entries.iter().rev().collect();
@@ -404,6 +421,11 @@ impl Ledger {
             last == Some(text) || (number.is_some() && entry.id == number)
         };
         self.entries().find(same).or_else(|| self.entries().find(part))
+    }
+
+    /// A path is in it.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.entries.iter().any(|entry| same_path(&entry.path, path))
     }
 
     /// Nothing is known.

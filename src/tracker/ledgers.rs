@@ -33,6 +33,12 @@ impl Ledgers {
         self.0.get(key)
     }
 
+    /// Jobs that have recorded a path.
+    pub(super) fn whose<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a JobKey> {
+        let has = move |(_, ledger): &(&JobKey, &Ledger)| ledger.has(path);
+        self.0.iter().filter(has).map(|(key, _)| key)
+    }
+
     /// Takes in what a look says of the runs of one job; adds its row where it is time.
     pub(super) fn hear(
         &mut self,
@@ -60,6 +66,19 @@ impl Ledgers {
     ) -> Option<Change> {
         let ledger = self.0.get_mut(key)?;
         ledger.checked(path, there);
+        row(key, ledger, time)
+    }
+
+    /// A run was stopped with a savepoint.
+    pub(super) fn took_savepoint(
+        &mut self,
+        time: Time,
+        key: &JobKey,
+        run: &str,
+        path: &str,
+    ) -> Option<Change> {
+        let ledger = self.0.entry(key.clone()).or_default();
+        ledger.took_savepoint(time.wall, run, path);
         row(key, ledger, time)
     }
 

@@ -366,9 +366,25 @@ impl Tracker {
         self.ledgers.get(key)
     }
 
+    /// The job a checkpoint was recorded under, if it is another one than this and not this one's too.
+    pub fn whose_checkpoint(&self, path: &str, but: &JobKey) -> Option<JobKey> {
+        self.ledgers.whose(path).find(|key| *key != but).cloned()
+    }
+
     /// Somebody looked whether a checkpoint is there.
     pub fn checked(&mut self, time: Time, key: &JobKey, path: &str, there: bool) -> Option<Change> {
         self.ledgers.checked(time, key, path, there)
+    }
+
+    /// A run was stopped with this savepoint.
+    pub fn took_savepoint(
+        &mut self,
+        time: Time,
+        key: &JobKey,
+        run: &str,
+        path: &str,
+    ) -> Option<Change> {
+        self.ledgers.took_savepoint(time, key, run, path)
     }
 
     /// How many jobs there are.

@@ -35,7 +35,9 @@ use crate::metrics::{Exporter, Health};
 use crate::notify::LinkKey;
 use crate::store::Store;
 
-pub use api::{command, explain, notices, report, routes, schedule, silences};
+pub use api::{
+    checkpoints, command, explain, notices, report, restarts, routes, schedule, silences,
+};
 pub use auth::{Caller, SHORTEST_TOKEN};
 pub use config::{Scope, TokenConfig, WebConfig};
 pub use error::WebError;

@@ -76,6 +76,7 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                 Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
                 Input::Reload(new) => writer.reload(at, &new.rules.demand()),
                 Input::Command(command) => writer.command(at, command),
+                Input::Acted { restart, told } => writer.acted(at, *restart, told),
             }
             coding += time::since(began);
             let effects = engine.step(at, input);
@@ -90,7 +91,8 @@ fn one(days: i64, name: &str, lag: bool, table: &mut Table) -> Result<()> {
                         Input::Delivery { message: message.id, outcome: SendOutcome::Delivered },
                     )),
                     Effect::Deadline(due) => deadline = Some(due),
-                    Effect::Publish(_) | Effect::Answer(_) | Effect::Resend(_) => {}
+                    Effect::Act(_) | Effect::Publish(_) | Effect::Answer(_) | Effect::Resend(_) => {
+                    }
                 }
             }
         }

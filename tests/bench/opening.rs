@@ -45,7 +45,11 @@ pub(crate) async fn measure(table: &mut Table) -> Result<String> {
                     turn.commit += time::since(began).as_secs_f64();
                 }
                 Effect::Deadline(at) => turn.deadline = Some(at.0),
-                Effect::Send(_) | Effect::Publish(_) | Effect::Resend(_) | Effect::Answer(_) => {}
+                Effect::Send(_)
+                | Effect::Act(_)
+                | Effect::Publish(_)
+                | Effect::Resend(_)
+                | Effect::Answer(_) => {}
             }
         }
         turn.cpu = cpu_seconds(std::process::id())? - cpu;

@@ -17,7 +17,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("actions", &["model", "tracker", "incidents", "actions"]),
     // How inputs are written down.
     ("journal", &["model", "journal"]),
-    ("engine/step.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
+    ("engine/step.rs", &["model", "tracker", "rules", "incidents", "notify", "actions", "engine"]),
+    ("engine/restart.rs", &["model", "tracker", "incidents", "actions", "engine"]),
+    ("engine/by_hand.rs", &["model", "incidents", "actions", "engine"]),
+    ("engine/checkpoints.rs", &["model", "tracker", "engine"]),
     ("engine/reload.rs", &["model", "tracker", "rules", "incidents", "notify", "engine"]),
     ("engine/command.rs", &["model", "incidents", "engine"]),
     ("engine/taken.rs", &["model"]),
@@ -42,17 +45,34 @@ const TABLE: &[(&str, &[&str])] = &[
     // What components declare beside themselves, read from files.
     (
         "config",
-        &["model", "yaml", "config", "incidents", "notify", "http", "sources", "rules", "web"],
+        &[
+            "actions",
+            "model",
+            "yaml",
+            "config",
+            "incidents",
+            "notify",
+            "http",
+            "sources",
+            "rules",
+            "web",
+        ],
     ),
     // Shell.
     ("engine/guard.rs", &["notify"]),
     ("engine/commander.rs", &["model"]),
     ("engine/ask.rs", &["clock", "model", "engine"]),
-    ("engine/run.rs", &["clock", "model", "notify", "store", "engine", "journal"]),
+    ("engine/run.rs", &["clock", "model", "notify", "actions", "store", "engine", "journal"]),
     ("engine/record.rs", &["model", "engine", "journal"]),
     ("replay", &["model", "journal", "rules", "notify", "engine", "store", "replay"]),
     ("metrics", &["model", "engine", "store"]),
-    ("web", &["clock", "model", "rules", "engine", "store", "metrics", "web", "notify", "journal"]),
+    (
+        "web",
+        &[
+            "clock", "model", "tracker", "rules", "engine", "store", "metrics", "web", "notify",
+            "journal",
+        ],
+    ),
     ("story", &["model", "yaml", "config", "engine", "notify", "rules", "story"]),
     // Root.
     ("app", ROOT),

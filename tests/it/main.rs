@@ -54,6 +54,7 @@ mod reload;
 mod replay;
 mod reports;
 mod restart_real;
+mod restarts;
 mod robots;
 mod rule_reference;
 mod rules_test;

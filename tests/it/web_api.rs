@@ -219,6 +219,7 @@ fn incident(id: u64, team: &str) -> Change {
         acknowledged: None,
         named_job: None,
         nobodys_since: None,
+        doing: None,
     }))
 }
 

@@ -89,6 +89,33 @@ impl Control {
         Ok(self.failure_times_ms()?.len())
     }
 
+    /// How many orders each attempt began with, by its own account.
+    ///
+    /// # Errors
+    /// When the job's notes cannot be read.
+    pub(crate) fn restored(&self) -> Result<Vec<u64>> {
+        let lines = self.lines("restored.log")?;
+        lines.iter().map(|line| line.parse().with_context(|| line.clone())).collect()
+    }
+
+    /// Orders that were lost or taken twice.
+    ///
+    /// # Errors
+    /// When the job's notes cannot be read.
+    pub(crate) fn miscounts(&self) -> Result<Vec<String>> {
+        self.lines("miscounts.log")
+    }
+
+    fn lines(&self, name: &str) -> Result<Vec<String>> {
+        let path = self.folder.join(name);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     /// Whether checkpoints fail while the job runs on.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub struct Config {
     pub jar: String,
     /// File of that jar, from which it is uploaded again when the cluster has lost it. Default: a
     /// lost jar is an error.
-    pub file: Option<PathBuf>,
+    pub jar_file: Option<PathBuf>,
     /// Class with the `main` method. Default: the one its manifest names.
     pub entry_class: Option<String>,
     /// Arguments of `main`.
@@ -96,7 +96,7 @@ impl Settings for Config {
             add(
                 "`jar` is no name of a jar",
                 "write its name as `GET /jars` lists it, such as orders.jar; its path goes under \
-                 `file`",
+                 `jar_file`",
             );
         }
         if self.parallelism == Some(0) {
@@ -197,9 +197,9 @@ impl FlinkJar {
             return Ok(id);
         }
         let name = &self.config.jar;
-        let Some(file) = &self.config.file else {
+        let Some(file) = &self.config.jar_file else {
             return Err(format!(
-                "the cluster has no jar named {name} (upload it, or name its file under `file`)"
+                "the cluster has no jar named {name} (upload it, or name its file under `jar_file`)"
             ));
         };
         let said =

@@ -9,9 +9,6 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use crate::yaml::findings::Findings;
 use crate::yaml::tree::Node;
 
-/// Sections of the whole file that are not built yet, and what that means.
-const SECTIONS: [(&str, &str); 1] = [("restarts", "Weir restarts nothing")];
-
 /// Anything; whether it is empty is checked in the tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NotBuiltYet;
@@ -39,16 +36,6 @@ impl JsonSchema for NotBuiltYet {
 
 /// Reports what is used and not built.
 pub(in crate::config) fn check(root: &Node, findings: &mut Findings) {
-    for (key, meanwhile) in SECTIONS {
-        for entry in root.entries().iter().filter(|e| e.key == key && !e.value.is_empty()) {
-            findings.error(
-                entry.place,
-                format!("`{key}` is not built yet"),
-                Some(format!("remove it; until then {meanwhile}")),
-            );
-            findings.drop_node(entry.value.id);
-        }
-    }
     for entry in root.entries().iter().filter(|e| e.key == "maintenance" && !e.value.is_empty()) {
         let hint = "remove it; maintenance is begun when it is: `weir maintenance JOB --for 6h`";
         let what = "`maintenance` is no part of the configuration";

@@ -11,6 +11,7 @@ pub mod inhibit;
 pub mod job_labels;
 pub mod later;
 pub mod receivers;
+pub mod restarts;
 pub mod route;
 mod route_hours;
 pub mod rule_files;

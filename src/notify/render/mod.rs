@@ -6,6 +6,7 @@
 
 mod build;
 mod data;
+mod doing;
 pub mod escape;
 mod headline;
 mod held;
@@ -21,6 +22,7 @@ pub mod words;
 
 pub use build::{Detail, message_data};
 pub use data::{ItemData, MessageData};
+pub use doing::words as doing;
 pub use held::{held_kind, held_words};
 pub use path::{Station, path};
 pub use samples::{SAMPLES, sample};

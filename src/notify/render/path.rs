@@ -79,6 +79,7 @@ impl Way {
             NoticeReason::Resolved
             | NoticeReason::Repeat
             | NoticeReason::Escalated
+            | NoticeReason::GaveUp
             | NoticeReason::Acknowledged
             | NoticeReason::Unacknowledged => return,
             NoticeReason::Opened | NoticeReason::FirstLook => known.min_by_key(by_time),
@@ -114,6 +115,10 @@ impl Way {
             NoticeReason::Repeat => self.pick(
                 format!("incident #{id} still open: a reminder"),
                 format!("告警 #{id} 仍未恢复，再次提醒"),
+            ),
+            NoticeReason::GaveUp => self.pick(
+                format!("restarting given up, incident #{id}"),
+                format!("告警 #{id} 不再自动重启"),
             ),
             NoticeReason::Escalated => {
                 let to = short(&notice.to.receiver, TEXT);

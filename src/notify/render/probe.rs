@@ -98,6 +98,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         acknowledged: None,
         named_job: None,
         nobodys_since: None,
+        doing: None,
     };
     ItemView {
         reason: NoticeReason::Opened,

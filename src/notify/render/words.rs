@@ -68,6 +68,9 @@ pub fn reason(language: Language, reason: NoticeReason) -> Option<&'static str> 
             "时好时坏，稳定前不再提醒",
         )),
         NoticeReason::Repeat => Some(pick(language, "still open", "仍未恢复")),
+        NoticeReason::GaveUp => {
+            Some(pick(language, "not restarted, a person has to act", "不再自动重启，需要人工介入"))
+        }
         NoticeReason::Escalated => Some(pick(language, "nobody acknowledged it", "无人认领")),
         NoticeReason::Acknowledged => Some(pick(language, "acknowledged", "已有人认领")),
         NoticeReason::Unacknowledged => {

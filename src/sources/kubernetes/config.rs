@@ -81,6 +81,15 @@ impl KubernetesConfig {
         }
     }
 
+    /// A client of its API server; asks nobody yet.
+    ///
+    /// # Errors
+    /// When the kubeconfig or the service account cannot be used; the text says the way out.
+    pub async fn client(&self, timeout: Duration) -> Result<kube::Client, String> {
+        let timeout = self.timeout.unwrap_or(timeout);
+        Ok(super::connect::connect(self, timeout).await?.client)
+    }
+
     /// What is wrong beyond the shape, each with the way out.
     pub fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Alert, AlertState, Aspect, Attempt, Change, ChannelId, CheckpointRef, EndReason, Frozen,
-    Incident, IncidentState, JobKey, Labels, Manner, Member, Message, MessageKind, MessageState,
-    Notice, NoticeReason, Outcome, RootCause, RuleId, RunId, Severity, Step, Subject, Ts,
+    Alert, AlertState, AskedBy, Aspect, Attempt, Change, ChannelId, CheckpointRef, EndReason,
+    Frozen, Incident, IncidentState, JobKey, Labels, Manner, Member, Message, MessageKind,
+    MessageState, Notice, NoticeReason, Outcome, Restart, RestartState, RestoreFrom, RootCause,
+    RuleId, RunId, Severity, Step, Subject, Ts,
 };
 
 /// Text that breaks what is quoted by hand.
@@ -91,6 +92,7 @@ pub(crate) fn incident(id: u64, job: &str, state: IncidentState, at: Ts) -> Inci
         acknowledged: None,
         named_job: None,
         nobodys_since: None,
+        doing: None,
     }
 }
 
@@ -152,4 +154,42 @@ pub(crate) fn job(key: &str, body: &str) -> Change {
 
 pub(crate) fn event(incident: u64, at: i64, what: &str) -> Change {
     Change::Event { incident, at: Ts(at), what: what.into() }
+}
+
+/// A restart of a job, at both times alike.
+pub(crate) fn restart(id: u64, job: &str, state: RestartState, at: Ts) -> Restart {
+    let path = format!("file:/ck/chk-7 {NASTY}");
+    Restart {
+        id,
+        job: JobKey(job.to_owned()),
+        cluster: "prod".into(),
+        incident: Some(5),
+        policy: "orders".into(),
+        driver: "flink_jar".into(),
+        asked_by: AskedBy::Alert("JobFailed".into()),
+        attempt: 1,
+        of: 3,
+        state,
+        handle: "ab".repeat(16),
+        dead: Some(RunId { start_time: 5, job_id: "cd".repeat(16) }),
+        replaces: false,
+        from: Some(RestoreFrom { path, id: Some(7), savepoint: false, completed_at: Some(at) }),
+        wanted: None,
+        from_nothing: false,
+        cause: None,
+        at,
+        at_steady: at,
+        due: at,
+        submitted: None,
+        submitted_at: None,
+        taken: None,
+        started: None,
+        done_at: None,
+        done: None,
+        note: Some(NASTY.into()),
+        unreadable: false,
+        ran: false,
+        settled: false,
+        declined: None,
+    }
 }

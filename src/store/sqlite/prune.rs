@@ -8,7 +8,7 @@ use crate::model::Ts;
 const ROWS: i64 = 1000;
 
 /// In this order, so that nothing is left pointing at what is gone. `?1` before, `?2` rows.
-const STATEMENTS: [&str; 8] = [
+const STATEMENTS: [&str; 9] = [
     "DELETE FROM events WHERE id IN (SELECT e.id FROM incidents i JOIN events e ON \
      e.incident = i.id WHERE i.state = 'resolved' AND i.resolved_at < ?1 LIMIT ?2)",
     // What stays open for months keeps its first line and the newest 10,000.
@@ -33,6 +33,8 @@ const STATEMENTS: [&str; 8] = [
      incident NOT IN (SELECT id FROM incidents) LIMIT ?2)",
     "DELETE FROM failures WHERE (hour, job) IN (SELECT hour, job FROM failures \
      WHERE hour < ?1 LIMIT ?2)",
+    "DELETE FROM restarts WHERE id IN (SELECT id FROM restarts WHERE at < ?1 AND \
+     state NOT IN ('planned', 'approval', 'stopping', 'submitted', 'running') LIMIT ?2)",
 ];
 
 /// Deletes inside the open transaction; returns how many rows.

@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::model::{Attempt, Incident, Loaded, Message, Notice, Ts};
-use crate::store::{Page, Timeline};
+use crate::model::{Attempt, Incident, Loaded, Message, Notice, Restart, Ts};
+use crate::store::{Page, RESTARTS, Timeline};
 
 /// How far back a start looks: what may be reopened, group timers, budgets.
 const RECENT_MS: i64 = 24 * 3_600_000;
@@ -74,6 +74,14 @@ async fn everything(conn: &mut SqliteConnection, recent: i64) -> Result<Loaded, 
             at: Ts(at),
         })
         .collect();
+    let bodies = sqlx::query_scalar(
+        "SELECT body FROM restarts WHERE state IN ('planned', 'approval', 'stopping', 'submitted', \
+         'running') OR id IN (SELECT id FROM restarts ORDER BY id DESC LIMIT ?1) ORDER BY id",
+    )
+    .bind(i64::from(RESTARTS))
+    .fetch_all(&mut *conn)
+    .await?;
+    loaded.restarts = parsed(bodies)?;
     let highest: Vec<(String, i64)> =
         sqlx::query_as("SELECT name, seq FROM sqlite_sequence").fetch_all(&mut *conn).await?;
     for (table, id) in highest {
@@ -81,6 +89,7 @@ async fn everything(conn: &mut SqliteConnection, recent: i64) -> Result<Loaded, 
             "incidents" => loaded.max_incident = id as u64,
             "notices" => loaded.max_notice = id as u64,
             "messages" => loaded.max_message = id as u64,
+            "restarts" => loaded.max_restart = id as u64,
             _ => {}
         }
     }
@@ -151,6 +160,18 @@ pub(super) async fn messages(
         query.push(" AND id IN (SELECT body ->> 'message' FROM notices WHERE incident = ");
         query.push_bind(incident as i64).push(")");
     }
+    finish(conn, query, page).await
+}
+
+/// A page of restarts, newest first.
+pub(super) async fn restarts(
+    conn: &mut SqliteConnection,
+    page: &Page,
+) -> Result<Vec<Restart>, sqlx::Error> {
+    let mut query = select("restarts", page);
+    equals(&mut query, "state", page.state.as_deref());
+    equals(&mut query, "job", page.job.as_deref());
+    id_equals(&mut query, "incident", page.incident);
     finish(conn, query, page).await
 }
 

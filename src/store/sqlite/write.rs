@@ -7,7 +7,9 @@ use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::history;
-use crate::model::{Alert, Attempt, Change, HistoryChunk, Incident, Message, Notice, Report, Ts};
+use crate::model::{
+    Alert, Attempt, Change, HistoryChunk, Incident, Message, Notice, Report, Restart, Ts,
+};
 use crate::store::words;
 
 /// Rows per statement: enough to make the round trips cheap, few enough to keep statements small.
@@ -27,6 +29,7 @@ struct Rows<'a> {
     notices: BTreeMap<u64, &'a Notice>,
     messages: BTreeMap<u64, &'a Message>,
     attempts: BTreeMap<(u64, u32), &'a Attempt>,
+    restarts: BTreeMap<u64, &'a Restart>,
     meta: BTreeMap<&'a str, Option<&'a str>>,
     failures: BTreeMap<(Ts, &'a str), u64>,
     history: Vec<&'a HistoryChunk>,
@@ -65,6 +68,9 @@ impl<'a> Rows<'a> {
                 }
                 Change::Attempt(attempt) => {
                     rows.attempts.insert((attempt.message, attempt.number), attempt);
+                }
+                Change::Restart(restart) => {
+                    rows.restarts.insert(restart.id, restart);
                 }
                 Change::Failures { job, at, count } => {
                     *rows.failures.entry((Report::hour(*at), job)).or_default() += count;
@@ -169,6 +175,17 @@ async fn rows(conn: &mut SqliteConnection, rows: Rows<'_>) -> Result<(), sqlx::E
             .push_bind(body);
     })
     .await?;
+    let restarts = bodies(rows.restarts)?;
+    let columns = "restarts (id, job, state, incident, at, body)";
+    upsert(conn, columns, UPSERT_RESTART, restarts, |mut row, (restart, body)| {
+        row.push_bind(restart.id as i64)
+            .push_bind(restart.job.0.clone())
+            .push_bind(restart.state.as_str())
+            .push_bind(restart.incident.map(|id| id as i64))
+            .push_bind(restart.at.0)
+            .push_bind(body);
+    })
+    .await?;
     let attempts: Vec<_> = rows.attempts.into_values().collect();
     let columns = "attempts (message, number, endpoint, at)";
     upsert(conn, columns, UPSERT_ATTEMPT, attempts, |mut row, attempt| {
@@ -190,6 +207,8 @@ const UPSERT_NOTICE: &str = " ON CONFLICT (id) DO UPDATE SET incident = excluded
 const UPSERT_MESSAGE: &str = " ON CONFLICT (id) DO UPDATE SET receiver = excluded.receiver, \
      channel = excluded.channel, state = excluded.state, kind = excluded.kind, at = excluded.at, \
      at_steady = excluded.at_steady, body = excluded.body";
+const UPSERT_RESTART: &str = " ON CONFLICT (id) DO UPDATE SET job = excluded.job, \
+     state = excluded.state, incident = excluded.incident, at = excluded.at, body = excluded.body";
 const UPSERT_FAILURES: &str =
     " ON CONFLICT (hour, job) DO UPDATE SET count = count + excluded.count";
 const UPSERT_ATTEMPT: &str = " ON CONFLICT (message, number) DO UPDATE SET \

@@ -56,6 +56,12 @@ pub struct Done {
     /// What a silence hits.
     #[serde(default)]
     pub hits: Option<Hits>,
+    /// The restart it was about.
+    #[serde(default)]
+    pub restart: Option<u64>,
+    /// What holds a restart, or would: the guard and words for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<(String, String)>,
 }
 
 /// Reads a body; none at all is an empty one.
@@ -115,8 +121,9 @@ pub(in crate::web) async fn give(
     let actor = if caller.is_local() && !by.is_empty() { by } else { caller.name.clone() };
     let id = id.unwrap_or_else(any_id);
     let reply = pass(shared, Command { id: id.clone(), actor, what: what(comment) }).await?;
-    let Reply { said, changed, incident, job, repeated, silence, hits, no_room: _ } = reply;
-    Ok(Done { id, said, changed, repeated, incident, job, silence, hits })
+    let Reply { said, changed, incident, job, repeated, silence, hits, .. } = reply;
+    let Reply { restart, holds, .. } = reply;
+    Ok(Done { id, said, changed, repeated, incident, job, silence, hits, restart, holds })
 }
 
 /// Hands a command of somebody who may give it to the engine, and waits for its reply.

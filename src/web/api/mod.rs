@@ -1,5 +1,6 @@
 //! `/api/v1`: one file per resource. Adding one: its file, and a line in [`router`].
 
+pub mod checkpoints;
 pub mod command;
 mod events;
 pub mod explain;
@@ -10,6 +11,7 @@ mod messages;
 pub mod notices;
 mod operate;
 pub mod report;
+pub mod restarts;
 pub mod routes;
 mod rules;
 pub mod schedule;
@@ -38,6 +40,10 @@ pub(super) fn router() -> Router<Shared> {
         .route("/incidents/{id}/record", get(incidents::record))
         .route("/silences", get(silences::list).post(silences::add))
         .route("/silences/{id}", delete(silences::end))
+        .route("/restarts", get(restarts::list).post(restarts::ask))
+        .route("/restarts/decline", post(restarts::decline))
+        .route("/restarts/pause", post(restarts::pause))
+        .route("/checkpoints", get(checkpoints::list))
         .route("/explain", get(explain::explain))
         .route("/routes", get(routes::routes))
         .route("/rules", get(rules::list))

@@ -30,6 +30,9 @@ pub struct Item {
     pub matchers: Vec<String>,
     /// It is maintenance.
     pub maintenance: bool,
+    /// Weir restarts none of these jobs by itself.
+    #[serde(default)]
+    pub hold_restarts: bool,
     /// Only what a backfill causes, never that a job fails.
     pub only_work: bool,
     /// RFC 3339.
@@ -51,6 +54,7 @@ impl Item {
             state: silence.state(now).as_str().to_owned(),
             matchers: silence.matchers.iter().map(|m| m.text.clone()).collect(),
             maintenance: silence.maintenance,
+            hold_restarts: silence.hold_restarts,
             only_work: silence.only_work,
             starts_at: time(silence.starts_at),
             ends_at: time(silence.ends_at),
@@ -90,6 +94,8 @@ pub struct Wanted {
     pub maintenance: bool,
     /// With `maintenance`: everything.
     pub all: bool,
+    /// With `maintenance`: Weir restarts none of these jobs by itself.
+    pub hold_restarts: bool,
 }
 
 impl Wanted {
@@ -104,6 +110,11 @@ impl Wanted {
         }
         if self.all && !self.maintenance {
             return Err(ApiError::bad_request("`all` is for maintenance; a silence is for all"));
+        }
+        if self.hold_restarts && !self.maintenance {
+            return Err(ApiError::bad_request(
+                "`hold_restarts` is for maintenance; a silence is about messages",
+            ));
         }
         let starts_at = self.starts_at.as_deref().map(|at| moment("starts_at", at)).transpose()?;
         let until = match (&self.ends_at, self.duration_seconds) {
@@ -120,6 +131,7 @@ impl Wanted {
             matchers: self.matchers.clone(),
             only_work: self.maintenance && !self.all,
             maintenance: self.maintenance,
+            hold_restarts: self.hold_restarts,
             starts_at,
             until,
             comment: String::new(),

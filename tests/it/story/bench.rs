@@ -243,6 +243,7 @@ fn settings(setup: &Setup, worlds: &[World]) -> (EngineSettings, RuleSet, Compos
         },
         labels: LabelBook::default(),
         schedules: weir::model::Schedules::default(),
+        restarts: weir::actions::Settings::default(),
         failing_after: Duration::from_mins(5),
     };
     let files: Vec<_> = SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
@@ -325,6 +326,7 @@ impl Bench {
                         }
                         Effect::Persist(_)
                         | Effect::Send(_)
+                        | Effect::Act(_)
                         | Effect::Answer(_)
                         | Effect::Resend(_) => false,
                     };
@@ -380,6 +382,7 @@ impl Bench {
                 Input::Delivery { message, outcome } => writer.delivery(at, *message, outcome),
                 Input::Reload(new) => writer.reload(at, &new.rules.demand()),
                 Input::Command(command) => writer.command(at, command),
+                Input::Acted { restart, told } => writer.acted(at, *restart, told),
             }
         }
         let effects = self.engine.step(at, input);
@@ -425,7 +428,7 @@ impl Bench {
                 Effect::Resend(message) => {
                     self.answers.push((now + 300, message.id, SendOutcome::Delivered));
                 }
-                Effect::Publish(_) => {}
+                Effect::Publish(_) | Effect::Act(_) => {}
                 Effect::Answer(replied) => self.replies.push(*replied),
                 Effect::Deadline(due) => {
                     assert!(due > at.steady, "a deadline in the past");

@@ -79,6 +79,7 @@ fn an_hour_more_or_less_moves_neither_opening_nor_end() {
 
 fn quiet_for(hours: i64) -> Action {
     Action::Silence(Box::new(SilenceWish {
+        hold_restarts: false,
         job: None,
         matchers: vec!["job_name=orders".to_owned()],
         only_work: false,

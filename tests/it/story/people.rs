@@ -33,6 +33,7 @@ fn silence(dice: &mut Dice) -> SilenceWish {
         _ => vec!["alertname=~\"Job.*\"".to_owned(), "job_name=~\"job[0-2]\"".to_owned()],
     };
     SilenceWish {
+        hold_restarts: false,
         job: None,
         matchers,
         only_work: dice.below(3) == 0,

@@ -12,6 +12,7 @@ const DEATH: i64 = START + CALM + 10 * MINUTE;
 
 fn silence(matchers: &[&str], for_ms: i64) -> SilenceWish {
     SilenceWish {
+        hold_restarts: false,
         job: None,
         matchers: matchers.iter().map(|m| (*m).to_owned()).collect(),
         only_work: false,

@@ -18,6 +18,10 @@ import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
  * failures.log} before it is thrown; only the first subtask fails, so that a line is a failure.
  * {@code checkpoint.delay_ms}: how long a snapshot blocks. {@code oom}: use up the heap. {@code
  * connector.missing}: need a class that the jar does not have, before the first record.
+ *
+ * <p>Each order has a number, and the state counts orders: where the two differ, one was lost or
+ * taken twice, which is a line in {@code miscounts.log}. What an attempt begins with is a line in
+ * {@code restored.log}. Both hold for one subtask; of several, each counts its own.
  */
 public final class OrderParser implements MapFunction<String, Long>, CheckpointedFunction {
 
@@ -41,6 +45,9 @@ public final class OrderParser implements MapFunction<String, Long>, Checkpointe
         }
         if (fields[0].equals("0") && control.has("oom")) {
             useUpTheHeap();
+        }
+        if (parsed != Long.parseLong(fields[1])) {
+            control.append("miscounts.log", parsed + " orders counted before number " + fields[1]);
         }
         parsed++;
         return Long.parseLong(fields[1]);
@@ -87,6 +94,7 @@ public final class OrderParser implements MapFunction<String, Long>, Checkpointe
         for (OrderCount count : state.get()) {
             parsed += count.parsed();
         }
+        control.append("restored.log", Long.toString(parsed));
     }
 
     @Override

@@ -18,7 +18,7 @@ import org.apache.flink.core.io.InputStatus;
  * backlog.per_second} more every second since {@code backlog.since_ms}. {@code finish}: the stream
  * ends. {@code stuck}: nothing is read any more, whatever waits.
  */
-final class OrdersReader implements SourceReader<String, OrdersSource.NoSplit> {
+final class OrdersReader implements SourceReader<String, OrdersSource.Position> {
 
     private final int subtask;
     private final Control control;
@@ -88,12 +88,16 @@ final class OrdersReader implements SourceReader<String, OrdersSource.NoSplit> {
     }
 
     @Override
-    public List<OrdersSource.NoSplit> snapshotState(long checkpointId) {
-        return Collections.emptyList();
+    public List<OrdersSource.Position> snapshotState(long checkpointId) {
+        return Collections.singletonList(new OrdersSource.Position(next));
     }
 
     @Override
-    public void addSplits(List<OrdersSource.NoSplit> splits) {}
+    public void addSplits(List<OrdersSource.Position> splits) {
+        for (OrdersSource.Position split : splits) {
+            next = Math.max(next, split.next);
+        }
+    }
 
     @Override
     public void notifyNoMoreSplits() {}

@@ -15,9 +15,10 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
  * A slow stream of orders that reports how many more are waiting, endless or, as the caller says,
  * bounded: that is for Flink's sake, it ends on command in both cases.
  *
- * <p>There is nothing to distribute: each reader makes its own orders, so no split is ever given.
+ * <p>There is nothing to distribute: each reader makes its own orders. The only split there is holds
+ * how far a reader has come, so that after a restore it goes on with the next order.
  */
-public final class OrdersSource implements Source<String, OrdersSource.NoSplit, Integer> {
+public final class OrdersSource implements Source<String, OrdersSource.Position, Integer> {
 
     private static final long serialVersionUID = 1L;
 
@@ -40,37 +41,37 @@ public final class OrdersSource implements Source<String, OrdersSource.NoSplit, 
     }
 
     @Override
-    public SourceReader<String, NoSplit> createReader(SourceReaderContext context) {
+    public SourceReader<String, Position> createReader(SourceReaderContext context) {
         return new OrdersReader(context, control, recordsPerSecond, parallelism);
     }
 
     @Override
-    public SplitEnumerator<NoSplit, Integer> createEnumerator(SplitEnumeratorContext<NoSplit> to) {
+    public SplitEnumerator<Position, Integer> createEnumerator(SplitEnumeratorContext<Position> to) {
         return new NoEnumerator();
     }
 
     @Override
-    public SplitEnumerator<NoSplit, Integer> restoreEnumerator(
-            SplitEnumeratorContext<NoSplit> to, Integer checkpoint) {
+    public SplitEnumerator<Position, Integer> restoreEnumerator(
+            SplitEnumeratorContext<Position> to, Integer checkpoint) {
         return new NoEnumerator();
     }
 
     @Override
-    public SimpleVersionedSerializer<NoSplit> getSplitSerializer() {
-        return new SimpleVersionedSerializer<NoSplit>() {
+    public SimpleVersionedSerializer<Position> getSplitSerializer() {
+        return new SimpleVersionedSerializer<Position>() {
             @Override
             public int getVersion() {
                 return 1;
             }
 
             @Override
-            public byte[] serialize(NoSplit split) {
-                return new byte[0];
+            public byte[] serialize(Position split) {
+                return Long.toString(split.next).getBytes(StandardCharsets.UTF_8);
             }
 
             @Override
-            public NoSplit deserialize(int version, byte[] bytes) {
-                return new NoSplit();
+            public Position deserialize(int version, byte[] bytes) {
+                return new Position(Long.parseLong(new String(bytes, StandardCharsets.UTF_8)));
             }
         };
     }
@@ -95,15 +96,21 @@ public final class OrdersSource implements Source<String, OrdersSource.NoSplit, 
         };
     }
 
-    /** Never made; the API wants a type. */
-    public static final class NoSplit implements SourceSplit {
+    /** How far a reader has come. */
+    public static final class Position implements SourceSplit {
+        final long next;
+
+        Position(long next) {
+            this.next = next;
+        }
+
         @Override
         public String splitId() {
-            return "none";
+            return "position";
         }
     }
 
-    private static final class NoEnumerator implements SplitEnumerator<NoSplit, Integer> {
+    private static final class NoEnumerator implements SplitEnumerator<Position, Integer> {
         @Override
         public void start() {}
 
@@ -111,7 +118,7 @@ public final class OrdersSource implements Source<String, OrdersSource.NoSplit, 
         public void handleSplitRequest(int subtask, String host) {}
 
         @Override
-        public void addSplitsBack(List<NoSplit> splits, int subtask) {}
+        public void addSplitsBack(List<Position> splits, int subtask) {}
 
         @Override
         public void addReader(int subtask) {}

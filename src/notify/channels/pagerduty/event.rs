@@ -140,6 +140,7 @@ fn action(item: &ItemView) -> Action {
         | NoticeReason::Flapping
         | NoticeReason::Repeat
         | NoticeReason::Escalated
+        | NoticeReason::GaveUp
         | NoticeReason::Acknowledged
         | NoticeReason::Unacknowledged => {
             if item.incident.is_open() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{JobKey, Labels};
+use super::{JobKey, Labels, Ts};
 
 /// One job to be started, stopped or looked for. It has all a driver needs; nothing in it is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub struct Errand {
     pub order: Order,
     /// What.
     pub task: Task,
+    /// Steady time of the decision: what is begun long after that is decided anew.
+    pub since: Ts,
 }
 
 /// What a driver can be asked to do.

@@ -1,0 +1,123 @@
+//! What restarts are decided by: jobs, incidents and silences as they are at this turn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::settings::{Policy, Settings};
+use crate::incidents::Incidents;
+use crate::model::{Aspect, Incident, JobKey, Labels, Restart, RunId, Subject, Time};
+use crate::tracker::{JobTrack, Tracker};
+
+/// The rest of the engine, as restarts see it.
+pub struct World<'a> {
+    /// Jobs.
+    pub tracker: &'a Tracker,
+    /// Incidents.
+    pub incidents: &'a Incidents,
+    /// All labels of a job.
+    pub labels: &'a dyn Fn(&JobTrack) -> Labels,
+    /// Silences that hold restarts now: their numbers, by the labels of a job.
+    pub held_by: &'a dyn Fn(&Labels) -> Option<u64>,
+}
+
+impl<'a> World<'a> {
+    /// Jobs that something fires about for which their entry restarts: the incident and the alert.
+    pub(super) fn wanted(&self, settings: &Settings) -> BTreeMap<JobKey, (&'a Incident, String)> {
+        let mut found: BTreeMap<JobKey, (&Incident, String)> = BTreeMap::new();
+        if settings.policies.is_empty() {
+            return found;
+        }
+        for incident in self.incidents.iter().filter(|incident| incident.is_open()) {
+            match &incident.subject {
+                Subject::Job(key) => self.add(settings, key, incident, &mut found),
+                // All of a cluster's jobs at once are one incident, of the cluster.
+                Subject::Cluster(source, flink_cluster) => {
+                    let gone = self.tracker.jobs().filter(|(_, job)| {
+                        job.source == *source
+                            && job.flink_cluster == *flink_cluster
+                            && job.missing_since.is_some()
+                    });
+                    for (key, _) in gone {
+                        self.add(settings, key, incident, &mut found);
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn add(
+        &self,
+        settings: &Settings,
+        key: &JobKey,
+        incident: &'a Incident,
+        found: &mut BTreeMap<JobKey, (&'a Incident, String)>,
+    ) {
+        let Some(policy) = self.policy(settings, key) else { return };
+        let firing = incident.members.iter().filter(|member| member.firing);
+        let named = |alert: &str| policy.alerts.iter().any(|name| name == alert);
+        let alert = firing.map(|member| member.rule.alert.as_str()).find(|alert| named(alert));
+        // A restart has been tried: that its new run failed otherwise goes on from there.
+        let failure = incident.aspect.as_str() == Aspect::FAILURE;
+        let tried =
+            incident.doing.is_some() && failure && incident.members.iter().any(|m| m.firing);
+        let alert = alert.map(str::to_owned).or_else(|| tried.then(|| incident.rule.clone()));
+        let Some(alert) = alert else { return };
+        match found.get(key) {
+            Some((known, _)) if known.aspect.as_str() == Aspect::FAILURE => {}
+            _ => {
+                found.insert(key.clone(), (incident, alert));
+            }
+        }
+    }
+
+    /// The open incident of a job's failure, else any of its open ones.
+    pub(super) fn incident_of(&self, key: &JobKey) -> Option<&'a Incident> {
+        let of_job =
+            |incident: &&Incident| incident.is_open() && incident.subject.job() == Some(key);
+        let failure =
+            |incident: &&Incident| of_job(incident) && incident.aspect.as_str() == Aspect::FAILURE;
+        self.incidents.iter().find(failure).or_else(|| self.incidents.iter().find(of_job))
+    }
+
+    /// The entry a job goes by.
+    pub fn policy(&self, settings: &Settings, key: &JobKey) -> Option<Arc<Policy>> {
+        let job = self.tracker.job(key)?;
+        settings.policy(&(self.labels)(job)).cloned()
+    }
+
+    pub(super) fn labels(&self, job: &JobTrack) -> Labels {
+        (self.labels)(job)
+    }
+
+    pub(super) fn maintenance(&self, key: &JobKey) -> Option<u64> {
+        let job = self.tracker.job(key)?;
+        (self.held_by)(&(self.labels)(job))
+    }
+
+    /// A run of it lives, as far as was seen last.
+    pub(super) fn is_live(&self, key: &JobKey) -> bool {
+        let job = self.tracker.job(key);
+        job.is_some_and(|job| job.missing_since.is_none() && job.state().is_live())
+    }
+
+    pub(super) fn is_fresh(&self, key: &JobKey, time: Time) -> bool {
+        self.tracker.job_facts(key, time).is_some_and(|facts| facts.is_fresh())
+    }
+
+    /// The run that counts.
+    pub(super) fn current(&self, key: &JobKey) -> Option<RunId> {
+        Some(self.tracker.job(key)?.current()?.id.clone())
+    }
+
+    /// The run a restart has started, if it is seen.
+    pub(super) fn run_of(&self, row: &Restart) -> Option<String> {
+        let job = self.tracker.job(&row.job)?;
+        let seen = |id: &str| job.runs.iter().any(|run| run.id.job_id == id);
+        if seen(&row.handle) {
+            return Some(row.handle.clone());
+        }
+        None
+    }
+}

@@ -1,0 +1,89 @@
+//! Restarts by command: asked for, approved, declined, paused.
+
+use super::command::refusal;
+use super::step::Engine;
+use crate::actions::{Asked, Paused};
+use crate::incidents::Word;
+use crate::model::{Change, Refusal, Replied, Reply, Time};
+
+impl Engine {
+    /// Restarts a job, or lets go on what waits for approval; `preview`: only says what would be.
+    pub(super) fn restart_by_hand(
+        &mut self,
+        time: Time,
+        typed: &str,
+        from: Option<&str>,
+        word: Word<'_>,
+        preview: bool,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
+        let key = self.job_named(typed).map_err(|error| refusal(&error))?;
+        let asked = self.with_world(time, |restarts, world| {
+            restarts.ask(time, world, &key, from, word.by, preview)
+        });
+        let Asked { said, restart, holds, refused, stepped } = asked;
+        if refused {
+            return Err(Refusal::Conflict(said));
+        }
+        let mut errands = Vec::new();
+        let changed = !preview && restart.is_some();
+        self.take_restarts(time, stepped, &mut errands, changes);
+        self.errands.extend(errands);
+        let incident = restart.and_then(|id| self.restarts.get(id)?.incident);
+        Ok(Reply { said, changed, job: Some(key.0), restart, holds, incident, ..Reply::default() })
+    }
+
+    /// What was not sent yet is not sent.
+    pub(super) fn decline_restart(
+        &mut self,
+        time: Time,
+        typed: &str,
+        word: Word<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
+        let key = self.job_named(typed).map_err(|error| refusal(&error))?;
+        let open = self.restarts.open_of(&key).cloned();
+        let Some(row) = open else {
+            return Err(Refusal::NotFound(format!("no restart of {key} waits")));
+        };
+        if row.state.was_sent() {
+            return Err(Refusal::Conflict(format!(
+                "restart {} of {key} was sent already: it is {}",
+                row.id,
+                row.state.as_str()
+            )));
+        }
+        let stepped =
+            self.with_world(time, |restarts, world| restarts.decline(time, world, row.id, word.by));
+        let mut errands = Vec::new();
+        self.take_restarts(time, stepped, &mut errands, changes);
+        let said = format!("restart {} of {key} is not sent", row.id);
+        let (job, restart) = (Some(key.0), Some(row.id));
+        Ok(Reply { said, changed: true, job, restart, incident: row.incident, ..Reply::default() })
+    }
+
+    /// Stops all automatic restarts, or lets them go on.
+    pub(super) fn pause_restarts(
+        &mut self,
+        time: Time,
+        pause: bool,
+        word: Word<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Reply {
+        let paused = pause.then(|| Paused {
+            by: word.by.to_owned(),
+            at: time.wall,
+            comment: word.comment.to_owned(),
+        });
+        let change = self.restarts.pause(paused);
+        let changed = change.is_some();
+        changes.extend(change);
+        let said = match (pause, changed) {
+            (true, true) => "no job is restarted automatically until `weir restart --resume-all`",
+            (true, false) => "restarts are paused already",
+            (false, true) => "jobs are restarted automatically again",
+            (false, false) => "restarts are not paused",
+        };
+        Reply { said: said.to_owned(), changed, ..Reply::default() }
+    }
+}

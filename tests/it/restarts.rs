@@ -1,0 +1,175 @@
+//! A job that died runs again from its last checkpoint, once: on a real Flink, by the whole of Weir.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::testbed::control::Control;
+use crate::testbed::flink::{Flink, FlinkOptions, release};
+use crate::testbed::job::{self, JobSpec, RestartStrategy};
+use crate::testbed::story::{self, SOON};
+use crate::testbed::time;
+use crate::testbed::webhook::{Webhook, WebhookOptions};
+use crate::testbed::weir::Weir;
+
+const JOB: &str = "orders";
+
+/// A Flink with one job that does not restart by itself, and a Weir that may restart it.
+struct Bed {
+    flink: Flink,
+    weir: Weir,
+    hook: Webhook,
+    control: Control,
+    spec: JobSpec,
+    job: String,
+    dir: tempfile::TempDir,
+}
+
+/// How the driver starts it.
+fn driver(spec: &JobSpec, flink: &Flink, jar: &str, jar_file: Option<&str>) -> Value {
+    let conf: serde_json::Map<String, Value> =
+        spec.conf(flink.release()).into_iter().map(|(k, v)| (k, Value::from(v))).collect();
+    let mut driver = json!({
+        "jar": jar,
+        "entry_class": job::ENTRY_CLASS,
+        "args": spec.args(),
+        "parallelism": spec.parallelism,
+        "configuration": conf,
+    });
+    if let Some(file) = jar_file {
+        driver["jar_file"] = Value::from(file);
+    }
+    json!({ "flink_jar": driver })
+}
+
+impl Bed {
+    async fn new(restarts: &Value) -> Result<Bed> {
+        let dir = tempfile::tempdir()?;
+        let flink = Flink::start(FlinkOptions::version(&release("1.20.5"))).await?;
+        let hook = Webhook::start(WebhookOptions::default()).await?;
+        let control = Control::new(&flink.dir().join("control"))?;
+        let spec = JobSpec { restart: RestartStrategy::None, ..JobSpec::new(JOB, &control) };
+        let job = flink.submit(&spec).await?;
+        flink.rest().wait_for_checkpoints(&job, 2, SOON).await?;
+        let jar = job::jar(flink.version()).await?.display().to_string();
+        let mut entry = json!({
+            "name": "orders",
+            "matchers": ["job_name=\"orders\""],
+            "mode": "automatic",
+            "backoff": { "initial": "0s", "max": "1s" },
+            "missing_for": "3s",
+            "driver": driver(&spec, &flink, "orders.jar", Some(&jar)),
+        });
+        for (key, value) in restarts.as_object().into_iter().flatten() {
+            entry[key] = value.clone();
+        }
+        let config = format!(
+            r#"
+poll: {{ interval: 1s, timeout: 5s }}
+sources:
+  - flink: {{ name: prod, urls: {:?} }}
+incidents: {{ resolve_after: 3s }}
+route: {{ receiver: team, group_by: [cluster], group_wait: 0s, group_interval: 5s }}
+receivers:
+  - name: team
+    channels:
+      - webhook: {{ url: "{}" }}
+restarts: [{entry}]
+"#,
+            flink.rest_urls(),
+            hook.url()
+        );
+        let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
+        story::ready(&weir).await?;
+        story::after_polls(&weir, 2).await?;
+        Ok(Bed { flink, weir, hook, control, spec, job, dir })
+    }
+
+    /// Restarts so far, oldest first.
+    async fn restarts(&self) -> Result<Vec<Value>> {
+        let mut all = story::list(&self.weir, "restarts").await?;
+        all.reverse();
+        Ok(all)
+    }
+
+    async fn until(&self, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Result<Vec<Value>> {
+        let found = time::wait_for(what, SOON, || async {
+            let all = self.restarts().await?;
+            Ok(wanted(&all).then_some(all))
+        });
+        let found = found.await;
+        match found {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                let rows = serde_json::to_string_pretty(&self.restarts().await?)?;
+                Err(error.context(rows).context(self.weir.log_tail()))
+            }
+        }
+    }
+
+    /// Live runs of the job, by Flink's own account.
+    async fn live(&self) -> Result<Vec<String>> {
+        let overview = self.flink.rest().get("/jobs/overview").await?;
+        let jobs = overview["jobs"].as_array().cloned().unwrap_or_default();
+        let dead = ["FAILED", "CANCELED", "FINISHED"];
+        let lives = |job: &&Value| !dead.contains(&job["state"].as_str().unwrap_or_default());
+        Ok(jobs
+            .iter()
+            .filter(lives)
+            .map(|j| j["jid"].as_str().unwrap_or_default().to_owned())
+            .collect())
+    }
+
+    async fn fail_once(&self) -> Result<()> {
+        let before = self.control.failures()?;
+        self.control.crash_times(1, Duration::ZERO)?;
+        time::wait_for("the failure", SOON, || async {
+            Ok((self.control.failures()? > before).then_some(()))
+        })
+        .await?;
+        self.control.crash_off()
+    }
+
+    async fn end(self) -> Result<()> {
+        let miscounts = self.control.miscounts()?;
+        ensure!(miscounts.is_empty(), "{miscounts:?}");
+        self.weir.stop().await?;
+        self.flink.stop().await?;
+        drop(self.dir);
+        Ok(())
+    }
+}
+
+fn state_of(all: &[Value], index: usize) -> &str {
+    all.get(index).and_then(|row| row["state"].as_str()).unwrap_or_default()
+}
+
+/// It died: it runs again from its last checkpoint, counts on where it was, and everybody heard of
+/// it as one incident that is over.
+#[tokio::test]
+async fn a_job_that_died_runs_again_from_its_last_checkpoint() -> Result<()> {
+    let bed = Bed::new(&json!({})).await?;
+    bed.fail_once().await?;
+    let done = bed.until("a verified restart", |all| state_of(all, 0) == "verified").await?;
+    ensure!(done.len() == 1, "{done:#?}");
+    let row = &done[0];
+    ensure!(row["dead_job_id"] == bed.job.as_str(), "{row:#}");
+    ensure!(row["job_id"] == row["handle"], "{row:#}");
+    let new = row["job_id"].as_str().context("no job id")?;
+    ensure!(bed.live().await? == [new], "{:?}", bed.live().await?);
+    let restored = bed.flink.rest().checkpoints(new).await?;
+    let from = restored["latest"]["restored"]["external_path"].as_str().unwrap_or_default();
+    ensure!(row["from"] == from, "{row:#} {from}");
+    let counted = bed.control.restored()?;
+    ensure!(counted.len() == 2 && counted[0] == 0 && counted[1] > 0, "{counted:?}");
+    let over = story::until(&bed.weir, "the end", "incidents", |all| {
+        all.len() == 1 && all[0]["state"] == "resolved"
+    })
+    .await?;
+    ensure!(over[0]["end_reason"] == "recovered", "{over:#?}");
+    let heard: Vec<_> = bed.hook.accepted().iter().flat_map(story::told).collect();
+    let opened = heard.iter().filter(|told| told.1 == "opened").count();
+    ensure!(opened == 1 && heard.len() == 2, "{heard:#?}");
+    bed.end().await
+}
