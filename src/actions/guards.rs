@@ -33,8 +33,6 @@ pub(super) struct Case<'a> {
     pub(super) maintenance: Option<u64>,
     /// A sick run is to be replaced, and has not been stopped yet.
     pub(super) replaces: bool,
-    /// The run that Weir itself has stopped for that.
-    pub(super) stopped: Option<&'a str>,
 }
 
 /// What counts of the attempts so far: those since the job was last well for long.
@@ -81,7 +79,7 @@ fn of_the_job(case: &Case<'_>) -> Option<Hold> {
     match facts.job.state() {
         JobState::Failed => is_settling(case).then_some(Hold::Settling),
         state @ (JobState::Canceled | JobState::Finished) => {
-            if case.stopped == Some(run.id.job_id.as_str()) {
+            if run.own_stop {
                 return is_settling(case).then_some(Hold::Settling);
             }
             Some(Hold::Ended(state))

@@ -120,10 +120,10 @@ fn what_was_dead_at_the_first_look_is_for_a_person() {
 
 #[test]
 fn weirs_own_stop_is_no_persons() {
-    let scene = Scene::in_state(JobState::Canceled);
-    let run = scene.run();
-    assert_eq!(held_in(&scene, |case| case.stopped = Some(&run)), [""; 0]);
-    assert_eq!(held_in(&scene, |case| case.stopped = Some("another")), ["ended"]);
+    for state in [JobState::Canceled, JobState::Finished] {
+        assert_eq!(held_in(&Scene::in_state(state), |_| {}), ["ended"]);
+        assert_eq!(held_in(&Scene::in_state(state).stopped_by_weir(), |_| {}), [""; 0]);
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub struct Stepped {
     pub gave_up: Vec<u64>,
     /// Savepoints that were taken: by which job, run, and where.
     pub savepoints: Vec<(JobKey, String, String)>,
+    /// Runs that are stopped to be replaced.
+    pub stops: Vec<(JobKey, String)>,
 }
 
 /// What is known of an open restart and not kept.
@@ -274,11 +276,6 @@ impl Restarts {
             declined,
             maintenance: world.maintenance(key),
             replaces: row.map_or(sick, |row| row.replaces),
-            stopped: row.filter(|row| row.replaces).and_then(|row| {
-                let dead = row.dead.as_ref()?;
-                (row.state != RestartState::Planned || self.was_stopped(row.id))
-                    .then_some(dead.job_id.as_str())
-            }),
         };
         guards::holds(&case)
     }
@@ -515,6 +512,8 @@ impl Restarts {
         }
         if row.replaces && world.is_live(&key) {
             row.state = RestartState::Stopping;
+            let run = row.dead.as_ref().map(|dead| dead.job_id.clone());
+            out.stops.extend(run.map(|run| (key.clone(), run)));
             self.event(&row, world, "stopping the sick run".to_owned(), out);
             self.tell(&row, world, Doing::Stopping, out);
             self.order(time, world, &row, Task::Stop, out);

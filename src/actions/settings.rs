@@ -8,6 +8,9 @@ use regex::Regex;
 use super::drivers::Traits;
 use crate::model::{Hours, Labels, Matcher, RootCause, matches_all};
 
+/// No attempt follows another one sooner.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// All about restarts.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -105,8 +108,11 @@ impl Policy {
 
     /// Before the attempt after so many.
     pub fn wait(&self, attempts: u32) -> Duration {
-        let factor = 2_u32.saturating_pow(attempts.min(20));
-        self.initial.saturating_mul(factor).min(self.longest.max(self.initial))
+        let Some(more) = attempts.checked_sub(1) else { return self.initial };
+        // At once is for the first one only.
+        let base = self.initial.max(AGAIN).saturating_mul(2);
+        let longest = self.longest.max(self.initial);
+        base.saturating_mul(2_u32.saturating_pow(more.min(20))).min(longest)
     }
 }
 

@@ -210,8 +210,10 @@ impl Scene {
         self
     }
 
-    pub(crate) fn run(&self) -> String {
-        self.last.run.job_id.clone()
+    pub(crate) fn stopped_by_weir(mut self) -> Scene {
+        let run = self.last.run.job_id.clone();
+        self.tracker.note_own_stop(&key(), &run);
+        self
     }
 
     pub(crate) fn cause(&self) -> RootCause {
@@ -234,7 +236,6 @@ impl Scene {
             declined: None,
             maintenance: None,
             replaces: false,
-            stopped: None,
         }
     }
 }

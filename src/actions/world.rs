@@ -60,8 +60,10 @@ impl<'a> World<'a> {
         let alert = firing.map(|member| member.rule.alert.as_str()).find(|alert| named(alert));
         // A restart has been tried: that its new run failed otherwise goes on from there.
         let failure = incident.aspect.as_str() == Aspect::FAILURE;
-        let tried =
-            incident.doing.is_some() && failure && incident.members.iter().any(|m| m.firing);
+        let fires = failure && incident.members.iter().any(|member| member.firing);
+        // What Weir itself has stopped must not stay so, whatever does not fire any more.
+        let stopped = self.tracker.job(key).is_some_and(JobTrack::is_stopped_by_weir);
+        let tried = incident.doing.is_some() && (fires || stopped);
         let alert = alert.map(str::to_owned).or_else(|| tried.then(|| incident.rule.clone()));
         let Some(alert) = alert else { return };
         match found.get(key) {

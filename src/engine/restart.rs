@@ -69,7 +69,11 @@ impl Engine {
         errands: &mut Vec<Errand>,
         changes: &mut Vec<Change>,
     ) {
-        let Stepped { changes: rows, errands: more, doing, events, gave_up, savepoints } = stepped;
+        let Stepped { changes: rows, errands: more, doing, events, gave_up, .. } = stepped;
+        let Stepped { savepoints, stops, .. } = stepped;
+        for (job, run) in stops {
+            changes.extend(self.tracker.note_own_stop(&job, &run));
+        }
         for (job, run, path) in savepoints {
             changes.extend(self.tracker.took_savepoint(time, &job, &run, &path));
         }

@@ -461,7 +461,19 @@ impl JobTrack {
 
     /// Its last run was cancelled or finished.
     pub fn ended_on_purpose(&self) -> bool {
-        self.state().is_deliberate_end()
+        self.state().is_deliberate_end() && !self.is_stopped_by_weir()
+    }
+
+    /// Weir has stopped its last run to start it again.
+    pub fn is_stopped_by_weir(&self) -> bool {
+        self.current().is_some_and(|run| run.own_stop && run.state.is_deliberate_end())
+    }
+
+    pub(super) fn note_own_stop(&mut self, job_id: &str) {
+        for run in self.runs.iter_mut().filter(|run| run.id.job_id == job_id) {
+            self.dirty |= !run.own_stop;
+            run.own_stop = true;
+        }
     }
 
     /// Labels of the inventory, where the platform has none of that name.

@@ -376,6 +376,13 @@ impl Tracker {
         self.ledgers.checked(time, key, path, there)
     }
 
+    /// Weir stops a run to start its job again.
+    pub fn note_own_stop(&mut self, key: &JobKey, job_id: &str) -> Option<Change> {
+        let job = self.jobs.get_mut(key)?;
+        job.note_own_stop(job_id);
+        Some(job.row(key))
+    }
+
     /// A run was stopped with this savepoint.
     pub fn took_savepoint(
         &mut self,

@@ -56,6 +56,9 @@ pub struct Run {
     /// How it ended is an archive's word: that stays true whoever can be seen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub archived: bool,
+    /// Weir stops it to start it again: its end is nobody's purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_stop: bool,
     /// What the platform keeps it waiting for.
     #[serde(default)]
     pub waits: Option<Box<PlatformWait>>,
@@ -103,6 +106,7 @@ impl Run {
             batch_untold: false,
             left_before: None,
             archived: false,
+            own_stop: false,
             waits: None,
             // Found later than at the first look, it may have died since: then that is news.
             dead_at_first_look: seen.state == JobState::Failed

@@ -53,6 +53,7 @@ mod readme;
 mod reload;
 mod replay;
 mod reports;
+mod restart_flink_real;
 mod restart_real;
 mod restarts;
 mod robots;

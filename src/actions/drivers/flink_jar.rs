@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::flink_rest::{Cluster, bounded, failure, is_about_restoring};
+use super::flink_rest::{Cluster, bounded, failure, is_unreadable};
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Stopped, Traits};
 
 /// A start runs the program's `main`, which may read and plan for long.
@@ -183,7 +183,7 @@ impl FlinkJar {
                     return Ok(Started::Accepted { job_id: Some(order.handle.clone()) });
                 }
                 let trace = String::from_utf8_lossy(&answer.body);
-                let unreadable = order.from.is_some() && is_about_restoring(&trace);
+                let unreadable = is_unreadable(&trace, order.from.as_deref());
                 Err(Started::Refused { error: failed.error, unreadable })
             }
             Err(_) => Err(Started::Unclear { error: failed.error }),

@@ -247,26 +247,41 @@ fn cause(trace: &str) -> String {
     one_line(line.trim_start_matches(['<', ' ']), LONGEST)
 }
 
-/// It was the checkpoint or savepoint that could not be used, by Flink's words
-/// (`Checkpoints.loadAndValidateCheckpoint`, `AbstractFsCheckpointStorageAccess.resolveCheckpointPointer`,
-/// `CheckpointCoordinator.restoreSavepoint`).
-pub(super) fn is_about_restoring(trace: &str) -> bool {
-    let trace = trace.to_ascii_lowercase();
-    [
-        "_metadata",
-        "checkpoint/savepoint",
-        "savepoint path",
-        "checkpoint pointer",
-        "cannot resolve checkpoint",
-        "failed to rollback",
-        "could not load checkpoint",
-        "cannot map checkpoint",
-        "failed to restore",
-        "could not restore",
-        "unrecognized magic number",
-    ]
-    .iter()
-    .any(|sign| trace.contains(sign))
+/// It was the checkpoint or savepoint of this path that could not be used, for good: it is not there,
+/// or the program cannot read it. A store that does not answer is another matter: the same path is
+/// tried again.
+pub(super) fn is_unreadable(trace: &str, path: Option<&str>) -> bool {
+    let Some(path) = path else { return false };
+    let innermost = cause(trace).to_ascii_lowercase();
+    let passing = [
+        "timed out",
+        "timeout",
+        "connection",
+        "connect to",
+        "unreachable",
+        "unable to execute http",
+        "throttl",
+        "slow down",
+        "service unavailable",
+        "too many requests",
+        "safe mode",
+        "standby",
+    ];
+    if passing.iter().any(|sign| innermost.contains(sign)) {
+        return false;
+    }
+    let lower = trace.to_ascii_lowercase();
+    trace.contains(path.trim_end_matches('/'))
+        || [
+            "_metadata",
+            "checkpoint/savepoint",
+            "checkpoint pointer",
+            "cannot map checkpoint",
+            "failed to rollback",
+            "unrecognized magic number",
+        ]
+        .iter()
+        .any(|sign| lower.contains(sign))
 }
 
 pub(super) fn bounded(text: &str) -> String {
@@ -286,12 +301,43 @@ mod tests {
             "Flink answered 400: java.io.FileNotFoundException: Cannot find meta data file \
              '_metadata' in directory 'file:/ck/chk-7'."
         );
-        assert!(!failed.unclear && is_about_restoring(&failed.error));
+        assert!(!failed.unclear && is_unreadable(trace, Some("file:/ck/chk-7")));
         let failed = failure(503, br#"{"errors":["Service temporarily unavailable due to an ongoing leader election. Please refresh."]}"#);
-        assert!(failed.unclear && !is_about_restoring(&failed.error), "{}", failed.error);
+        assert!(failed.unclear, "{}", failed.error);
         assert!(failure(502, b"<html>bad gateway</html>").unclear);
         let failed =
             failure(500, br#"{"errors":["java.lang.ClassNotFoundException: com.example.Orders"]}"#);
-        assert!(!failed.unclear && !is_about_restoring(&failed.error));
+        assert!(!failed.unclear && !is_unreadable(&failed.error, Some("file:/ck/chk-7")));
+    }
+
+    #[test]
+    fn only_what_cannot_be_read_for_good_is_given_up() {
+        let path = "file:/ck/chk-7";
+        for (trace, unreadable) in [
+            (
+                "Caused by: java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/ck/chk-7' on file system 'file'.",
+                true,
+            ),
+            (
+                "Failed to rollback to checkpoint/savepoint file:/ck/chk-7\nCaused by: java.lang.IllegalStateException: Cannot map checkpoint/savepoint state for operator 1",
+                true,
+            ),
+            (
+                "Could not load file:/ck/chk-7\nCaused by: java.net.SocketTimeoutException: connect timed out",
+                false,
+            ),
+            (
+                "Could not load file:/ck/chk-7\nCaused by: com.amazonaws.SdkClientException: Unable to execute HTTP request",
+                false,
+            ),
+            ("Caused by: java.lang.ClassNotFoundException: com.example.Orders", false),
+            (
+                "Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: slots",
+                false,
+            ),
+        ] {
+            assert_eq!(is_unreadable(trace, Some(path)), unreadable, "{trace}");
+            assert!(!is_unreadable(trace, None));
+        }
     }
 }

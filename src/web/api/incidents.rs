@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::jobs::Checkpoint;
@@ -9,6 +10,7 @@ use super::time;
 use super::timeline::fit;
 use crate::engine::View;
 use crate::model::{Acknowledgement, Incident, Labels, Member, Subject};
+use crate::notify::Language;
 use crate::store::words;
 use crate::web::confined::{self, AT_ONCE, SCANNED};
 use crate::web::error::ApiError;
@@ -47,6 +49,8 @@ pub(super) struct Item {
     flapping: bool,
     last_checkpoint: Option<Checkpoint>,
     restored_from: Option<String>,
+    /// What is being done about it, in English; null: nothing automatic.
+    action: Option<String>,
     ui_url: Option<String>,
 }
 
@@ -116,6 +120,10 @@ impl From<&Incident> for Item {
             flapping: incident.flapping,
             last_checkpoint: incident.checkpoint.as_ref().map(Checkpoint::from),
             restored_from: incident.restored_from.clone(),
+            action: incident.doing.as_ref().map(|doing| {
+                let since = incident.opened_at;
+                crate::notify::render::doing(doing, Language::En, since, &TimeZone::UTC)
+            }),
             ui_url: incident.ui_url.clone(),
         }
     }
