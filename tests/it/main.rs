@@ -17,6 +17,7 @@ mod bad_channels;
 mod bad_cli;
 mod bad_input;
 mod bad_store;
+mod checkpoint_stores_real;
 mod commands;
 mod confined;
 mod doctor;
