@@ -50,6 +50,7 @@ mod mute_interval;
 mod named_metrics;
 mod open_files;
 mod operate;
+mod operator_real;
 mod readme;
 mod reload;
 mod replay;

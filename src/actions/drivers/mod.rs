@@ -13,7 +13,9 @@ use serde::Deserialize;
 use super::{LookedUp, Order, Started, Stopped};
 
 mod flink_jar;
+mod flink_operator;
 mod flink_rest;
+mod operator_guard;
 mod parts;
 
 pub use parts::{ApiAccess, FlinkAccess, KubernetesAccess, Parts};
@@ -107,6 +109,8 @@ macro_rules! drivers {
 drivers! {
     /// Runs a jar on a session cluster, by Flink's REST API.
     flink_jar => FlinkJar,
+    /// Asks the Flink Kubernetes Operator, by the resource the job is made of.
+    flink_operator => FlinkOperator,
 }
 
 impl DriverConfig {
