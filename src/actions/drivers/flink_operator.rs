@@ -254,7 +254,7 @@ impl Driver for FlinkOperator {
                 Err(error) => return LookedUp::Undecided { error },
             };
             match resource.read().await {
-                Ok(object) if guard::mark(&object) == Some(order.handle.as_str()) => {
+                Ok(object) if guard::is_marked(&object, order) => {
                     LookedUp::Found { job_id: settled_run(&object, order) }
                 }
                 Ok(_) => LookedUp::Absent,

@@ -66,9 +66,12 @@ impl Kind {
     }
 }
 
-/// The handle a resource bears.
-pub(super) fn mark(object: &Value) -> Option<&str> {
-    object["metadata"]["annotations"][MARK].as_str()
+/// Whether a resource was asked for this restart already: by its mark or, where somebody has replaced
+/// its annotations, by the nonce.
+pub(super) fn is_marked(object: &Value, order: &Order) -> bool {
+    let (_, present) = nonce_field(object, order);
+    object["metadata"]["annotations"][MARK] == *order.handle
+        || present.as_u64() == Some(nonce(&order.handle))
 }
 
 /// Flink's id of the run the operator shows, if that is not the one which was to be replaced.
@@ -79,7 +82,7 @@ pub(super) fn new_run(object: &Value, order: &Order) -> Option<String> {
 
 /// Whether this resource may be patched now.
 pub(super) fn judge(object: &Value, order: &Order, kind: Kind) -> Verdict {
-    if mark(object) == Some(order.handle.as_str()) {
+    if is_marked(object, order) {
         return Verdict::Marked;
     }
     let found = forbidden(object, order, kind).or_else(|| busy(object, order));
@@ -163,15 +166,20 @@ fn busy(object: &Value, order: &Order) -> Option<Started> {
     if lives { alive(format!("the operator shows {} as {id}", one_line(&state, 40))) } else { None }
 }
 
+/// The nonce that asks for it, and what it is now.
+fn nonce_field<'a>(object: &'a Value, order: &Order) -> (&'static str, &'a Value) {
+    let spec = &object["spec"];
+    match order.from {
+        Some(_) => ("/spec/job/savepointRedeployNonce", &spec["job"]["savepointRedeployNonce"]),
+        None => ("/spec/restartNonce", &spec["restartNonce"]),
+    }
+}
+
 /// With a path the operator cancels without state and deploys from that path; without one it does
 /// what `upgradeMode: stateless` says.
 fn patch(object: &Value, order: &Order) -> Verdict {
-    let spec = &object["spec"];
-    let (nonce_at, present) = match order.from {
-        Some(_) => ("/spec/job/savepointRedeployNonce", &spec["job"]["savepointRedeployNonce"]),
-        None => ("/spec/restartNonce", &spec["restartNonce"]),
-    };
-    let nonce = nonce(&order.handle, present);
+    let (nonce_at, _) = nonce_field(object, order);
+    let nonce = nonce(&order.handle);
     let metadata = json!({
         "resourceVersion": object["metadata"]["resourceVersion"],
         "annotations": { MARK: order.handle },
@@ -186,22 +194,11 @@ fn patch(object: &Value, order: &Order) -> Verdict {
     Verdict::Patch { patch: json!({ "metadata": metadata, "spec": spec }), nonce_at, nonce }
 }
 
-/// A number above zero that goes with the handle, and is another one than there is now: an equal one
-/// would be no change to the operator.
-fn nonce(handle: &str, present: &Value) -> u64 {
+/// A number above zero that goes with the handle, and with no other one.
+fn nonce(handle: &str) -> u64 {
     let digest: [u8; 32] = Sha256::digest(handle.as_bytes()).into();
     let head = digest.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
-    let nonce = (head & MOST).max(1);
-    match present.as_u64() {
-        Some(present) if present == nonce => {
-            if nonce == MOST {
-                1
-            } else {
-                nonce + 1
-            }
-        }
-        _ => nonce,
-    }
+    (head & MOST).max(1)
 }
 
 /// A Flink option of the resource, whose names may be written flat, nested, or anything between.
