@@ -61,6 +61,8 @@ mod rule_reference;
 mod rules_test;
 mod scenarios;
 mod schedules;
+mod sql_gateway;
+mod sql_gateway_real;
 mod sql_real;
 mod standins;
 mod stores_testbed;

@@ -39,6 +39,7 @@ pub(crate) mod s3;
 pub(crate) mod slack;
 pub(crate) mod smtp;
 pub(crate) mod smtp_env;
+pub(crate) mod sql_gateway;
 pub(crate) mod story;
 pub(crate) mod table;
 pub(crate) mod time;

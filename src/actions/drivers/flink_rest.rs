@@ -1,6 +1,7 @@
 //! The calls to a session cluster's REST API that drivers share. Answers are read leniently: every
 //! field may be missing (`docs/static/generated/rest_v1_dispatcher.yml`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -8,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BuildError, FlinkAccess, LookedUp, Order};
+use super::{BuildError, FlinkAccess, LookedUp, Order, Parts};
 use crate::actions::Stopped;
 use crate::http::{HttpClient, HttpError, Response, one_line};
 use crate::model::JobState;
@@ -225,6 +226,46 @@ impl Cluster {
     }
 }
 
+/// The clusters a driver may have to ask: the one it names, or any.
+pub(super) struct Clusters {
+    source: Option<String>,
+    by_name: BTreeMap<String, Cluster>,
+}
+
+impl Clusters {
+    /// `limit`: longest time of one request.
+    pub(super) fn new(
+        parts: &Parts,
+        source: Option<&str>,
+        limit: Duration,
+    ) -> Result<Clusters, BuildError> {
+        let mut by_name = BTreeMap::new();
+        match source {
+            Some(name) => {
+                by_name.insert(name.to_owned(), Cluster::new(parts.flink(name)?, limit)?);
+            }
+            None => {
+                for (name, access) in &parts.flink {
+                    by_name.insert(name.clone(), Cluster::new(access, limit)?);
+                }
+            }
+        }
+        Ok(Clusters { source: source.map(str::to_owned), by_name })
+    }
+
+    /// The cluster that runs this job.
+    pub(super) fn of(&self, order: &Order) -> Result<&Cluster, String> {
+        let name = self.source.as_ref().unwrap_or(&order.cluster);
+        self.by_name.get(name).ok_or_else(|| {
+            format!(
+                "{} is shown by `{name}`, which is no source of kind flink (name the one that runs \
+                 it under `source`)",
+                order.job
+            )
+        })
+    }
+}
+
 /// An answer that is no success, as Flink words it: the innermost cause of its stack trace.
 pub(super) fn failure(status: u16, body: &[u8]) -> Failure {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -255,6 +296,7 @@ pub(super) fn is_about_restoring(trace: &str) -> bool {
     [
         "_metadata",
         "checkpoint/savepoint",
+        "checkpoint or savepoint file",
         "savepoint path",
         "checkpoint pointer",
         "cannot resolve checkpoint",
@@ -287,6 +329,11 @@ mod tests {
              '_metadata' in directory 'file:/ck/chk-7'."
         );
         assert!(!failed.unclear && is_about_restoring(&failed.error));
+        // Of 1.17.2 and 2.2.1, where not even the folder is there.
+        assert!(is_about_restoring(
+            "Caused by: java.io.FileNotFoundException: Cannot find checkpoint or savepoint \
+             file/directory 'file:/ck/chk-7' on file system 'file'."
+        ));
         let failed = failure(503, br#"{"errors":["Service temporarily unavailable due to an ongoing leader election. Please refresh."]}"#);
         assert!(failed.unclear && !is_about_restoring(&failed.error), "{}", failed.error);
         assert!(failure(502, b"<html>bad gateway</html>").unclear);
