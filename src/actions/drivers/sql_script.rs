@@ -239,6 +239,8 @@ mod tests {
     fn statements_end_where_flinks_client_ends_them() {
         let set = "EXECUTE STATEMENT SET\nBEGIN\nINSERT INTO a SELECT CASE WHEN x THEN 1 END FROM s;\n\
                    INSERT INTO b SELECT 2 AS `END` FROM s;\nEND";
+        let case = "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT CASE WHEN x THEN 1 END; INSERT \
+                    INTO b SELECT 2; END";
         let table: &[(&str, &[&str])] = &[
             ("", &[]),
             (" ;; \n; ", &[]),
@@ -262,6 +264,7 @@ mod tests {
                 &["execute statement set begin insert into t select 1; end", "X"],
             ),
             (set, &[set]),
+            (case, &[case]),
         ];
         for (text, expected) in table {
             assert_eq!(texts(text), *expected, "{text}");
