@@ -42,6 +42,10 @@ enum Trouble {
     Stranger,
     /// The proxy before it has lost it.
     BadGateway,
+    /// The gateway submits to another cluster.
+    Elsewhere,
+    /// The same, and the job lives there.
+    LivesElsewhere,
 }
 
 /// A statement and its settings.
@@ -50,6 +54,7 @@ type Said = (String, BTreeMap<String, String>);
 #[derive(Default)]
 struct World {
     trouble: Option<Trouble>,
+    info_version: &'static str,
     sessions: Vec<String>,
     properties: Vec<Value>,
     statements: Vec<Said>,
@@ -105,6 +110,11 @@ async fn statement(
     if text.trim().is_empty() || text.ends_with(';') {
         return trace("SqlParserException: one statement is wanted");
     }
+    if text == "SHOW JOBS" {
+        let known = world.info_version != "1.16.3";
+        let operation = if known { "op-jobs" } else { "op-0" };
+        return Json(json!({ "operationHandle": operation })).into_response();
+    }
     let settings: BTreeMap<String, String> =
         serde_json::from_value(body["executionConfig"].clone()).unwrap_or_default();
     let is_job = text.starts_with("INSERT");
@@ -135,8 +145,13 @@ async fn result(
     Path((session, operation)): Path<(String, String)>,
 ) -> Response {
     let mut world = world.lock().unwrap();
+    if operation == "op-jobs" {
+        return show_jobs(&world);
+    }
     let number: usize = operation.trim_start_matches("op-").parse().unwrap_or_default();
-    let Some((text, settings)) = world.statements.get(number - 1).cloned() else {
+    let Some((text, settings)) =
+        number.checked_sub(1).and_then(|n| world.statements.get(n)).cloned()
+    else {
         return trace("no such operation");
     };
     if !world.sessions.contains(&session) {
@@ -174,6 +189,23 @@ async fn result(
     }
 }
 
+fn show_jobs(world: &World) -> Response {
+    let mut jobs = world.jobs.clone();
+    match world.trouble {
+        Some(Trouble::Elsewhere) => jobs.push(("ef".repeat(16), "Other".to_owned(), "RUNNING")),
+        Some(Trouble::LivesElsewhere) => {
+            jobs.push(("ef".repeat(16), "Orders".to_owned(), "RUNNING"));
+        }
+        _ => jobs.push(("fe".repeat(16), "Orders".to_owned(), "FAILED")),
+    }
+    let columns = ["job id", "job name", "status", "start time"];
+    let columns: Vec<Value> = columns.into_iter().map(|name| json!({ "name": name })).collect();
+    let row = |(id, name, state): &(String, String, &str)| json!({ "kind": "INSERT", "fields": [id, name, state, "2026-01-01T00:00:00Z"] });
+    let data: Vec<Value> = jobs.iter().map(row).collect();
+    let results = json!({ "columns": columns, "data": data, "rowFormat": "JSON" });
+    Json(json!({ "resultType": "PAYLOAD", "results": results })).into_response()
+}
+
 async fn jobs(State(world): State<Shared>) -> Response {
     let world = world.lock().unwrap();
     let row = |(jid, name, state): &(String, String, &str)| json!({ "jid": jid, "name": name, "state": state });
@@ -187,7 +219,8 @@ struct Bed {
 }
 
 async fn bed(version: &'static str, trouble: Option<Trouble>) -> Result<Bed> {
-    let world: Shared = Arc::new(Mutex::new(World { trouble, ..World::default() }));
+    let world: Shared =
+        Arc::new(Mutex::new(World { trouble, info_version: version, ..World::default() }));
     let info =
         move || async move { Json(json!({ "productName": "Apache Flink", "version": version })) };
     let router = Router::new()
@@ -249,6 +282,8 @@ impl Bed {
 #[tokio::test]
 async fn the_statements_are_run_once_and_the_last_one_restores() -> Result<()> {
     for (version, path, mode) in [
+        // It cannot say which jobs there are.
+        ("1.16.3", "execution.savepoint.path", "execution.savepoint-restore-mode"),
         ("1.17.2", "execution.savepoint.path", "execution.savepoint-restore-mode"),
         ("2.2.1", "execution.state-recovery.path", "execution.state-recovery.claim-mode"),
     ] {
@@ -315,6 +350,17 @@ async fn what_was_surely_not_started_is_refused() -> Result<()> {
     let bed = self::bed("2.2.1", Some(Trouble::Stranger)).await?;
     ensure!(matches!(bed.driver.start(&order).await, Started::Alive { .. }));
     ensure!(bed.jobs_asked_for() == 0 && bed.open_sessions() == 0, "a second copy");
+
+    // What was proven of one cluster says nothing of another one.
+    let bed = self::bed("2.2.1", Some(Trouble::LivesElsewhere)).await?;
+    ensure!(matches!(bed.driver.start(&order).await, Started::Alive { .. }));
+    ensure!(bed.jobs_asked_for() == 0 && bed.open_sessions() == 0, "a second copy");
+    let bed = self::bed("1.17.2", Some(Trouble::Elsewhere)).await?;
+    let Started::Refused { error, unreadable: false } = bed.driver.start(&order).await else {
+        anyhow::bail!("not refused");
+    };
+    ensure!(error.contains("submits to another cluster"), "{error}");
+    ensure!(bed.jobs_asked_for() == 0 && bed.open_sessions() == 0);
     Ok(())
 }
 

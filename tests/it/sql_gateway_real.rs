@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
+use axum::{Json, Router};
+use serde_json::{Value, json};
 use weir::actions::drivers::{Driver, DriverConfig, FlinkAccess, Parts};
 use weir::actions::{LookedUp, Order, Started};
 use weir::http::HttpConfig;
 use weir::model::JobKey;
 
 use crate::testbed::flink::{Flink, FlinkOptions};
+use crate::testbed::net::Served;
 use crate::testbed::sql_gateway::{RELEASES, SqlGateway};
 use crate::testbed::story::SOON;
 use crate::testbed::{time, tools};
@@ -49,7 +51,12 @@ fn order(restart: u64, dead: Option<String>, from: Option<String>) -> Order {
     }
 }
 
-fn driver(flink: &Flink, gateway: &str, script: &str) -> Result<Arc<dyn Driver>> {
+fn driver(
+    flink: &Flink,
+    urls: Vec<String>,
+    gateway: &str,
+    script: &str,
+) -> Result<Arc<dyn Driver>> {
     let file = flink.dir().join("job.sql");
     std::fs::write(&file, script)?;
     let text = format!(
@@ -58,7 +65,7 @@ fn driver(flink: &Flink, gateway: &str, script: &str) -> Result<Arc<dyn Driver>>
         file.display()
     );
     let mut parts = Parts::default();
-    let access = FlinkAccess { urls: flink.rest_urls(), http: HttpConfig::default() };
+    let access = FlinkAccess { urls, http: HttpConfig::default() };
     parts.flink.insert("prod".to_owned(), access);
     Ok(serde_saphyr::from_str::<DriverConfig>(&text)?.build(&parts)?)
 }
@@ -71,7 +78,7 @@ async fn all_jobs(flink: &Flink) -> Result<Vec<Value>> {
 async fn on(release: &str) -> Result<()> {
     let flink = Flink::start(FlinkOptions::version(release)).await?;
     let gateway = SqlGateway::start(&flink).await?;
-    let driver = driver(&flink, gateway.url(), SCRIPT)?;
+    let driver = driver(&flink, flink.rest_urls(), gateway.url(), SCRIPT)?;
 
     let first = order(1, None, None);
     ensure!(driver.look_up(&first).await == LookedUp::Absent);
@@ -86,6 +93,22 @@ async fn on(release: &str) -> Result<()> {
     ensure!(matches!(alive, Started::Alive { .. }), "{alive:?}");
     let jobs = all_jobs(&flink).await?;
     ensure!(jobs.len() == 1 && jobs[0]["name"] == "spending", "{jobs:#?}");
+
+    // A cluster where the job is not, while the gateway submits to the one where it is.
+    let router = Router::new().fallback(|| async { Json(json!({ "jobs": [] })) });
+    let empty = Served::start(router).await?;
+    let elsewhere = vec![format!("http://{}", empty.addr())];
+    let elsewhere = self::driver(&flink, elsewhere, gateway.url(), SCRIPT)?;
+    let alive = elsewhere.start(&second).await;
+    ensure!(matches!(&alive, Started::Alive { seen } if seen.contains("RUNNING")), "{alive:?}");
+    let other =
+        Order { flink_job_name: "x".to_owned(), job_name: "x".to_owned(), ..second.clone() };
+    let other = Order { dead: None, ..other };
+    let Started::Refused { error, .. } = elsewhere.start(&other).await else {
+        bail!("another cluster");
+    };
+    ensure!(error.contains("submits to another cluster"), "{error}");
+    ensure!(all_jobs(&flink).await?.len() == 1, "it was started twice");
 
     let path = format!("/jobs/{}/checkpoints", first.handle);
     let newest = || async {
@@ -115,7 +138,7 @@ async fn on(release: &str) -> Result<()> {
     ensure!(error.contains("Cannot find checkpoint or savepoint"), "{error}");
     tools::note(&format!("{release}: {error}"));
     let wrong = "INSERT INTO nowhere SELECT 1";
-    let wrong = self::driver(&flink, gateway.url(), wrong)?;
+    let wrong = self::driver(&flink, flink.rest_urls(), gateway.url(), wrong)?;
     let Started::Refused { error, unreadable: false } = wrong.start(&order(4, None, None)).await
     else {
         bail!("there is no such table");

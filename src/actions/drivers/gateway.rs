@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::flink_rest::{bounded, failure};
+use super::flink_rest::{Row, bounded, failure};
 use crate::http::{HttpClient, Response};
 
 const MIB: usize = 1 << 20;
@@ -137,6 +137,16 @@ impl Gateway {
         self.result(&format!("{}/operations/{handle}/result/0", session.path)).await
     }
 
+    /// All jobs of the cluster it submits to, as that shows them (Flink 1.17 and later).
+    pub(super) async fn jobs(&self, session: &Session) -> Result<Vec<Row>, String> {
+        let result = match self.run(session, "SHOW JOBS", &BTreeMap::new()).await {
+            Outcome::Done(result) => result,
+            Outcome::Failed(body) => return Err(failure(500, &body).error),
+            Outcome::Refused(error) | Outcome::Unclear(error) => return Err(error),
+        };
+        rows(&result).ok_or_else(|| "the SQL Gateway does not say which jobs there are".to_owned())
+    }
+
     async fn result(&self, path: &str) -> Outcome {
         let url = format!("{}/{path}", self.base);
         let mut failed = 0;
@@ -174,6 +184,19 @@ impl Gateway {
         let posted = self.client.post(&url, headers, body.to_string().into(), MIB).await;
         posted.map_err(|error| error.explain())
     }
+}
+
+/// The rows of `SHOW JOBS`.
+fn rows(result: &Value) -> Option<Vec<Row>> {
+    let columns = result["results"]["columns"].as_array()?;
+    let place = |name: &str| columns.iter().position(|column| column["name"] == name);
+    let places = [place("job id")?, place("job name")?, place("status")?];
+    let data = result["results"]["data"].as_array()?.iter();
+    let row = |fields: &Value| {
+        let [jid, name, state] = places.map(|at| fields[at].as_str().map(str::to_owned));
+        Some(Row { jid: jid?, name: name.unwrap_or_default(), state: state.unwrap_or_default() })
+    };
+    data.map(|row_of| row(&row_of["fields"])).collect()
 }
 
 /// It can stand in an address as it is.

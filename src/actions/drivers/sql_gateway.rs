@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::flink_jar::{ClaimMode, is_before};
-use super::flink_rest::{Cluster, Clusters, bounded, failure, is_about_restoring};
+use super::flink_rest::{Cluster, Clusters, Row, bounded, failure, is_about_restoring};
 use super::gateway::{Gateway, Outcome};
 use super::sql_script::{Script, chosen};
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Stopped, Traits};
@@ -162,7 +162,7 @@ struct SqlGateway {
 impl SqlGateway {
     async fn begin(&self, order: &Order) -> Result<Started, Started> {
         let cluster = self.clusters.of(order).map_err(refused)?;
-        if let Some(begun) = look(cluster, order).await? {
+        if let Some(begun) = look(cluster, order, &[]).await? {
             return Ok(begun);
         }
         let script = self.script().await.map_err(refused)?;
@@ -184,8 +184,13 @@ impl SqlGateway {
                     }
                 }
             }
+            let there = if is_before(&api.version, 1, 17) {
+                Vec::new()
+            } else {
+                self.gateway.jobs(&session).await.map_err(refused)?
+            };
             // Catalogs may have taken their time.
-            if let Some(begun) = look(cluster, order).await? {
+            if let Some(begun) = look(cluster, order, &there).await? {
                 return Ok(begun);
             }
             let job = script.job.expose_secret();
@@ -286,14 +291,26 @@ fn refused(error: String) -> Started {
     Started::Refused { error, unreadable: false }
 }
 
-/// The run of this order if it is there already; an error if the job lives.
-async fn look(cluster: &Cluster, order: &Order) -> Result<Option<Started>, Started> {
+/// The run of this order if it is there already; an error if the job lives. What is proven of the
+/// cluster proves nothing if the gateway submits elsewhere: `there` are the jobs that it sees.
+async fn look(cluster: &Cluster, order: &Order, there: &[Row]) -> Result<Option<Started>, Started> {
     let looked = cluster.jobs().await;
-    let (_, rows) = looked.map_err(|error| refused(bounded(&error.explain())))?;
-    if rows.iter().any(|row| row.jid == order.handle) {
+    let (base, here) = looked.map_err(|error| refused(bounded(&error.explain())))?;
+    if here.iter().any(|row| row.jid == order.handle) {
         return Ok(Some(Started::Accepted { job_id: Some(order.handle.clone()) }));
     }
-    Cluster::alive(&rows, order).map_or(Ok(None), |seen| Err(Started::Alive { seen }))
+    if let Some(seen) = Cluster::alive(&here, order).or_else(|| Cluster::alive(there, order)) {
+        return Err(Started::Alive { seen });
+    }
+    let is_here = |row: &Row| here.iter().any(|known| known.jid == row.jid);
+    match there.iter().find(|row| row.lives() && !is_here(row)) {
+        None => Ok(None),
+        Some(row) => Err(refused(bounded(&format!(
+            "the SQL Gateway submits to another cluster than {base}: it shows a job {} which is not \
+             there (name its cluster under `source`)",
+            row.jid
+        )))),
+    }
 }
 
 /// The statement itself has failed. Else the gateway lost it, or its way to the cluster, which may have
