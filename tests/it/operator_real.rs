@@ -145,6 +145,44 @@ fn refused(started: Started) -> Result<String> {
     }
 }
 
+/// A policy, and waits until it counts.
+async fn forbid_old_paths(kube: &Kube) -> Result<()> {
+    let root = "/apis/admissionregistration.k8s.io/v1";
+    let rule = json!({ "apiGroups": ["flink.apache.org"], "apiVersions": ["v1beta1"],
+        "operations": ["UPDATE"], "resources": ["flinkdeployments"] });
+    let is_old = "has(object.spec.job.initialSavepointPath) && \
+                  object.spec.job.initialSavepointPath.startsWith('s3://old/')";
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": { "name": "frozen" },
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": { "resourceRules": [rule] },
+            "validations": [{ "expression": format!("!({is_old})"), "reason": "Forbidden",
+                "message": "that bucket is frozen" }],
+        },
+    });
+    kube.admin(Method::POST, &format!("{root}/validatingadmissionpolicies"), Some(&policy)).await?;
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": { "name": "frozen" },
+        "spec": { "policyName": "frozen", "validationActions": ["Deny"] },
+    });
+    let at = format!("{root}/validatingadmissionpolicybindings");
+    kube.admin(Method::POST, &at, Some(&binding)).await?;
+    kube.make(&failed("FlinkDeployment", "scratch")).await?;
+    let change = json!({ "spec": { "job": { "initialSavepointPath": "s3://old/chk-0" } } });
+    let at = format!("{ALL}/flinkdeployments/scratch");
+    time::wait_for("the policy", SOON, || async {
+        let (status, _) = kube.ask("admin-token", Method::PATCH, &at, Some(&change)).await?;
+        // Until it counts, another change is needed for another look.
+        let back = json!({ "spec": { "job": { "initialSavepointPath": null } } });
+        kube.admin(Method::PATCH, &at, Some(&back)).await?;
+        Ok((status >= 400).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "make e2e: compiles kube-apiserver, takes many minutes"]
 async fn the_operator_is_asked_once_and_with_no_more_rights_than_needed() -> Result<()> {
@@ -260,13 +298,24 @@ async fn the_operator_is_asked_once_and_with_no_more_rights_than_needed() -> Res
     let object = kube.admin(Method::GET, &path, None).await?;
     ensure!(object["metadata"]["generation"] == 2, "{object:#}");
 
+    // Somebody's own rules for such changes.
+    forbid_old_paths(kube).await?;
+    let views = order(7, "", "views");
+    let old = Order { from: Some("s3://old/chk-1".to_owned()), ..views };
+    let asked = time::now();
+    let error = refused(driver.start(&old).await)?;
+    ensure!(error.contains("denied request: that bucket is frozen"), "{error}");
+    ensure!(!error.contains("restart.yaml"), "{error}");
+    rows.add("a restart that a policy of the cluster denies", &error, time::since(asked));
+
     // Definitions that do not know the field; a job nobody knows; an API server that is gone.
     play(Trick::Drop("savepointRedeployNonce"));
     let error = refused(driver.start(&order(5, "", "views")).await)?;
     ensure!(error.contains("no `savepointRedeployNonce`"), "{error}");
+    let asked = time::now();
     let error = refused(driver.start(&order(6, "", "nobody")).await)?;
     ensure!(error.contains("there is no FlinkDeployment flink/nobody (404)"), "{error}");
-    rows.add("a restart of a job the operator does not run", &error, time::since(time::now()));
+    rows.add("a restart of a job the operator does not run", &error, time::since(asked));
     drop(served);
     let error = refused(driver.start(&first).await)?;
     ensure!(error.contains("check the API server"), "{error}");

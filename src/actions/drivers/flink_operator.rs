@@ -204,42 +204,47 @@ impl Resource<'_> {
         }
     }
 
-    /// What went wrong, and the way out.
     fn explain(&self, verb: &str, failed: &Failed) -> String {
-        let (kind, plural) = (self.kind.name(), self.kind.plural());
-        let Order { namespace, job_name, .. } = self.order;
-        let at = format!("{kind} {namespace}/{job_name}");
-        let status = match failed {
-            Failed::Silent(why) => {
-                return one_line(
-                    &format!("cannot {verb} {at}: {why} (check the API server)"),
-                    LONGEST,
-                );
-            }
-            Failed::Said(status) => status,
-        };
-        let said = one_line(&status.message, 240);
-        let denied = said.contains("denied the request");
-        let text = match status.code {
-            401 => {
-                "the API server refuses Weir's credentials (401) (check those of the kubeconfig, \
-                    or of the pod's service account)"
-                    .to_owned()
-            }
-            403 if !denied => {
-                let file = if verb == "get" { "read-only.yaml" } else { "restart.yaml" };
-                format!(
-                    "Weir may not {verb} {plural}.flink.apache.org in namespace {namespace} (403) \
-                     (apply deploy/kubernetes/{file} there)"
-                )
-            }
-            404 => format!(
-                "there is no {at} (404): this driver restarts what the Flink Kubernetes Operator runs"
-            ),
-            code => format!("{at} cannot be patched: the API server answered {code}: {said}"),
-        };
-        one_line(&text, LONGEST)
+        explain(self.kind, self.order, verb, failed)
     }
+}
+
+/// What went wrong, and the way out.
+fn explain(kind: Kind, order: &Order, verb: &str, failed: &Failed) -> String {
+    let (name, plural, namespace) = (kind.name(), kind.plural(), &order.namespace);
+    let at = format!("{name} {namespace}/{}", order.job_name);
+    let status = match failed {
+        Failed::Silent(why) => {
+            let text = format!("cannot {verb} {at}: {why} (check the API server)");
+            return one_line(&text, LONGEST);
+        }
+        Failed::Said(status) => status,
+    };
+    let said = one_line(&status.message, 240);
+    // Whoever checks changes may answer 403 too; of rights it is `User "x" cannot patch resource …`.
+    let of_rights = said.contains(&format!(" cannot {verb} resource "));
+    let text = match status.code {
+        401 => {
+            "the API server refuses Weir's credentials (401) (check those of the kubeconfig, or of \
+                the pod's service account)"
+                .to_owned()
+        }
+        403 if of_rights => {
+            let (role, file) = match verb {
+                "get" => ("weir", "read-only.yaml"),
+                _ => ("weir-restart", "restart.yaml"),
+            };
+            format!(
+                "Weir may not {verb} {plural}.flink.apache.org in namespace {namespace} (403) (apply \
+                 the Role `{role}` of deploy/kubernetes/{file} there)"
+            )
+        }
+        404 => format!(
+            "there is no {at} (404): this driver restarts what the Flink Kubernetes Operator runs"
+        ),
+        code => format!("cannot {verb} {at}: the API server answered {code}: {said}"),
+    };
+    one_line(&text, LONGEST)
 }
 
 impl Driver for FlinkOperator {
@@ -291,6 +296,27 @@ mod tests {
                 Failed::Silent(why) => why.clone(),
             };
             assert_eq!(is_refusal(&failed), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_told_with_the_way_out() {
+        let order = super::guard::tests::order(None);
+        let rights = "flinkdeployments.flink.apache.org \"orders\" is forbidden: User \"u\" cannot \
+                      patch resource \"flinkdeployments\" in API group \"flink.apache.org\"";
+        let policy = "flinkdeployments.flink.apache.org \"orders\" is forbidden: \
+                      ValidatingAdmissionPolicy 'p' with binding 'p' denied request: not at night";
+        for (verb, failed, text) in [
+            ("patch", said(403, rights), "Role `weir-restart` of deploy/kubernetes/restart.yaml"),
+            ("get", said(403, &rights.replace("patch", "get")), "`weir` of deploy/kubernetes/read"),
+            ("patch", said(403, policy), "answered 403: flinkdeployments"),
+            ("patch", said(422, policy), "denied request: not at night"),
+            ("get", said(404, "not found"), "there is no FlinkDeployment flink/orders (404)"),
+            ("get", said(401, "Unauthorized"), "refuses Weir's credentials (401)"),
+            ("patch", Failed::Silent("no answer within 10 s".to_owned()), "check the API server"),
+        ] {
+            let told = explain(Kind::Deployment, &order, verb, &failed);
+            assert!(told.contains(text), "{told}");
         }
     }
 

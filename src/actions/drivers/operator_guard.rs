@@ -219,4 +219,4 @@ fn is_true(value: &Value) -> bool {
 
 #[cfg(test)]
 #[path = "operator_guard_tests.rs"]
-mod tests;
+pub(super) mod tests;

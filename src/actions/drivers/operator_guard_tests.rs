@@ -1,6 +1,6 @@
 use super::*;
 
-fn order(from: Option<&str>) -> Order {
+pub(in crate::actions::drivers) fn order(from: Option<&str>) -> Order {
     Order {
         restart: 1,
         handle: "ab".repeat(16),
