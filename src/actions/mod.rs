@@ -1,7 +1,8 @@
 //! What Weir does about trouble: restarts.
 //!
 //! Decides, without a look at anything but what is known: whether a job is restarted, when, and from
-//! which checkpoint. Whoever carries it out is a driver ([`drivers`]), the only part that reaches out.
+//! which checkpoint. Whoever carries it out is a driver ([`drivers`]); whether a checkpoint is still
+//! there, [`stores`] tell. Nothing else reaches out.
 
 mod ask;
 pub mod drivers;
@@ -10,6 +11,7 @@ mod holds;
 mod perform;
 mod restarts;
 mod settings;
+pub mod stores;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verify;
@@ -18,7 +20,7 @@ mod world;
 pub(crate) use crate::model::{LookedUp, Order, Started, Stopped};
 pub use ask::Asked;
 pub use holds::{Hold, Weight};
-pub use perform::{Blind, Drivers, Look, Performer};
+pub use perform::{Drivers, Performer};
 pub use restarts::{Paused, Restarts, Stepped};
 pub use settings::{Limits, Mode, Policy, Settings};
 pub use world::World;

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::drivers::Driver;
+use super::stores::Stores;
 use crate::model::{Errand, LookedUp, Started, Stopped, Task, Told};
 
 /// Does one thing, bounded in time.
@@ -15,36 +16,19 @@ pub trait Performer: Send + Sync {
     fn perform<'a>(&'a self, errand: &'a Errand) -> BoxFuture<'a, Told>;
 }
 
-/// Looks whether paths can be restored from.
-pub trait Look: Send + Sync {
-    /// Of each path, whether it is there; none: nobody could look.
-    fn check<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Vec<(String, Option<bool>)>>;
-}
-
-/// Can look nowhere.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Blind;
-
-impl Look for Blind {
-    fn check<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Vec<(String, Option<bool>)>> {
-        let unknown = paths.iter().map(|path| (path.clone(), None)).collect();
-        std::future::ready(unknown).boxed()
-    }
-}
-
 /// The drivers of a configuration, by the names of their entries.
 pub struct Drivers {
     /// By entry.
     pub drivers: BTreeMap<String, Arc<dyn Driver>>,
     /// Whoever can look for a path.
-    pub look: Arc<dyn Look>,
+    pub stores: Stores,
 }
 
 impl Performer for Drivers {
     fn perform<'a>(&'a self, errand: &'a Errand) -> BoxFuture<'a, Told> {
         let order = &errand.order;
         if let Task::Check(paths) = &errand.task {
-            return self.look.check(paths).map(Told::Checked).boxed();
+            return self.stores.check_all(paths).map(Told::Checked).boxed();
         }
         let Some(driver) = self.drivers.get(&errand.policy) else {
             return std::future::ready(no_driver(errand)).boxed();

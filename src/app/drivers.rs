@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow};
 
 use crate::actions::drivers::{ApiAccess, FlinkAccess, Parts};
-use crate::actions::{Blind, Drivers, Performer};
+use crate::actions::stores::Stores;
+use crate::actions::{Drivers, Performer};
 use crate::config::{Config, SourceConfig};
 use crate::http::HttpConfig;
 
@@ -15,7 +16,9 @@ use crate::http::HttpConfig;
 /// Names the entry whose driver cannot be built, and why.
 pub(super) fn drivers(config: &Config) -> Result<Arc<dyn Performer>> {
     let parts = parts(config);
-    let mut built = Drivers { drivers: std::collections::BTreeMap::new(), look: Arc::new(Blind) };
+    let stores = Stores::build(&config.restarts.stores);
+    let stores = stores.map_err(|e| anyhow!("checkpoint_stores: {e}"))?;
+    let mut built = Drivers { drivers: std::collections::BTreeMap::new(), stores };
     for (name, driver) in &config.restarts.drivers {
         let running = driver.build(&parts);
         let running = running.map_err(|e| anyhow!("restarts: `{name}`: {}: {e}", driver.kind()))?;

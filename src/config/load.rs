@@ -139,7 +139,9 @@ fn build(raw: RawConfig, tree: &Node, file: &str, env: Env<'_>, findings: &mut F
     let only = known.iter().next().filter(|_| known.len() == 1);
     let mut time_intervals = IntervalBook::new();
     build_intervals(raw.time_intervals, &mut time_intervals, findings);
+    let stores = restarts::stores(raw.checkpoint_stores, findings);
     let restarts = restarts::build(raw.restarts, raw.restart_limits, &time_intervals, findings);
+    let restarts = super::Restarts { stores, ..restarts };
     let names = route::Known { receivers: &known, intervals: &time_intervals };
     let route = match (&raw.route, only) {
         (Some(written), _) => route::build(written, names, findings),

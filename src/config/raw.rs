@@ -19,8 +19,9 @@ use super::sections::restarts::{LimitsConfig, RestartConfig};
 use super::sections::route::RouteConfig;
 use super::sections::rule_files::RuleFileConfig;
 use super::sections::schedules::ScheduleConfig;
-use super::sections::store::StoreConfig;
+use super::sections::store::StoreConfig as WeirStore;
 use super::sections::web::WebConfig;
+use crate::actions::stores::StoreConfig;
 use crate::notify::Language;
 use crate::rules::{RawOverride, RawTimeIntervals};
 use crate::sources::SourceConfig;
@@ -30,7 +31,7 @@ use crate::sources::SourceConfig;
 #[serde(default, deny_unknown_fields)]
 pub struct RawConfig {
     /// Where Weir remembers.
-    pub store: StoreConfig,
+    pub store: WeirStore,
     /// How much of what was seen is kept, for `weir replay`.
     pub history: HistoryConfig,
     /// Weir's own address.
@@ -85,6 +86,8 @@ pub struct RawConfig {
     pub restarts: Vec<At<RestartConfig>>,
     /// How many restarts may be on their way at once.
     pub restart_limits: LimitsConfig,
+    /// Where checkpoints are that Weir can look for, beside the folders of its own host.
+    pub checkpoint_stores: Vec<At<StoreConfig>>,
     /// Not built yet.
     pub maintenance: NotBuiltYet,
 }

@@ -41,6 +41,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("notify/render", &["model", "notify"]),
     ("notify/channels", &["clock", "model", "http", "notify"]),
     ("actions/drivers", &["clock", "model", "http", "actions"]),
+    ("actions/stores", &["clock", "model", "http", "actions"]),
     ("store", &["model", "store"]),
     // What components declare beside themselves, read from files.
     (
@@ -194,7 +195,8 @@ fn imports_follow_the_table() {
                 }
             }
             let decides = DECISIONS.iter().any(|decision| is_under(&file, decision));
-            if decides && !is_under(&file, "actions/drivers") {
+            let is_edge = ["actions/drivers", "actions/stores"].iter().any(|e| is_under(&file, e));
+            if decides && !is_edge {
                 for banned in NOT_FOR_DECISIONS {
                     if line.contains(&format!("{banned}::")) {
                         wrong.push(format!(

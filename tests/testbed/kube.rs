@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::debian::Package;
+use super::go::Program;
 use super::process::Leashed;
-use super::{cache, http, python, time, tools};
+use super::{http, time};
 
 const ETCD: Package = Package {
     name: "etcd-server",
@@ -34,8 +35,6 @@ const SOURCES: [&str; 3] = ["go.mod", "go.sum", "main.go"];
 /// What it says it is; the version in `go.mod`.
 const VERSION: &str = "v1.34.4";
 
-/// Some thousand packages on two cores.
-const BUILT_WITHIN: Duration = Duration::from_hours(1);
 const UP_WITHIN: Duration = Duration::from_mins(2);
 
 /// The token of somebody who may do everything.
@@ -237,41 +236,15 @@ async fn start_etcd(unpacked: &Path, folder: &Path, url: &str, peers: u16) -> Re
 
 /// The API server's program, compiled on first use (minutes, and 2 GB of memory).
 async fn program() -> Result<PathBuf> {
-    let mut all = Vec::new();
-    for name in SOURCES {
-        let path = cache::source_file("kube").join(name);
-        all.extend(
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?,
-        );
-    }
-    let key = format!("kube-apiserver-{}", python::short_hash(&all));
-    let place = cache::root().join("kube").join(&key);
-    let program = place.join("kube-apiserver");
-    let _lock = cache::lock(&key).await?;
-    if program.is_file() {
-        return Ok(program);
-    }
-    tools::require(&["go"])?;
-    let partial = cache::root().join("kube").join(format!("{key}.partial"));
-    cache::remove_dir(&partial)?;
-    cache::create_dir(&partial)?;
-    tools::note(&format!("compiling kube-apiserver {VERSION}, once, for many minutes …"));
-    let args = [
-        "build".to_owned(),
-        "-C".to_owned(),
-        cache::source_file("kube").display().to_string(),
-        "-mod=readonly".to_owned(),
-        "-trimpath".to_owned(),
-        format!("-ldflags=-s -w {}", version_flags()?),
-        "-o".to_owned(),
-        partial.join("kube-apiserver").display().to_string(),
-        ".".to_owned(),
-    ];
-    let env: [(&str, &std::ffi::OsStr); 1] = [("CGO_ENABLED", "0".as_ref())];
-    let building = tokio::time::timeout(BUILT_WITHIN, tools::run_with("go", &args, &env));
-    building.await.with_context(|| format!("go was not done in {BUILT_WITHIN:?}"))??;
-    cache::publish(&partial, &place)?;
-    Ok(program)
+    let program = Program {
+        name: "kube-apiserver",
+        folder: "kube",
+        files: &SOURCES,
+        package: ".",
+        linker: &version_flags()?,
+        note: &format!("{VERSION}, once, for many minutes"),
+    };
+    program.compiled().await
 }
 
 fn version_flags() -> Result<String> {

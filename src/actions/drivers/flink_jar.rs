@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::flink_rest::{Cluster, bounded, failure, is_unreadable};
+use super::flink_rest::{Cluster, Clusters, bounded, failure, is_unreadable};
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Stopped, Traits};
 
 /// A start runs the program's `main`, which may read and plan for long.
@@ -75,7 +75,7 @@ pub enum ClaimMode {
 }
 
 impl ClaimMode {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             ClaimMode::NoClaim => "NO_CLAIM",
             ClaimMode::Claim => "CLAIM",
@@ -113,41 +113,20 @@ impl Settings for Config {
 
     fn build(&self, parts: &Parts) -> Result<Arc<dyn Driver>, BuildError> {
         let timeout = self.timeout.unwrap_or(TIMEOUT);
-        let mut clusters = BTreeMap::new();
-        match &self.source {
-            Some(name) => {
-                clusters.insert(name.clone(), Cluster::new(parts.flink(name)?, timeout)?);
-            }
-            None => {
-                for (name, access) in &parts.flink {
-                    clusters.insert(name.clone(), Cluster::new(access, timeout)?);
-                }
-            }
-        }
+        let clusters = Clusters::new(parts, self.source.as_deref(), timeout)?;
         Ok(Arc::new(FlinkJar { config: self.clone(), clusters }))
     }
 }
 
 struct FlinkJar {
     config: Config,
-    clusters: BTreeMap<String, Cluster>,
+    clusters: Clusters,
 }
 
 impl FlinkJar {
-    fn cluster(&self, order: &Order) -> Result<&Cluster, String> {
-        let name = self.config.source.as_ref().unwrap_or(&order.cluster);
-        self.clusters.get(name).ok_or_else(|| {
-            format!(
-                "{} is shown by `{name}`, which is no source of kind flink (name the one that runs \
-                 the jar under `source`)",
-                order.job
-            )
-        })
-    }
-
     async fn begin(&self, order: &Order) -> Result<Started, Started> {
         let refused = |error: String| Started::Refused { error, unreadable: false };
-        let cluster = self.cluster(order).map_err(refused)?;
+        let cluster = self.clusters.of(order).map_err(refused)?;
         let (base, rows) = match cluster.jobs().await {
             Ok(found) => found,
             Err(error) => return Err(refused(bounded(&error.explain()))),
@@ -288,7 +267,7 @@ impl Driver for FlinkJar {
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {
         async move {
-            match self.cluster(order) {
+            match self.clusters.of(order) {
                 Ok(cluster) => cluster.look_up(order).await,
                 Err(error) => LookedUp::Undecided { error },
             }
@@ -299,7 +278,7 @@ impl Driver for FlinkJar {
     fn stop<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Stopped> {
         async move {
             let within = self.config.savepoint_within.unwrap_or(SAVEPOINT_WITHIN);
-            match self.cluster(order) {
+            match self.clusters.of(order) {
                 Ok(cluster) => {
                     cluster.stop(order, self.config.savepoint_dir.as_deref(), within).await
                 }
@@ -314,7 +293,7 @@ impl Driver for FlinkJar {
         order: &'a Order,
         job_id: &'a str,
     ) -> BoxFuture<'a, Result<(), String>> {
-        async move { self.cluster(order)?.cancel(job_id).await }.boxed()
+        async move { self.clusters.of(order)?.cancel(job_id).await }.boxed()
     }
 }
 

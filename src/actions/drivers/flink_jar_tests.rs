@@ -2,7 +2,8 @@ use super::*;
 
 fn driver(text: &str) -> FlinkJar {
     let config: Config = serde_saphyr::from_str(text).unwrap();
-    FlinkJar { config, clusters: BTreeMap::new() }
+    let clusters = Clusters::new(&Parts::default(), None, TIMEOUT).unwrap();
+    FlinkJar { config, clusters }
 }
 
 fn order(from: Option<&str>) -> Order {

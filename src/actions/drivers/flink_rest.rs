@@ -1,6 +1,7 @@
 //! The calls to a session cluster's REST API that drivers share. Answers are read leniently: every
 //! field may be missing (`docs/static/generated/rest_v1_dispatcher.yml`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -8,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BuildError, FlinkAccess, LookedUp, Order};
+use super::{BuildError, FlinkAccess, LookedUp, Order, Parts};
 use crate::actions::Stopped;
 use crate::http::{HttpClient, HttpError, Response, one_line};
 use crate::model::JobState;
@@ -222,6 +223,46 @@ impl Cluster {
             }
             tokio::time::sleep(ASK_AGAIN).await;
         }
+    }
+}
+
+/// The clusters a driver may have to ask: the one it names, or any.
+pub(super) struct Clusters {
+    source: Option<String>,
+    by_name: BTreeMap<String, Cluster>,
+}
+
+impl Clusters {
+    /// `limit`: longest time of one request.
+    pub(super) fn new(
+        parts: &Parts,
+        source: Option<&str>,
+        limit: Duration,
+    ) -> Result<Clusters, BuildError> {
+        let mut by_name = BTreeMap::new();
+        match source {
+            Some(name) => {
+                by_name.insert(name.to_owned(), Cluster::new(parts.flink(name)?, limit)?);
+            }
+            None => {
+                for (name, access) in &parts.flink {
+                    by_name.insert(name.clone(), Cluster::new(access, limit)?);
+                }
+            }
+        }
+        Ok(Clusters { source: source.map(str::to_owned), by_name })
+    }
+
+    /// The cluster that runs this job.
+    pub(super) fn of(&self, order: &Order) -> Result<&Cluster, String> {
+        let name = self.source.as_ref().unwrap_or(&order.cluster);
+        self.by_name.get(name).ok_or_else(|| {
+            format!(
+                "{} is shown by `{name}`, which is no source of kind flink (name the one that runs \
+                 it under `source`)",
+                order.job
+            )
+        })
     }
 }
 

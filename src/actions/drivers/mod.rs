@@ -13,8 +13,13 @@ use serde::Deserialize;
 use super::{LookedUp, Order, Started, Stopped};
 
 mod flink_jar;
+mod flink_operator;
 mod flink_rest;
+mod gateway;
+mod operator_guard;
 mod parts;
+mod sql_gateway;
+mod sql_script;
 
 pub use parts::{ApiAccess, FlinkAccess, KubernetesAccess, Parts};
 
@@ -107,6 +112,10 @@ macro_rules! drivers {
 drivers! {
     /// Runs a jar on a session cluster, by Flink's REST API.
     flink_jar => FlinkJar,
+    /// Asks the Flink Kubernetes Operator, by the resource the job is made of.
+    flink_operator => FlinkOperator,
+    /// Gives a job in SQL to a SQL Gateway, statement by statement.
+    sql_gateway => SqlGateway,
 }
 
 impl DriverConfig {

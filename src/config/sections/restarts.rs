@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::actions::drivers::DriverConfig;
+use crate::actions::stores::StoreConfig;
 use crate::actions::{Limits, Mode, Policy};
 use crate::config::de::At;
 use crate::model::{Hours, Matcher};
@@ -166,6 +167,23 @@ pub struct Restarts {
     pub limits: Limits,
     /// Their drivers, by the names of the entries.
     pub drivers: Vec<(String, DriverConfig)>,
+    /// Where checkpoints are that can be looked for.
+    pub stores: Vec<StoreConfig>,
+}
+
+/// What is wrong with the stores of checkpoints.
+pub(in crate::config) fn stores(
+    written: Vec<At<StoreConfig>>,
+    findings: &mut Findings,
+) -> Vec<StoreConfig> {
+    for At { value: store, place } in &written {
+        if !findings.marked(*place) {
+            for (what, hint) in store.problems() {
+                findings.error(*place, what, hint);
+            }
+        }
+    }
+    written.into_iter().map(|store| store.value).collect()
 }
 
 impl LimitsConfig {
