@@ -314,7 +314,12 @@ impl Restarts {
             Some(hold) if !starts_waiting(&holds) => {
                 say(incident.id, Some(incident), Doing::Held(hold.words()), out);
             }
-            _ => {
+            settling => {
+                // What it left may still be on its way to the ledger.
+                if settling.is_none() && from.is_none() && !policy.start_empty {
+                    let hold = Hold::NoCheckpoint(none_left(world.tracker.ledger(key)));
+                    return give_up(incident.id, Some(incident), &hold, out);
+                }
                 self.plan(time, world, key, &policy, Some(incident), asked_by, None, out);
             }
         }
@@ -490,6 +495,10 @@ impl Restarts {
                 return self.drop_quietly(time, row, &hold.words().en, out);
             }
             _ => {}
+        }
+        // Another incident says what to do about it.
+        if let Some(hold) = holds.iter().find(|hold| matches!(hold, Hold::Inhibited(_))) {
+            return self.drop_row(time, world, row, &hold.words(), out);
         }
         // Somebody has it: whether to restart is theirs to say.
         let taken = incident.is_some_and(|incident| incident.acknowledged.is_some());
@@ -1063,7 +1072,10 @@ fn no_checkpoint(row: &Restart, known: usize, world: &World<'_>) -> Both {
             format!("已知的 {known} 个 checkpoint 均已不存在"),
         );
     }
-    let ledger = world.tracker.ledger(&row.job);
+    none_left(world.tracker.ledger(&row.job))
+}
+
+fn none_left(ledger: Option<&Ledger>) -> Both {
     if ledger.is_some_and(|ledger| !ledger.is_empty()) {
         return Both::new(
             "no checkpoint of it is left to restore from",

@@ -34,7 +34,7 @@ const TELL_STORE_AFTER: Duration = Duration::from_mins(1);
 /// No send takes longer, whatever its channel does.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
 /// No errand takes longer, whatever its driver does.
-const ACT_WITHIN: Duration = Duration::from_mins(15);
+const ACT_WITHIN: Duration = Duration::from_mins(45);
 /// What was decided longer ago than this is decided anew: the process stood still meanwhile.
 const STALE_AFTER: Duration = Duration::from_secs(20);
 /// Sends on the wire get this long to end when Weir stops.

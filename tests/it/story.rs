@@ -12,6 +12,7 @@ mod people;
 mod promises;
 mod random;
 mod reload;
+mod restarts;
 mod revised;
 mod silences;
 mod world;
