@@ -34,10 +34,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/mod.rs", &["engine"]),
     // Edges: never each other.
     ("http", &["clock", "model", "http"]),
+    ("program", &["program"]),
     ("sources", &["clock", "model", "http", "sources"]),
     ("notify/render", &["model", "notify"]),
-    ("notify/channels", &["clock", "model", "http", "notify"]),
-    ("actions/drivers", &["clock", "model", "http", "actions"]),
+    ("notify/channels", &["clock", "model", "http", "program", "notify"]),
+    ("actions/drivers", &["clock", "model", "http", "program", "actions"]),
     ("store", &["model", "store"]),
     // What components declare beside themselves, read from files.
     (
@@ -76,6 +77,7 @@ const ROOT: &[&str] = &[
     "metrics",
     "model",
     "notify",
+    "program",
     "replay",
     "rules",
     "sources",
