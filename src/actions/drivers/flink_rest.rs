@@ -240,7 +240,7 @@ pub(super) fn failure(status: u16, body: &[u8]) -> Failure {
 }
 
 /// The last cause of a stack trace, one line; Flink's own wrappers tell nothing.
-fn cause(trace: &str) -> String {
+pub(super) fn cause(trace: &str) -> String {
     let last = trace.lines().rev().find_map(|line| line.trim().strip_prefix("Caused by: "));
     let first = trace.lines().map(str::trim).find(|line| !line.is_empty());
     let line = last.or(first).unwrap_or("no reason given");

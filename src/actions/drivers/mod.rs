@@ -10,11 +10,16 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LookedUp, Order, Started, Stopped};
+use super::{LookedUp, OfInventory, Order, Started, Stopped};
 
+mod console;
+mod dinky;
 mod flink_jar;
 mod flink_rest;
 mod parts;
+mod streampark;
+#[cfg(test)]
+mod testing;
 
 pub use parts::{ApiAccess, FlinkAccess, KubernetesAccess, Parts};
 
@@ -107,6 +112,10 @@ macro_rules! drivers {
 drivers! {
     /// Runs a jar on a session cluster, by Flink's REST API.
     flink_jar => FlinkJar,
+    /// Starts a job of StreamPark by StreamPark.
+    streampark => Streampark,
+    /// Submits a task of Dinky by Dinky.
+    dinky => Dinky,
 }
 
 impl DriverConfig {
