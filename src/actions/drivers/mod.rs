@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{LookedUp, OfInventory, Order, Started, Stopped};
 
+mod command;
 mod console;
 mod dinky;
 mod flink_jar;
@@ -116,6 +117,8 @@ drivers! {
     streampark => Streampark,
     /// Submits a task of Dinky by Dinky.
     dinky => Dinky,
+    /// Runs a program, such as `flink`.
+    command => Command,
 }
 
 impl DriverConfig {
