@@ -79,7 +79,8 @@ pub struct Config {
     /// The program and its arguments. There is no shell: nothing is expanded but `{{job_name}}`,
     /// `{{flink_job_name}}`, `{{cluster}}`, `{{namespace}}`, `{{flink_cluster}}`, `{{handle}}`,
     /// `{{job_id}}` (of the dead run), `{{label.…}}` and `{{checkpoint}}`. An order for a job that
-    /// lacks one of them is refused, and so is an argument that would begin with a value's `-`.
+    /// lacks one of them is refused, and so is an argument that would begin with a value's `-`, or
+    /// be a path to elsewhere.
     pub argv: Vec<String>,
     /// What stands for the argument `{{checkpoint_args}}` when there is a checkpoint; without one,
     /// nothing does.

@@ -212,6 +212,8 @@ async fn what_an_order_lacks_is_named_and_nothing_is_run() {
         ("x", order(Some("-Dexecution.x=y")), "an option"),
         ("'{{job_name}}'", bad_name("-c"), "an option"),
         ("'{{job_name}}.jar'", bad_name("--fromSavepoint"), "an option"),
+        ("'/opt/{{job_name}}.jar'", bad_name("../tmp/x"), "another path"),
+        ("'/opt/{{job_name}}/job.jar'", bad_name(".."), "another path"),
         ("'{{job_name}}'", bad_name("a\0b"), "zero byte"),
         ("'{{job_name}}'", bad_name(&"x".repeat(200_000)), "too long"),
     ] {
@@ -220,8 +222,12 @@ async fn what_an_order_lacks_is_named_and_nothing_is_run() {
         assert!(error.contains(word) && error.len() < 300, "{error}");
         assert!(!mark.exists(), "{args}");
     }
-    let inside = built(&with("'-n={{job_name}}'")).start(&bad_name("-c")).await;
-    assert!(matches!(inside, Started::Accepted { .. }) && mark.exists(), "{inside:?}");
+    for (args, name) in
+        [("'-n={{job_name}}'", "-c"), ("'{{job_name}}'", "a/b"), ("'/opt/{{job_name}}'", "a..b")]
+    {
+        let started = built(&with(args)).start(&bad_name(name)).await;
+        assert!(matches!(started, Started::Accepted { .. }) && mark.exists(), "{started:?}");
+    }
 }
 
 #[tokio::test]

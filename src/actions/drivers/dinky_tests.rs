@@ -303,6 +303,7 @@ fn only_what_never_reached_a_task_is_refused() {
         (200, said(5, "SqlParserException"), "unclear"),
         (200, said(5, "Request method 'POST' not supported"), "refused"),
         (200, said(7, "expired"), "refused"),
+        (200, said(6, "id"), "refused"),
         (400, said(6, "id"), "refused"),
         (401, String::new(), "refused"),
         (404, LOGIN_PAGE.to_owned(), "refused"),

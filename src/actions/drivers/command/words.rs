@@ -164,7 +164,19 @@ fn fill(word: &str, order: &Order) -> Result<String, Unfit> {
     for piece in &pieces {
         match piece {
             Piece::Text(text) => filled.push_str(text),
-            Piece::Place(name) => filled.push_str(value(name, order)?),
+            Piece::Place(name) => {
+                let value = value(name, order)?;
+                // `/opt/jobs/{{job_name}}.jar` is in that folder, whatever somebody calls a job.
+                let leaves = value.contains('/') || value == "..";
+                if *name != CHECKPOINT && leaves && filled.contains('/') {
+                    return Err(Unfit(format!(
+                        "the argument {word} would be another path with {} (put no path before \
+                         the placeholder)",
+                        one_line(value, 80)
+                    )));
+                }
+                filled.push_str(value);
+            }
         }
     }
     // Such as a job that is named `-Dkey=value`: it would be an option, and not a name.
