@@ -7,6 +7,8 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize as _;
+use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
 use super::{BuildError, OfInventory, Order, Parts, Started};
@@ -202,6 +204,12 @@ impl Console {
         }
         Ok(answer)
     }
+}
+
+/// A number, also where it is written as a text: StreamPark's JSON writes every Java `Long` so.
+pub(super) fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value.as_i64().or_else(|| value.as_str()?.parse().ok()))
 }
 
 /// Whether the other side may have heard a request that got no answer.

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::console::{Console, Failure, Request, bounded, refused};
+use super::console::{Console, Failure, Request, bounded, number, refused};
 use super::flink_rest::cause;
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Traits};
 use crate::http::one_line;
@@ -89,6 +89,7 @@ struct Dinky {
 /// Every answer of Dinky's (`Result`), also to a failure, which has HTTP status 200.
 #[derive(Deserialize)]
 struct Answer {
+    #[serde(default, deserialize_with = "number")]
     code: Option<i64>,
     msg: Option<String>,
     success: Option<bool>,

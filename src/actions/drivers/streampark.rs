@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::console::{Console, Failure, Request, bounded, refused};
+use super::console::{Console, Failure, Request, bounded, number, refused};
 use super::flink_rest::cause;
 use super::{BuildError, Driver, LookedUp, OfInventory, Order, Parts, Settings, Started, Traits};
 
@@ -189,6 +189,7 @@ struct Answer {
     /// A word of StreamPark's; a number of the web server's own errors.
     #[serde(default)]
     status: Value,
+    #[serde(default, deserialize_with = "number")]
     code: Option<i64>,
     message: Option<String>,
     #[serde(default)]

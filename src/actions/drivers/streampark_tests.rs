@@ -35,7 +35,8 @@ enum Version {
     V22,
 }
 
-/// A StreamPark that refuses what StreamPark refuses.
+/// A StreamPark that refuses what StreamPark refuses. Its JSON has every `Long` as a text
+/// (`WebMvcConfig.jacksonModule`), so `code`, too.
 struct StandIn {
     version: Version,
     /// The token it takes, and whether it is one of its API.
@@ -51,7 +52,7 @@ struct StandIn {
 
 fn envelope(http: u16, code: u32, message: &str) -> Response {
     let body = serde_json::json!({
-        "status": "error", "code": code, "message": message, "data": null
+        "status": "error", "code": code.to_string(), "message": message, "data": null
     });
     (StatusCode::from_u16(http).unwrap(), axum::Json(body)).into_response()
 }
@@ -105,7 +106,7 @@ impl StandIn {
         let refuse = |message: &str| match path {
             NEW => envelope(500, 501, message),
             _ => axum::Json(serde_json::json!({
-                "status": "success", "code": 200, "message": message, "data": false
+                "status": "success", "code": "200", "message": message, "data": false
             }))
             .into_response(),
         };
@@ -132,7 +133,7 @@ impl StandIn {
         });
         self.taken.lock().unwrap().push(from);
         *self.state.lock().unwrap() = "STARTING";
-        axum::Json(serde_json::json!({"status": "success", "code": 200, "data": true}))
+        axum::Json(serde_json::json!({"status": "success", "code": "200", "data": true}))
             .into_response()
     }
 
@@ -432,6 +433,11 @@ fn only_what_is_known_to_be_refused_is_refused() {
         (
             200,
             r#"{"status":"error","code":401,"message":"Unauthenticated."}"#.to_owned(),
+            "refused",
+        ),
+        (
+            200,
+            r#"{"status":"error","code":"401","message":"Unauthenticated."}"#.to_owned(),
             "refused",
         ),
         (404, String::new(), "nobody"),
