@@ -286,3 +286,23 @@ fn mistakes_are_told_with_the_way_out() {
     let shown = format!("{:?}", config(&format!("command: {{ {good}, env: {{ A: p4ss }} }}")));
     assert!(!shown.contains("p4ss"), "{shown}");
 }
+
+#[test]
+fn the_examples_are_as_they_are_written() {
+    let text: Vec<&str> = include_str!("command.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    let text = text.join("\n");
+    let blocks: Vec<&str> =
+        text.split("```yaml\n").skip(1).filter_map(|part| part.split("```").next()).collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let read: BTreeMap<String, crate::actions::drivers::DriverConfig> =
+            serde_saphyr::from_str(block).unwrap();
+        let driver = &read["driver"];
+        assert_eq!(driver.problems(), [], "{block}");
+        assert!(!driver.traits().one_program, "{block}");
+    }
+}
