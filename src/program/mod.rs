@@ -14,9 +14,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 
 mod kept;
+mod living;
 
 pub use kept::Keep;
 use kept::Kept;
+pub use living::living_with;
 
 /// What it left running may hold its outputs open; that is not waited for.
 const LAST_WORDS: Duration = Duration::from_millis(500);

@@ -64,6 +64,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_mins(30);
 const LOOK_UP: Duration = Duration::from_mins(1);
 /// What of each output is kept: the end, where the error and Flink's id of the job are.
 const KEPT: Keep = Keep::End(64 * 1024);
+/// Variable by which an order's program, and what that has started, is known again.
+const HANDLE: &str = "WEIR_HANDLE";
 /// It runs already.
 const RUNS: i32 = 3;
 /// No run of this handle is there. Not 1, as `grep` has it: with that a script ends that could not
@@ -89,7 +91,8 @@ pub struct Config {
     /// A program that tells by its exit code whether an order came to something: 0 it did, 4 it did
     /// not, anything else cannot be told. Default: nobody can tell.
     pub look_up_argv: Option<Vec<String>>,
-    /// The environment of both besides `PATH` and `HOME`; nothing else of Weir's is passed on.
+    /// The environment of both besides `PATH`, `HOME` and, for the first, `WEIR_HANDLE`; nothing else
+    /// of Weir's is passed on.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub env: BTreeMap<String, SecretString>,
@@ -154,10 +157,10 @@ struct Command {
 }
 
 impl Command {
-    async fn run(&self, argv: &[String], limit: Duration) -> Ran {
+    async fn run(&self, argv: &[String], facts: &[(&'static str, String)], limit: Duration) -> Ran {
         let env = &self.config.env;
         let (stdout, stderr) = (Some(KEPT), KEPT);
-        Program { argv, env, facts: &[], input: "", limit, stdout, stderr }.run().await
+        Program { argv, env, facts, input: "", limit, stdout, stderr }.run().await
     }
 
     async fn begin(&self, order: &Order) -> Started {
@@ -166,7 +169,7 @@ impl Command {
             Err(Unfit(error)) => return Started::Refused { error, unreadable: false },
         };
         let limit = self.config.timeout.unwrap_or(TIMEOUT);
-        let ran = self.run(&argv, limit).await;
+        let ran = self.run(&argv, &[(HANDLE, order.handle.clone())], limit).await;
         self.verdict(&ran, limit, order.from.is_some())
     }
 
@@ -201,8 +204,13 @@ impl Command {
             Ok(argv) => argv,
             Err(Unfit(error)) => return LookedUp::Undecided { error },
         };
+        // A Weir that was killed leaves it behind: what it has not submitted yet it still may.
+        if let Some(id) = program::living_with(HANDLE, &order.handle).await {
+            let error = format!("process {id} is still at it");
+            return LookedUp::Undecided { error };
+        }
         let limit = self.config.timeout.unwrap_or(TIMEOUT).min(LOOK_UP);
-        let ran = self.run(&argv, limit).await;
+        let ran = self.run(&argv, &[], limit).await;
         match ran.end {
             End::Code(0) => LookedUp::Found { job_id: submitted(&ran.stdout) },
             End::Code(ABSENT) => LookedUp::Absent,

@@ -62,6 +62,7 @@ async fn only_what_it_is_given_is_in_its_environment() {
     names.sort_unstable();
     let mut expected = vec!["HADOOP_CONF_DIR", "PATH"];
     expected.extend(std::env::var_os("HOME").map(|_| "HOME"));
+    expected.push("WEIR_HANDLE");
     expected.sort_unstable();
     assert_eq!(names, expected);
 }
@@ -237,8 +238,9 @@ async fn a_look_decides_by_its_exit_code() {
         let more = format!(", look_up_argv: [/bin/sh, -c, {script}, sh, 'weir-{{{{handle}}}}']");
         built(&yaml("exit 0", ", '{{checkpoint}}'", &more))
     };
-    let order = order(Some(PATH));
-    let mark = "ab".repeat(16);
+    // Orders of other tests are being carried out meanwhile.
+    let mark = "0f".repeat(16);
+    let order = Order { handle: mark.clone(), ..order(Some(PATH)) };
     let found = look(&format!("test \"$1\" = weir-{mark} || exit 99")).look_up(&order).await;
     assert_eq!(found, LookedUp::Found { job_id: None });
     assert_eq!(look("exit 4").look_up(&order).await, LookedUp::Absent);
@@ -248,6 +250,36 @@ async fn a_look_decides_by_its_exit_code() {
     }
     let without = built(&yaml("exit 0", ", '{{checkpoint}}'", ""));
     assert_eq!(without.look_up(&order).await, LookedUp::Never);
+}
+
+/// A Weir that is killed does not take its program with it, which may submit the job at any time.
+#[tokio::test]
+async fn an_order_that_is_still_being_carried_out_is_not_absent() {
+    let more = ", look_up_argv: [/bin/sh, -c, 'exit 4', '{{handle}}']";
+    let driver = built(&yaml("exit 0", ", '{{checkpoint}}'", more));
+    let mut order = order(Some(PATH));
+    order.handle = format!("still-at-it-{}", std::process::id());
+    let mut left = std::process::Command::new("/bin/sh")
+        .args(["-c", "echo begun; sleep 60 & wait"])
+        .env("WEIR_HANDLE", &order.handle)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut begun = [0; 5];
+    std::io::Read::read_exact(left.stdout.as_mut().unwrap(), &mut begun).unwrap();
+    let looked = driver.look_up(&order).await;
+    let LookedUp::Undecided { error } = &looked else { panic!("{looked:?}") };
+    assert!(error.contains("still at it"), "{error}");
+    let other = Order { handle: "another".to_owned(), ..order.clone() };
+    assert_eq!(driver.look_up(&other).await, LookedUp::Absent);
+    left.kill().unwrap();
+    left.wait().unwrap();
+    // What it has started is as good as it.
+    let sleeping = program::living_with("WEIR_HANDLE", &order.handle).await.unwrap();
+    let id = rustix::process::Pid::from_raw(i32::try_from(sleeping).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+    gone(sleeping).await;
+    assert_eq!(driver.look_up(&order).await, LookedUp::Absent);
 }
 
 #[tokio::test]
