@@ -28,7 +28,7 @@
 //! | nouns | [`model`], [`clock`] | each other |
 //! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`], `engine::step` | nouns, and those to the left |
 //! | history | [`journal`] (how a step's inputs are coded) | nouns |
-//! | edges | [`sources`], `notify::channels`, [`store`], [`http`] | nouns and `http`, never each other |
+//! | edges | [`sources`], `notify::channels`, `actions::drivers`, [`store`], [`http`], [`program`] | nouns, `http` and `program`, never each other |
 //! | shell | `engine::run`, [`web`], [`metrics`], [`replay`], [`story`] | all of the above |
 //! | root | [`app`], [`lifecycle`], [`cli`] | everything |
 //!
@@ -105,6 +105,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod model;
 pub mod notify;
+pub mod program;
 pub mod replay;
 pub mod rules;
 pub mod sources;

@@ -25,6 +25,7 @@ pub(super) struct Case<'a> {
     /// On their way: of all jobs, and of this cluster.
     pub(super) on_way: (usize, usize),
     pub(super) limits: Limits,
+    pub(super) fresh_for: Duration,
     /// Who has paused everything.
     pub(super) paused: Option<&'a str>,
     /// Who said, of this incident, that its job is not to be restarted.
@@ -64,7 +65,7 @@ pub(super) fn holds(case: &Case<'_>) -> Vec<Hold> {
 /// Proof of death, or of sickness where it is to be replaced.
 fn of_the_job(case: &Case<'_>) -> Option<Hold> {
     let Case { facts, time, policy, .. } = case;
-    if !facts.is_fresh() {
+    if !facts.is_recent(case.fresh_for) {
         return Some(Hold::Unseen);
     }
     if facts.job.live_runs > 1 {

@@ -158,9 +158,9 @@ impl Hold {
                 format!("it is {state}, which is not dead"),
                 format!("作业处于 {state}，尚未确认停止"),
             ),
-            Hold::Missing(seconds) => Both::new(
-                format!("it is gone from the list; dead if it stays away for {seconds} s more"),
-                format!("作业已从列表消失，再过 {seconds} 秒仍未出现则视为停止"),
+            Hold::Missing(_) => Both::new(
+                "it is gone from the list, and counts as dead once it has stayed away",
+                "作业已从列表消失，持续未出现后视为停止",
             ),
             Hold::Settling => Both::new(
                 "it ended just now, its last checkpoint is being read",

@@ -17,7 +17,7 @@ pub(crate) mod testing;
 mod verify;
 mod world;
 
-pub(crate) use crate::model::{LookedUp, Order, Started, Stopped};
+pub(crate) use crate::model::{LookedUp, OfInventory, Order, Started, Stopped};
 pub use ask::Asked;
 pub use holds::{Hold, Weight};
 pub use perform::{Drivers, Performer};

@@ -2,7 +2,7 @@
 //! tell. A row is committed before its order is given, and an order that may have been given is looked
 //! for before anything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,12 +43,16 @@ pub struct Stepped {
     pub doing: Vec<(u64, Doing)>,
     /// Lines of timelines.
     pub events: Vec<(u64, String)>,
-    /// Incidents a person is needed for, told once.
-    pub gave_up: Vec<u64>,
+    /// Incidents a person is needed for, and because of which job; told once.
+    pub gave_up: Vec<(u64, JobKey)>,
     /// Savepoints that were taken: by which job, run, and where.
     pub savepoints: Vec<(JobKey, String, String)>,
     /// Runs that are stopped to be replaced.
     pub stops: Vec<(JobKey, String)>,
+    /// Runs that were to be stopped and go on.
+    pub goes_on: Vec<(JobKey, String)>,
+    /// What a run was started from; none: from nothing.
+    pub began: Vec<(JobKey, String, Option<String>)>,
 }
 
 /// What is known of an open restart and not kept.
@@ -64,6 +68,8 @@ struct Loose {
     again: Option<Ts>,
     /// The sick run was asked to stop.
     asked_to_stop: bool,
+    /// It was asked what became of the order.
+    looked: bool,
 }
 
 /// Somebody has paused all restarts.
@@ -91,6 +97,8 @@ pub struct Restarts {
     pub(super) paused: Option<Paused>,
     /// Name of the installation: part of every handle.
     installation: String,
+    /// Of which incident and job it was told that a person is needed: several jobs may share one.
+    told_of: BTreeSet<(u64, JobKey)>,
 }
 
 impl Restarts {
@@ -209,17 +217,34 @@ impl Restarts {
         for id in ids {
             self.go_on(time, world, id, &mut out);
         }
+        self.tell_once(world, &mut out);
         out
+    }
+
+    /// Of one incident and job it is told once that a person is needed, and of an incident that is
+    /// over not at all.
+    fn tell_once(&mut self, world: &World<'_>, out: &mut Stepped) {
+        let is_open = |id: u64| world.incidents.get(id).is_some_and(Incident::is_open);
+        self.told_of.retain(|(id, _)| is_open(*id));
+        let told_of = &mut self.told_of;
+        out.gave_up.retain(|told| is_open(told.0) && told_of.insert(told.clone()));
     }
 
     /// Attempts of jobs that have been well for long do not count any more.
     fn settle(&mut self, time: Time, world: &World<'_>, out: &mut Stepped) {
         for (key, ids) in &self.by_job {
-            let Some(row) = ids.last().and_then(|id| self.rows.get_mut(id)) else { continue };
-            if row.settled || row.state.is_open() {
+            let open = |id: &u64| self.rows.get(id).is_some_and(|row| row.state.is_open());
+            if ids.iter().any(open) {
+                continue;
+            }
+            let sent = |id: &&u64| self.rows.get(id).is_some_and(|row| row.state.was_sent());
+            let last = ids.iter().rev().find(sent).copied();
+            let Some(row) = last.and_then(|id| self.rows.get_mut(&id)) else { continue };
+            if row.settled {
                 continue;
             }
             let well = world.tracker.job(key).and_then(|job| job.healthy_since);
+            let well = well.map(|since| row.done.map_or(since, |done| since.max(done)));
             let per = self.settings.named(&row.policy).map_or(GIVE_AGAIN, |policy| policy.per);
             if well.is_some_and(|since| time.steady.since(since) >= per) {
                 row.settled = true;
@@ -231,11 +256,9 @@ impl Restarts {
     /// How many are on their way: of all jobs, and of one source.
     fn on_way(&self, cluster: &str, but: u64) -> (usize, usize) {
         let busy = |row: &&Restart| {
-            row.id != but
-                && matches!(
-                    row.state,
-                    RestartState::Stopping | RestartState::Submitted | RestartState::Running
-                )
+            let starts = row.state == RestartState::Running && !row.ran;
+            let sent = matches!(row.state, RestartState::Stopping | RestartState::Submitted);
+            row.id != but && (starts || sent)
         };
         let on_way = || self.rows.values().filter(busy);
         (on_way().count(), on_way().filter(|row| row.cluster == cluster).count())
@@ -262,7 +285,7 @@ impl Restarts {
             let newest = self.of_job(key).filter(|row| row.incident == Some(incident.id)).last()?;
             newest.declined.as_deref()
         });
-        let sick = world.is_live(key) && policy.replace;
+        let sick = world.is_live(key) && policy.replace && incident.is_some();
         let case = Case {
             time,
             policy,
@@ -272,6 +295,7 @@ impl Restarts {
             past,
             on_way: self.on_way(&facts.job.cluster, row.map_or(0, |row| row.id)),
             limits: self.settings.limits,
+            fresh_for: self.settings.fresh_for,
             paused: self.paused.as_ref().map(|paused| paused.by.as_str()),
             declined,
             maintenance: world.maintenance(key),
@@ -309,7 +333,7 @@ impl Restarts {
         match holds.first() {
             Some(hold) if hold.weight() == Weight::Over => {}
             Some(hold) if hold.weight() == Weight::Stop => {
-                give_up(incident.id, Some(incident), hold, out);
+                give_up(incident.id, Some(incident), key, hold, out);
             }
             Some(hold) if !starts_waiting(&holds) => {
                 say(incident.id, Some(incident), Doing::Held(hold.words()), out);
@@ -318,7 +342,7 @@ impl Restarts {
                 // What it left may still be on its way to the ledger.
                 if settling.is_none() && from.is_none() && !policy.start_empty {
                     let hold = Hold::NoCheckpoint(none_left(world.tracker.ledger(key)));
-                    return give_up(incident.id, Some(incident), &hold, out);
+                    return give_up(incident.id, Some(incident), key, &hold, out);
                 }
                 self.plan(time, world, key, &policy, Some(incident), asked_by, None, out);
             }
@@ -387,7 +411,7 @@ impl Restarts {
             state: if approval { RestartState::Approval } else { RestartState::Planned },
             handle: handle(&self.installation, id, time),
             dead: facts.run().map(|run| run.id.clone()),
-            replaces: world.is_live(key) && policy.replace,
+            replaces: world.is_live(key) && policy.replace && incident.is_some(),
             from: None,
             wanted: wanted.map(|from| from.path),
             from_nothing: false,
@@ -406,6 +430,9 @@ impl Restarts {
             ran: false,
             settled: false,
             declined: None,
+            unclear: false,
+            cancelling: false,
+            stopping: None,
         };
         self.next_id += 1;
         let from = row.wanted.clone().or_else(|| self.preview(world, key));
@@ -442,8 +469,10 @@ impl Restarts {
         if loose.out || loose.again.is_some_and(|at| at > time.steady) {
             return;
         }
-        loose.again = None;
-        let policy = self.settings.named(&row.policy).cloned();
+        loose.again = None; // An entry may have another name now.
+        let same = |policy: &Arc<Policy>| policy.driver == row.driver;
+        let named = self.settings.named(&row.policy).cloned().filter(same);
+        let policy = named.or_else(|| world.policy(&self.settings, &row.job).filter(same));
         match (row.state, policy) {
             (RestartState::Planned | RestartState::Approval, None) => {
                 let why = format!("`{}` left the configuration", row.policy);
@@ -455,7 +484,9 @@ impl Restarts {
             (RestartState::Stopping, Some(policy)) => {
                 self.stopping(time, world, row, &policy, out);
             }
-            (RestartState::Submitted, Some(_)) => self.submitted(time, world, row, out),
+            (RestartState::Submitted, Some(policy)) => {
+                self.submitted(time, world, row, &policy, out);
+            }
             (RestartState::Running, Some(policy)) => {
                 self.watch(time, world, row, &policy, out);
             }
@@ -483,14 +514,29 @@ impl Restarts {
             return self.drop_row(time, world, row, &why, out);
         }
         let key = row.job.clone();
+        let sick = incident.is_some_and(|incident| {
+            let firing = incident.members.iter().filter(|member| member.firing);
+            firing.into_iter().any(|member| policy.alerts.contains(&member.rule.alert))
+        });
+        if by_alert && row.replaces && world.is_live(&key) && !sick {
+            let why = Both::new("it is well again", "作业已恢复正常");
+            return self.drop_row(time, world, row, &why, out);
+        }
         let holds = self.holds(time, world, &key, policy, incident, &row.asked_by, Some(&row));
+        if !by_alert && !holds.is_empty() && time.steady.since(row.at_steady) > GIVE_AGAIN {
+            let why = Both::new(
+                "it could not be sent for 10 minutes; ask again if it is still wanted",
+                "10 分钟内未能发出；如仍需要请再次执行",
+            );
+            return self.drop_row(time, world, row, &why, out);
+        }
         match holds.first() {
             Some(hold) if hold.weight() == Weight::Over => {
                 return self.drop_row(time, world, row, &hold.words(), out);
             }
             Some(hold) if hold.weight() == Weight::Stop => {
                 if let Some(incident) = row.incident {
-                    give_up(incident, world.incidents.get(incident), hold, out);
+                    give_up(incident, world.incidents.get(incident), &row.job, hold, out);
                 }
                 return self.drop_quietly(time, row, &hold.words().en, out);
             }
@@ -519,8 +565,9 @@ impl Restarts {
             self.tell(&row, world, Doing::Held(hold.words()), out);
             return;
         }
-        if row.replaces && world.is_live(&key) {
+        if row.replaces && world.is_live(&key) && !policy.traits.in_place {
             row.state = RestartState::Stopping;
+            row.stopping = Some(time.steady);
             let run = row.dead.as_ref().map(|dead| dead.job_id.clone());
             out.stops.extend(run.map(|run| (key.clone(), run)));
             self.event(&row, world, "stopping the sick run".to_owned(), out);
@@ -583,7 +630,7 @@ impl Restarts {
             if row.wanted.is_some() || !policy.start_empty {
                 let hold = Hold::NoCheckpoint(why);
                 if let Some(incident) = row.incident {
-                    give_up(incident, world.incidents.get(incident), &hold, out);
+                    give_up(incident, world.incidents.get(incident), &row.job, &hold, out);
                 }
                 return self.drop_quietly(time, row, &hold.words().en, out);
             }
@@ -619,13 +666,13 @@ impl Restarts {
         out: &mut Stepped,
     ) {
         let asked = self.was_stopped(row.id);
-        let ours = row.dead.as_ref().map(|dead| dead.job_id.as_str());
-        let current = world.current(&row.job);
-        if current.as_ref().map(|run| run.job_id.as_str()) != ours {
+        let ours = row.dead.as_ref().map(|dead| dead.job_id.clone());
+        let current = world.current(&row.job).map(|run| run.job_id);
+        if current != ours {
             let why = Both::new("somebody else started it meanwhile", "期间有人启动了该作业");
             return self.drop_row(time, world, row, &why, out);
         }
-        if !world.is_live(&row.job) && world.is_fresh(&row.job, time) {
+        if !world.is_live(&row.job) && world.is_fresh(&row.job, time, self.settings.fresh_for) {
             if let Some(loose) = self.loose.get_mut(&row.id) {
                 loose.asked_to_stop = true;
             }
@@ -651,27 +698,48 @@ impl Restarts {
             }
             return;
         }
-        if time.steady.since(row.due) > GIVE_AGAIN {
+        if time.steady.since(row.stopping.unwrap_or(row.due)) > GIVE_AGAIN {
             row.note = row.note.or(Some("the sick run did not stop".to_owned()));
             let note = row.note.clone();
+            out.goes_on.push((row.job.clone(), ours.unwrap_or_default()));
             return self.end(time, world, row, RestartState::Failed, note, out);
         }
         self.again(row.id, time);
     }
 
     /// The order may have been given: it is looked for before anything else.
-    fn submitted(&mut self, time: Time, world: &World<'_>, row: Restart, out: &mut Stepped) {
-        let since = row.submitted.map_or(Duration::ZERO, |at| time.steady.since(at));
+    fn submitted(
+        &mut self,
+        time: Time,
+        world: &World<'_>,
+        mut row: Restart,
+        policy: &Policy,
+        out: &mut Stepped,
+    ) {
         // Its run is seen: no need to ask.
         if let Some(id) = world.run_of(&row) {
             return self.taken(time, world, row, Some(id), out);
         }
-        if since > GIVE_AGAIN {
-            let note = row.note.clone().unwrap_or_else(|| "no answer".to_owned());
-            let note = format!("nobody can tell whether it was taken: {note}");
-            return self.end(time, world, row, RestartState::Unknown, Some(note), out);
+        let since = row.submitted.map_or(Duration::ZERO, |at| time.steady.since(at));
+        let looked = std::mem::replace(&mut self.loose.entry(row.id).or_default().looked, true);
+        if since <= GIVE_AGAIN || !looked {
+            if !row.unclear {
+                row.unclear = true;
+                self.keep(row.clone(), out);
+            }
+            return self.order(time, world, &row, Task::LookUp, out);
         }
-        self.order(time, world, &row, Task::LookUp, out);
+        // Somebody else's run lives, and ours is nowhere: nothing is owed.
+        if policy.traits.handle
+            && world.is_live(&row.job)
+            && world.is_fresh(&row.job, time, self.settings.fresh_for)
+        {
+            let why = Both::new("somebody else started it", "已有人启动了该作业");
+            return self.drop_row(time, world, row, &why, out);
+        }
+        let note = row.note.clone().unwrap_or_else(|| "no answer".to_owned());
+        let note = format!("nobody can tell whether it was taken: {note}");
+        self.end(time, world, row, RestartState::Unknown, Some(note), out);
     }
 
     /// The platform took it.
@@ -687,6 +755,11 @@ impl Restarts {
         row.taken = Some(time.steady);
         row.started = job_id;
         row.note = None;
+        row.unclear = false;
+        if let Some(run) = &row.started {
+            let from = row.from.as_ref().map(|from| from.path.clone());
+            out.began.push((row.job.clone(), run.clone(), from));
+        }
         let what = match &row.started {
             Some(id) => format!("taken, its run is {id}"),
             None => "taken".to_owned(),
@@ -707,13 +780,16 @@ impl Restarts {
         policy: &Policy,
         out: &mut Stepped,
     ) {
+        if row.cancelling {
+            return self.cancel_on(time, world, row, out);
+        }
         if row.started.is_none() {
             row.started = verify::started(&row, world.tracker);
             if row.started.is_some() {
                 self.keep(row.clone(), out);
             }
         }
-        match verify::judge(time, &row, policy, world.tracker) {
+        match verify::judge(time, &row, policy, self.settings.fresh_for, world.tracker) {
             Verdict::Watch { runs } => {
                 if runs && !row.ran {
                     row.ran = true;
@@ -747,16 +823,37 @@ impl Restarts {
         &mut self,
         time: Time,
         world: &World<'_>,
-        row: Restart,
+        mut row: Restart,
         why: String,
         policy: &Policy,
         out: &mut Stepped,
     ) {
-        let own = row.started.clone().filter(|id| policy.traits.handle && *id == row.handle);
-        if let Some(id) = own {
-            self.order(time, world, &row, Task::Cancel(id), out);
+        if policy.traits.handle && row.started.as_ref() == Some(&row.handle) {
+            row.cancelling = true;
+            row.taken = Some(time.steady);
+            self.event(&row, world, why.clone(), out);
+            row.note = Some(bounded(why));
+            self.order(time, world, &row, Task::Cancel(row.handle.clone()), out);
+            self.keep(row, out);
+            return;
         }
         self.end(time, world, row, RestartState::Failed, Some(why), out);
+    }
+
+    /// Until the run is seen to have ended, however often that takes.
+    fn cancel_on(&mut self, time: Time, world: &World<'_>, row: Restart, out: &mut Stepped) {
+        let lives = world.tracker.jobs().any(|(_, job)| {
+            job.runs.iter().any(|run| run.id.job_id == row.handle && run.state.is_live())
+        });
+        if !lives && world.is_fresh(&row.job, time, self.settings.fresh_for) {
+            let note = row.note.clone();
+            return self.end(time, world, row, RestartState::Failed, note, out);
+        }
+        if row.taken.is_some_and(|since| time.steady.since(since) > GIVE_AGAIN) {
+            let why = format!("its run {} could not be cancelled: cancel it by hand", row.handle);
+            return self.end(time, world, row, RestartState::Unknown, Some(why), out);
+        }
+        self.order(time, world, &row, Task::Cancel(row.handle.clone()), out);
     }
 
     /// What a driver tells.
@@ -765,15 +862,10 @@ impl Restarts {
         let Some(mut row) = self.rows.get(&id).cloned() else { return out };
         let loose = self.loose.entry(id).or_default();
         loose.out = false;
+        // What was not begun came to nothing only where it was the first order.
+        let first = std::mem::take(&mut loose.sent);
         if !row.state.is_open() {
-            if let Told::Cancelled(Some(error)) = told {
-                self.event(
-                    &row,
-                    world,
-                    format!("its run could not be cancelled: {error}"),
-                    &mut out,
-                );
-            }
+            self.loose.remove(&id);
             return out;
         }
         match told {
@@ -782,6 +874,12 @@ impl Restarts {
             }
             Told::Started(Started::Accepted { job_id }) => {
                 self.taken(time, world, row, job_id, &mut out);
+            } // A former order of this handle may still come to something.
+            Told::Started(Started::Refused { error, .. }) if row.unclear => {
+                self.unclear(time, row, error, &mut out);
+            }
+            Told::Started(Started::Alive { seen }) if row.unclear => {
+                self.unclear(time, row, seen, &mut out);
             }
             Told::Started(Started::Refused { error, unreadable }) => {
                 row.unreadable = unreadable;
@@ -791,9 +889,17 @@ impl Restarts {
                 let why = Both::new(format!("it lives: {seen}"), format!("作业仍存活：{seen}"));
                 self.drop_row(time, world, row, &why, &mut out);
             }
-            Told::Started(Started::Unclear { error })
-            | Told::LookedUp(LookedUp::Undecided { error })
-            | Told::Stopped(Stopped::Unclear { error }) => {
+            Told::Started(Started::Unclear { error }) => {
+                row.unclear = true;
+                self.keep(row.clone(), &mut out);
+                self.unclear(time, row, error, &mut out);
+            }
+            Told::LookedUp(LookedUp::Undecided { error }) => {
+                self.unclear(time, row, error, &mut out);
+            }
+            Told::Stopped(Stopped::Unclear { error }) => {
+                // Asking again does not begin anew.
+                loose.asked_to_stop = false;
                 self.unclear(time, row, error, &mut out);
             }
             Told::LookedUp(LookedUp::Found { job_id }) => {
@@ -821,19 +927,25 @@ impl Restarts {
                 self.keep(row, &mut out);
             }
             Told::Stopped(Stopped::Runs { error }) => {
+                let run = row.dead.as_ref().map(|dead| dead.job_id.clone());
+                out.goes_on.push((row.job.clone(), run.unwrap_or_default()));
                 let why = format!("it could not be stopped: {error}");
                 self.end(time, world, row, RestartState::Failed, Some(why), &mut out);
             }
-            Told::Cancelled(_) => {}
-            Told::Expired if loose.sent && row.state == RestartState::Submitted => {
+            Told::Cancelled(_) => self.again(id, time),
+            Told::Expired if first && row.state == RestartState::Submitted => {
                 // Nothing has gone out: everything is to be looked at again.
-                loose.sent = false;
+                row.unclear = false;
                 row.state = RestartState::Planned;
                 (row.from, row.submitted, row.submitted_at) = (None, None, None);
                 self.keep(row, &mut out);
             }
-            Told::Expired => self.again(id, time),
+            Told::Expired => {
+                loose.asked_to_stop &= row.state != RestartState::Stopping;
+                self.again(id, time);
+            }
         }
+        self.tell_once(world, &mut out);
         out
     }
 
@@ -850,9 +962,15 @@ impl Restarts {
                 Hold::Runs(_) | Hold::Ended(_) | Hold::Twice(_) | Hold::NotDead(_) | Hold::Unseen
             )
         });
+        let since = row.submitted.map_or(Duration::ZERO, |at| time.steady.since(at));
         match against {
             Some(Hold::Unseen) => self.again(row.id, time),
-            Some(hold) => self.drop_row(time, world, row, &hold.words(), out),
+            // The former order may land yet: then what it started is one too many.
+            Some(hold) => self.unclear(time, row, hold.words().en, out),
+            None if since > GIVE_AGAIN => {
+                let note = "it came to nothing".to_owned();
+                self.end(time, world, row, RestartState::Failed, Some(note), out);
+            }
             None => self.order(time, world, &row, Task::Start, out),
         }
     }
@@ -900,9 +1018,10 @@ impl Restarts {
             from: row.from.as_ref().map(|from| from.path.clone()),
             version,
             inventory,
+            may_cancel: world.tracker.ledger(&row.job).is_some_and(Ledger::survives_cancel),
         };
         let loose = self.loose.entry(row.id).or_default();
-        loose.out = !matches!(task, Task::Cancel(_));
+        loose.out = true;
         out.errands.push(Errand { policy: row.policy.clone(), order, task, since: time.steady });
     }
 
@@ -983,7 +1102,7 @@ impl Restarts {
             RestartState::Unknown => {
                 let hold = Hold::Unknown(row.id);
                 if let Some(incident) = row.incident {
-                    give_up(incident, world.incidents.get(incident), &hold, out);
+                    give_up(incident, world.incidents.get(incident), &row.job, &hold, out);
                 }
                 (format!("unknown: {why}"), Doing::GaveUp(hold.words()))
             }
@@ -1038,7 +1157,7 @@ fn say(id: u64, incident: Option<&Incident>, doing: Doing, out: &mut Stepped) {
 }
 
 /// A person is needed; told once.
-fn give_up(id: u64, incident: Option<&Incident>, hold: &Hold, out: &mut Stepped) {
+fn give_up(id: u64, incident: Option<&Incident>, job: &JobKey, hold: &Hold, out: &mut Stepped) {
     let doing = Doing::GaveUp(hold.words());
     let known = incident.and_then(|incident| incident.doing.as_ref());
     if known == Some(&doing) {
@@ -1047,7 +1166,7 @@ fn give_up(id: u64, incident: Option<&Incident>, hold: &Hold, out: &mut Stepped)
     out.events.push((id, format!("restarting given up: {}", hold.words().en)));
     let declined = matches!(hold, Hold::Declined(_));
     if !known.is_some_and(Doing::gave_up) && !declined {
-        out.gave_up.push(id);
+        out.gave_up.push((id, job.clone()));
     }
     say(id, incident, doing, out);
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub policies: Vec<Arc<Policy>>,
     /// How many at once.
     pub limits: Limits,
+    /// What was seen longer ago proves nothing.
+    pub fresh_for: Duration,
 }
 
 /// How many restarts may be on their way at once.

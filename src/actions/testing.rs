@@ -232,6 +232,7 @@ impl Scene {
             past: Vec::new(),
             on_way: (0, 0),
             limits: Limits::default(),
+            fresh_for: Duration::from_secs(30),
             paused: None,
             declined: None,
             maintenance: None,

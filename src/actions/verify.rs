@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settings::Policy;
-use crate::model::{JobKey, JobState, Restart, Time};
+use crate::model::{JobKey, JobState, Restart, Time, passes};
 use crate::tracker::{Run, Tracker, same_path};
 
 /// So many intervals of its own a checkpoint may take.
@@ -54,9 +54,18 @@ pub(super) fn started(restart: &Restart, tracker: &Tracker) -> Option<String> {
 }
 
 /// Judges an attempt that was taken.
-pub(super) fn judge(time: Time, restart: &Restart, policy: &Policy, tracker: &Tracker) -> Verdict {
+pub(super) fn judge(
+    time: Time,
+    restart: &Restart,
+    policy: &Policy,
+    fresh_for: Duration,
+    tracker: &Tracker,
+) -> Verdict {
     let since = restart.taken.map_or(Duration::ZERO, |at| time.steady.since(at));
-    let late = since > policy.start_within;
+    let facts = tracker.job_facts(&restart.job, time);
+    let fresh = facts.is_some_and(|facts| facts.is_recent(fresh_for));
+    // While nobody looks, nothing is late.
+    let late = fresh && since > policy.start_within;
     let seconds = policy.start_within.as_secs();
     let Some(id) = started(restart, tracker) else {
         let why = format!("it was taken, and no run of it appeared within {seconds} s");
@@ -65,14 +74,13 @@ pub(super) fn judge(time: Time, restart: &Restart, policy: &Policy, tracker: &Tr
     if let Some(other) = elsewhere(&id, restart, tracker) {
         return Verdict::Misnamed(other);
     }
-    let Some(facts) = tracker.job_facts(&restart.job, time) else {
+    let Some(facts) = facts else {
         return failed("its job is not watched any more");
     };
-    let fresh = facts.is_fresh();
     let run = facts.job.runs.iter().filter(|run| run.id.job_id == id).max_by_key(|run| &run.id);
     let Some(run) = run else {
         let why = format!("it was taken, and run {id} did not appear within {seconds} s");
-        return if late && fresh { failed(why) } else { Verdict::Watch { runs: false } };
+        return if late { failed(why) } else { Verdict::Watch { runs: false } };
     };
     let stranger = facts
         .job
@@ -102,11 +110,13 @@ pub(super) fn judge(time: Time, restart: &Restart, policy: &Policy, tracker: &Tr
     }
     if !run.is_healthy() && run.first_healthy.is_none() {
         let why = format!("it is {} and did not run with all tasks within {seconds} s", run.state);
-        return if late && fresh { failed(why) } else { Verdict::Watch { runs: false } };
+        return if late { failed(why) } else { Verdict::Watch { runs: false } };
     }
     if let Some(wanted) = &restart.from
         && let Some(from) = &run.checkpoints.restored_from
         && !same_path(&wanted.path, from)
+        // After a failover it is one of its own.
+        && !from.contains(&format!("/{id}/"))
     {
         return failed(format!("it was restored from {from} instead of {}", wanted.path));
     }
@@ -140,10 +150,10 @@ fn elsewhere(id: &str, restart: &Restart, tracker: &Tracker) -> Option<JobKey> {
 
 /// A run that failed before it ran, of what it was to be restored from.
 fn is_unreadable(why: &str) -> bool {
-    let why = why.to_ascii_lowercase();
-    ["_metadata", "checkpoint", "savepoint", "restore", "statemigration", "statehandle"]
-        .iter()
-        .any(|sign| why.contains(sign))
+    let lower = why.to_ascii_lowercase();
+    let signs =
+        ["_metadata", "checkpoint", "savepoint", "restore", "statemigration", "statehandle"];
+    !passes(why) && signs.iter().any(|sign| lower.contains(sign))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::settings::{Policy, Settings};
 use crate::incidents::Incidents;
@@ -104,8 +105,8 @@ impl<'a> World<'a> {
         job.is_some_and(|job| job.missing_since.is_none() && job.state().is_live())
     }
 
-    pub(super) fn is_fresh(&self, key: &JobKey, time: Time) -> bool {
-        self.tracker.job_facts(key, time).is_some_and(|facts| facts.is_fresh())
+    pub(super) fn is_fresh(&self, key: &JobKey, time: Time, within: Duration) -> bool {
+        self.tracker.job_facts(key, time).is_some_and(|facts| facts.is_recent(within))
     }
 
     /// The run that counts.

@@ -235,6 +235,7 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         restarts: crate::actions::Settings {
             policies: config.restarts.policies.clone(),
             limits: config.restarts.limits,
+            fresh_for: (config.poll.interval * 3).max(std::time::Duration::from_secs(30)),
         },
     }
 }

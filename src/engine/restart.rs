@@ -70,7 +70,13 @@ impl Engine {
         changes: &mut Vec<Change>,
     ) {
         let Stepped { changes: rows, errands: more, doing, events, gave_up, .. } = stepped;
-        let Stepped { savepoints, stops, .. } = stepped;
+        let Stepped { savepoints, stops, goes_on, began, .. } = stepped;
+        for (job, run, from) in began {
+            self.tracker.note_origin(&job, &run, from.as_deref());
+        }
+        for (job, run) in goes_on {
+            changes.extend(self.tracker.forget_own_stop(&job, &run));
+        }
         for (job, run) in stops {
             changes.extend(self.tracker.note_own_stop(&job, &run));
         }
@@ -85,7 +91,7 @@ impl Engine {
             taken.changes.extend(self.incidents.set_doing(incident, doing));
         }
         let needed = |incident| News { incident, reason: NoticeReason::GaveUp };
-        taken.news.extend(gave_up.into_iter().map(needed));
+        taken.news.extend(gave_up.into_iter().map(|(incident, _)| needed(incident)));
         errands.extend(more);
         self.take(time, taken, changes);
     }

@@ -144,7 +144,12 @@ impl Loaded {
         self.attempts.iter_mut().for_each(|a| bring(&mut a.at));
         for restart in &mut self.restarts {
             bring(&mut restart.at_steady);
-            let times = [&mut restart.submitted, &mut restart.taken, &mut restart.done];
+            let times = [
+                &mut restart.submitted,
+                &mut restart.taken,
+                &mut restart.done,
+                &mut restart.stopping,
+            ];
             times.into_iter().flatten().for_each(bring);
             // It may lie ahead, but never that far.
             restart.due = restart.due.min(now + DAY);

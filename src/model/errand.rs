@@ -34,6 +34,10 @@ pub struct Order {
     pub version: Option<String>,
     /// The inventory that knows it.
     pub inventory: Option<OfInventory>,
+    /// A cancel leaves its checkpoints where they are: what cannot be stopped with a savepoint may be
+    /// cancelled.
+    #[serde(default)]
+    pub may_cancel: bool,
 }
 
 /// A job as an inventory names it.
@@ -161,4 +165,26 @@ pub enum Stopped {
         /// What went wrong.
         error: String,
     },
+}
+
+/// What it says passes by itself: a store or a cluster that does not answer now. Nothing is concluded
+/// from it.
+pub fn passes(error: &str) -> bool {
+    let error = error.to_ascii_lowercase();
+    [
+        "timed out",
+        "timeout",
+        "connection",
+        "connect to",
+        "unreachable",
+        "unable to execute http",
+        "throttl",
+        "slow down",
+        "service unavailable",
+        "too many requests",
+        "safe mode",
+        "standby",
+    ]
+    .iter()
+    .any(|sign| error.contains(sign))
 }

@@ -39,7 +39,7 @@ pub use command::{Action, Command, Hits, Refusal, Replied, Reply};
 pub use day_time::{DayTime, DayTimeError};
 pub use demand::Demand;
 pub use doing::{Both, Doing};
-pub use errand::{Errand, LookedUp, OfInventory, Order, Started, Stopped, Task, Told};
+pub use errand::{Errand, LookedUp, OfInventory, Order, Started, Stopped, Task, Told, passes};
 pub use failed_run::FailedRun;
 pub use history::{HistoryChunk, HistoryPage};
 pub use hours::Hours;

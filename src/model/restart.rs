@@ -188,4 +188,13 @@ pub struct Restart {
     /// Who said that it is not to be restarted.
     #[serde(default)]
     pub declined: Option<String>,
+    /// An order went out of which nobody knows what became: it may still come to something.
+    #[serde(default)]
+    pub unclear: bool,
+    /// The run it started is being cancelled, for the reason that is noted.
+    #[serde(default)]
+    pub cancelling: bool,
+    /// Steady time since when the sick run is being stopped.
+    #[serde(default)]
+    pub stopping: Option<Ts>,
 }

@@ -77,6 +77,14 @@ impl<'a> JobFacts<'a> {
         self.source.is_up() && (complete == last || Some(own_seen) >= last)
     }
 
+    /// Fresh, and not looked at longer ago than this: time may have passed without a look.
+    pub fn is_recent(&self, within: Duration) -> bool {
+        let archived = self.job.current().is_some_and(|run| run.archived);
+        let last = self.source.unlisted_at.or(self.source.last_success.map(|last| last.steady));
+        let recent = last.is_some_and(|at| self.time.steady.since(at) <= within);
+        self.is_fresh() && (archived || recent)
+    }
+
     /// The run that counts.
     pub fn run(&self) -> Option<&'a Run> {
         self.job.current()

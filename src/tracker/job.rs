@@ -242,6 +242,11 @@ impl JobTrack {
                 if before_first_look.is_none() {
                     run.left_before = self.left_to_restore();
                 }
+                // Under another JobManager it is still the run Weir stops.
+                run.own_stop = self
+                    .runs
+                    .iter()
+                    .any(|known| known.own_stop && known.id.job_id == run.id.job_id);
                 // Most jobs have one, and a run is large: room for more of them is room wasted.
                 self.runs.reserve_exact(1);
                 self.runs.push(run);
@@ -467,6 +472,13 @@ impl JobTrack {
     /// Weir has stopped its last run to start it again.
     pub fn is_stopped_by_weir(&self) -> bool {
         self.current().is_some_and(|run| run.own_stop && run.state.is_deliberate_end())
+    }
+
+    pub(super) fn forget_own_stop(&mut self, job_id: &str) {
+        for run in self.runs.iter_mut().filter(|run| run.id.job_id == job_id) {
+            self.dirty |= run.own_stop;
+            run.own_stop = false;
+        }
     }
 
     pub(super) fn note_own_stop(&mut self, job_id: &str) {

@@ -342,6 +342,28 @@ impl Ledger {
         }
     }
 
+    /// A run was started from this path, or from nothing, because somebody decided so.
+    pub(super) fn began(&mut self, run: &str, from: Option<&str>) {
+        let id = RunId { job_id: run.to_owned(), ..RunId::default() };
+        let Some(wrote) = self.run(&id) else { return };
+        wrote.origin = from.map_or(Origin::Nothing, |path| Origin::Path(path.to_owned()));
+        (self.dirty, self.urgent) = (true, true);
+        if let Some(path) = from
+            && !self.entries.iter().any(|known| known.path == path)
+        {
+            self.entries.push(Recorded {
+                id: number_in(path),
+                path: path.to_owned(),
+                savepoint: path.contains("/savepoint-"),
+                completed_at: None,
+                size: None,
+                run: run.to_owned(),
+                standing: Standing::Maybe,
+            });
+        }
+        self.trim();
+    }
+
     /// A run was stopped with this savepoint.
     pub(super) fn took_savepoint(&mut self, at: Ts, run: &str, path: &str) {
         self.urgent = true;
@@ -426,6 +448,11 @@ impl Ledger {
     /// A path is in it.
     pub(super) fn has(&self, path: &str) -> bool {
         self.entries.iter().any(|entry| same_path(&entry.path, path))
+    }
+
+    /// Of its newest run it is known that a cancel leaves its checkpoints.
+    pub fn survives_cancel(&self) -> bool {
+        self.runs.last().is_some_and(|wrote| wrote.on_cancel == Some(true))
     }
 
     /// Nothing is known.

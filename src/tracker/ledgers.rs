@@ -50,6 +50,9 @@ impl Ledgers {
     ) {
         let ledger = self.0.entry(key.clone()).or_default();
         let to_wall = |at: i64| source.to_wall(at);
+        // Flink lists the newest first; what came after what is told by when it began.
+        let mut runs: Vec<&RunObservation> = runs.to_vec();
+        runs.sort_by(|a, b| a.run.cmp(&b.run));
         for run in runs {
             ledger.hear(run, time.wall, &to_wall);
         }
@@ -69,6 +72,13 @@ impl Ledgers {
         row(key, ledger, time)
     }
 
+    /// A run was started from this path; none: from nothing.
+    pub(super) fn began(&mut self, key: &JobKey, run: &str, from: Option<&str>) {
+        if let Some(ledger) = self.0.get_mut(key) {
+            ledger.began(run, from);
+        }
+    }
+
     /// A run was stopped with a savepoint.
     pub(super) fn took_savepoint(
         &mut self,
@@ -84,10 +94,10 @@ impl Ledgers {
 
     /// A job goes by another name from now on.
     pub(super) fn rename(&mut self, from: &JobKey, to: &JobKey, changes: &mut Vec<Change>) {
-        if let Some(ledger) = self.0.remove(from)
-            && !self.0.contains_key(to)
-        {
-            changes.push(Change::Meta { key: name(from), value: String::new() });
+        let Some(ledger) = self.0.remove(from) else { return };
+        changes.push(Change::Meta { key: name(from), value: String::new() });
+        // That of a job of this name that was forgotten long ago says less.
+        if self.0.get(to).is_none_or(|known| known.newest() < ledger.newest()) {
             let value = serde_json::to_string(&ledger).unwrap_or_default();
             changes.push(Change::Meta { key: name(to), value });
             self.0.insert(to.clone(), ledger);

@@ -376,6 +376,18 @@ impl Tracker {
         self.ledgers.checked(time, key, path, there)
     }
 
+    /// Weir started a run from this path; none: from nothing.
+    pub fn note_origin(&mut self, key: &JobKey, run: &str, from: Option<&str>) {
+        self.ledgers.began(key, run, from);
+    }
+
+    /// A run Weir meant to stop goes on: its end is its own again.
+    pub fn forget_own_stop(&mut self, key: &JobKey, job_id: &str) -> Option<Change> {
+        let job = self.jobs.get_mut(key)?;
+        job.forget_own_stop(job_id);
+        Some(job.row(key))
+    }
+
     /// Weir stops a run to start its job again.
     pub fn note_own_stop(&mut self, key: &JobKey, job_id: &str) -> Option<Change> {
         let job = self.jobs.get_mut(key)?;

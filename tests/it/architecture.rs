@@ -37,10 +37,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/mod.rs", &["engine"]),
     // Edges: never each other.
     ("http", &["clock", "model", "http"]),
+    ("program", &["program"]),
     ("sources", &["clock", "model", "http", "sources"]),
     ("notify/render", &["model", "notify"]),
-    ("notify/channels", &["clock", "model", "http", "notify"]),
-    ("actions/drivers", &["clock", "model", "http", "actions"]),
+    ("notify/channels", &["clock", "model", "http", "program", "notify"]),
+    ("actions/drivers", &["clock", "model", "http", "program", "actions"]),
     ("actions/stores", &["clock", "model", "http", "actions"]),
     ("store", &["model", "store"]),
     // What components declare beside themselves, read from files.
@@ -97,6 +98,7 @@ const ROOT: &[&str] = &[
     "metrics",
     "model",
     "notify",
+    "program",
     "replay",
     "rules",
     "sources",

@@ -116,6 +116,7 @@ fn order(restart: u64, session: &str, name: &str) -> Order {
         from: Some(FROM.to_owned()),
         version: None,
         inventory: None,
+        may_cancel: true,
     }
 }
 

@@ -21,7 +21,6 @@ struct Bed {
     weir: Weir,
     hook: Webhook,
     control: Control,
-    spec: JobSpec,
     job: String,
     dir: tempfile::TempDir,
 }
@@ -83,7 +82,7 @@ restarts: [{entry}]
         let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
         story::ready(&weir).await?;
         story::after_polls(&weir, 2).await?;
-        Ok(Bed { flink, weir, hook, control, spec, job, dir })
+        Ok(Bed { flink, weir, hook, control, job, dir })
     }
 
     /// Restarts so far, oldest first.

@@ -261,6 +261,7 @@ fn order(restart: u64, from: Option<&str>) -> Order {
         from: from.map(str::to_owned),
         version: None,
         inventory: None,
+        may_cancel: true,
     }
 }
 

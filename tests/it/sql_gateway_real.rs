@@ -48,6 +48,7 @@ fn order(restart: u64, dead: Option<String>, from: Option<String>) -> Order {
         from,
         version: None,
         inventory: None,
+        may_cancel: true,
     }
 }
 

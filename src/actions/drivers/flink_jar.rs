@@ -13,12 +13,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::flink_rest::{Cluster, Clusters, bounded, failure, is_unreadable};
+use crate::clock::{Clock as _, SystemClock};
+use crate::http::HttpError;
+use crate::model::passes;
+
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Stopped, Traits};
 
 /// A start runs the program's `main`, which may read and plan for long.
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// A savepoint of a sick job is not waited for longer.
 const SAVEPOINT_WITHIN: Duration = Duration::from_mins(2);
+/// What was seen dead longer ago is looked at again before the order is given.
+const STILL_DEAD: Duration = Duration::from_secs(3);
+/// So often.
+const MOST_LOOKS: u32 = 3;
 /// Larger files are no jars of jobs.
 const LARGEST_JAR: u64 = 512 << 20;
 
@@ -126,21 +134,36 @@ struct FlinkJar {
 impl FlinkJar {
     async fn begin(&self, order: &Order) -> Result<Started, Started> {
         let refused = |error: String| Started::Refused { error, unreadable: false };
+        // Nothing is sent yet, and nobody can be reached: the same order is given again later.
+        let later = |error: HttpError| Started::Unclear { error: bounded(&error.explain()) };
         let cluster = self.clusters.of(order).map_err(refused)?;
-        let (base, rows) = match cluster.jobs().await {
-            Ok(found) => found,
-            Err(error) => return Err(refused(bounded(&error.explain()))),
-        };
-        if rows.iter().any(|row| row.jid == order.handle) {
-            return Ok(Started::Accepted { job_id: Some(order.handle.clone()) });
-        }
-        if let Some(seen) = Cluster::alive(&rows, order) {
-            return Err(Started::Alive { seen });
-        }
-        let version = cluster.version(&base).await.map_err(|e| refused(bounded(&e.explain())))?;
-        let jar = self.jar(cluster, &base).await.map_err(refused)?;
+        let (base, _) = cluster.jobs().await.map_err(later)?;
+        let version = cluster.version(&base).await.map_err(later)?;
+        let jar = self.jar(cluster, &base).await?;
         let body = self.body(order, &version);
         let path = format!("jars/{jar}/run");
+        let clock = SystemClock::anchored(None);
+        let mut looked_at = clock.now().steady;
+        for look in 0.. {
+            // The proof of death is the last thing before the order, however long this process stood
+            // still in between.
+            let (_, rows) = cluster.jobs().await.map_err(later)?;
+            if rows.iter().any(|row| row.jid == order.handle) {
+                return Ok(Started::Accepted { job_id: Some(order.handle.clone()) });
+            }
+            if let Some(seen) = Cluster::alive(&rows, order) {
+                return Err(Started::Alive { seen });
+            }
+            let took = clock.now().steady.since(looked_at);
+            if took <= STILL_DEAD {
+                break;
+            }
+            if look >= MOST_LOOKS {
+                let error = format!("its cluster takes {} s to list its jobs", took.as_secs());
+                return Err(refused(error));
+            }
+            looked_at = clock.now().steady;
+        }
         let answer = match cluster.post(&base, &path, &body).await {
             Ok(answer) => answer,
             Err(error) => return Err(Started::Unclear { error: bounded(&error.to_string()) }),
@@ -151,7 +174,8 @@ impl FlinkJar {
             return Ok(Started::Accepted { job_id });
         }
         let failed = failure(answer.status, &answer.body);
-        if failed.unclear {
+        // A dispatcher that was too slow to say so may take it yet.
+        if failed.unclear || (answer.status >= 500 && passes(&failed.error)) {
             return Err(Started::Unclear { error: failed.error });
         }
         // A program may start its job and fail afterwards: then it runs, whatever was answered.
@@ -170,9 +194,22 @@ impl FlinkJar {
     }
 
     /// The newest jar of the name, uploaded again where there is none.
-    async fn jar(&self, cluster: &Cluster, base: &str) -> Result<String, String> {
-        let listed = cluster.get(base, "jars").await.map_err(|e| bounded(&e.explain()))?;
-        if let Some(id) = newest(&listed, &self.config.jar) {
+    async fn jar(&self, cluster: &Cluster, base: &str) -> Result<String, Started> {
+        let listed = cluster.get(base, "jars").await;
+        let listed =
+            listed.map_err(|error| Started::Unclear { error: bounded(&error.explain()) })?;
+        self.jar_among(&listed, cluster, base)
+            .await
+            .map_err(|error| Started::Refused { error, unreadable: false })
+    }
+
+    async fn jar_among(
+        &self,
+        listed: &Value,
+        cluster: &Cluster,
+        base: &str,
+    ) -> Result<String, String> {
+        if let Some(id) = newest(listed, &self.config.jar) {
             return Ok(id);
         }
         let name = &self.config.jar;

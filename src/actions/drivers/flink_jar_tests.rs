@@ -21,6 +21,7 @@ fn order(from: Option<&str>) -> Order {
         from: from.map(str::to_owned),
         version: None,
         inventory: None,
+        may_cancel: true,
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{BuildError, FlinkAccess, LookedUp, Order, Parts};
 use crate::actions::Stopped;
 use crate::http::{HttpClient, HttpError, Response, one_line};
-use crate::model::JobState;
+use crate::model::{JobState, passes};
 
 const MIB: usize = 1 << 20;
 /// Between two looks at a savepoint on its way.
@@ -177,14 +177,21 @@ impl Cluster {
             Err(error) => return Stopped::Unclear { error: bounded(&error.to_string()) },
         };
         if !rows.iter().any(|row| row.jid == *run && row.lives()) {
-            return Stopped::Ending { savepoint: None };
+            // Asked before, by a process that did not hear the answer.
+            let path = format!("jobs/{run}/savepoints/{}", order.handle);
+            let saved = self.get(&base, &path).await.ok();
+            let place = saved.and_then(|saved| location(&saved));
+            return Stopped::Ending { savepoint: place };
         }
-        let saved = tokio::time::timeout(limit, self.save(&base, run, order, folder)).await;
-        let why = match saved {
-            Ok(Ok(path)) => return Stopped::Ending { savepoint: Some(path) },
-            Ok(Err(why)) => why,
-            Err(_) => format!("no savepoint within {} s", limit.as_secs()),
+        let why = match self.save(&base, run, order, folder, limit).await {
+            Ok(path) => return Stopped::Ending { savepoint: Some(path) },
+            Err(Saved::Unclear(error)) => return Stopped::Unclear { error },
+            Err(Saved::Not(why)) => why,
         };
+        if !order.may_cancel {
+            let error = format!("{why}; it is not cancelled, for that may delete its checkpoints");
+            return Stopped::Runs { error: bounded(&error) };
+        }
         match self.cancel(run).await {
             Ok(()) => Stopped::Ending { savepoint: None },
             Err(error) => Stopped::Unclear { error: bounded(&format!("{why}; {error}")) },
@@ -197,33 +204,58 @@ impl Cluster {
         run: &str,
         order: &Order,
         folder: Option<&str>,
-    ) -> Result<String, String> {
+        limit: Duration,
+    ) -> Result<String, Saved> {
         let mut body = json!({ "drain": false, "triggerId": order.handle });
         if let Some(folder) = folder {
             body["targetDirectory"] = json!(folder);
         }
-        let path = format!("jobs/{run}/stop");
-        let answer = self.post(base, &path, &body).await.map_err(|e| bounded(&e.to_string()))?;
+        let answer = self.post(base, &format!("jobs/{run}/stop"), &body).await;
+        let answer = answer.map_err(|error| Saved::Unclear(bounded(&error.to_string())))?;
+        if answer.status >= 500 {
+            return Err(Saved::Unclear(failure(answer.status, &answer.body).error));
+        }
         if answer.status >= 300 {
-            return Err(failure(answer.status, &answer.body).error);
+            return Err(Saved::Not(failure(answer.status, &answer.body).error));
         }
         let trigger: Value = answer.json().unwrap_or_default();
         let trigger = trigger["request-id"].as_str().unwrap_or(&order.handle).to_owned();
         let path = format!("jobs/{run}/savepoints/{trigger}");
-        loop {
-            let answer = self.get(base, &path).await.map_err(|e| bounded(&e.to_string()))?;
-            if answer["status"]["id"] == "COMPLETED" {
-                let operation = &answer["operation"];
-                return match operation["location"].as_str() {
-                    Some(path) => Ok(path.to_owned()),
-                    None => Err(cause(
-                        operation["failure-cause"]["stack-trace"].as_str().unwrap_or("no reason"),
-                    )),
-                };
+        let mut last = None;
+        let wait = async {
+            loop {
+                match self.get(base, &path).await {
+                    Ok(answer) if answer["status"]["id"] == "COMPLETED" => break answer,
+                    Ok(_) => last = None,
+                    // It goes on all the same.
+                    Err(error) => last = Some(bounded(&error.to_string())),
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
             }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
+        };
+        let done = tokio::time::timeout(limit, wait).await;
+        let Ok(done) = done else {
+            let late = format!("no savepoint within {} s", limit.as_secs());
+            return Err(last.map_or(Saved::Not(late), Saved::Unclear));
+        };
+        location(&done).ok_or_else(|| {
+            let trace = &done["operation"]["failure-cause"]["stack-trace"];
+            Saved::Not(cause(trace.as_str().unwrap_or("no reason given")))
+        })
     }
+}
+
+/// Why there is no savepoint.
+enum Saved {
+    /// It failed, or took too long.
+    Not(String),
+    /// Nobody knows.
+    Unclear(String),
+}
+
+/// Path of a savepoint that is done.
+fn location(answer: &Value) -> Option<String> {
+    answer["operation"]["location"].as_str().map(str::to_owned)
 }
 
 /// The clusters a driver may have to ask: the one it names, or any.
@@ -281,7 +313,7 @@ pub(super) fn failure(status: u16, body: &[u8]) -> Failure {
 }
 
 /// The last cause of a stack trace, one line; Flink's own wrappers tell nothing.
-fn cause(trace: &str) -> String {
+pub(super) fn cause(trace: &str) -> String {
     let last = trace.lines().rev().find_map(|line| line.trim().strip_prefix("Caused by: "));
     let first = trace.lines().map(str::trim).find(|line| !line.is_empty());
     let line = last.or(first).unwrap_or("no reason given");
@@ -293,22 +325,7 @@ fn cause(trace: &str) -> String {
 /// tried again.
 pub(super) fn is_unreadable(trace: &str, path: Option<&str>) -> bool {
     let Some(path) = path else { return false };
-    let innermost = cause(trace).to_ascii_lowercase();
-    let passing = [
-        "timed out",
-        "timeout",
-        "connection",
-        "connect to",
-        "unreachable",
-        "unable to execute http",
-        "throttl",
-        "slow down",
-        "service unavailable",
-        "too many requests",
-        "safe mode",
-        "standby",
-    ];
-    if passing.iter().any(|sign| innermost.contains(sign)) {
+    if passes(&cause(trace)) {
         return false;
     }
     let lower = trace.to_ascii_lowercase();

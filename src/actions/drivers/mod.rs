@@ -10,8 +10,11 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LookedUp, Order, Started, Stopped};
+use super::{LookedUp, OfInventory, Order, Started, Stopped};
 
+mod command;
+mod console;
+mod dinky;
 mod flink_jar;
 mod flink_operator;
 mod flink_rest;
@@ -20,6 +23,9 @@ mod operator_guard;
 mod parts;
 mod sql_gateway;
 mod sql_script;
+mod streampark;
+#[cfg(test)]
+mod testing;
 
 pub use parts::{ApiAccess, FlinkAccess, KubernetesAccess, Parts};
 
@@ -116,6 +122,12 @@ drivers! {
     flink_operator => FlinkOperator,
     /// Gives a job in SQL to a SQL Gateway, statement by statement.
     sql_gateway => SqlGateway,
+    /// Starts a job of StreamPark by StreamPark.
+    streampark => Streampark,
+    /// Submits a task of Dinky by Dinky.
+    dinky => Dinky,
+    /// Runs a program, such as `flink`.
+    command => Command,
 }
 
 impl DriverConfig {

@@ -15,6 +15,7 @@ pub(in crate::actions::drivers) fn order(from: Option<&str>) -> Order {
         from: from.map(str::to_owned),
         version: None,
         inventory: None,
+        may_cancel: true,
     }
 }
 

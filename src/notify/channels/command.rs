@@ -12,14 +12,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::options::{BudgetConfig, TIMEOUT_BOUNDS, bounded, endpoint_hash};
@@ -27,13 +26,12 @@ use super::webhook::body;
 use super::{BuildError, Channel, Parts, Settings};
 use crate::model::{Message, SendOutcome, Time};
 use crate::notify::{Budget, Compose};
+use crate::program;
 
 /// How long a program may take when nothing is configured.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// More alerts than that are counted.
 const MAX_ALERTS: usize = 100;
-/// Arguments and variables, each.
-const MAX_WORDS: usize = 100;
 
 /// Runs a program for each message.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -60,25 +58,8 @@ pub struct Config {
 
 impl Config {
     fn program(&self) -> Result<&str, BuildError> {
-        let bad = |what: &str, hint: &str| Err(BuildError(format!("{what} ({hint})")));
-        if self.argv.len() > MAX_WORDS || self.env.len() > MAX_WORDS {
-            return bad("`argv` or `env` has more than 100 entries", "put them into a file");
-        }
-        if self.argv.iter().any(|word| word.contains('\0')) {
-            return bad("`argv` has a zero byte", "remove it");
-        }
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if let Some(name) = self.env.keys().find(|n| n.is_empty() || !n.chars().all(is_name)) {
-            let hint = "names are letters, digits and `_`";
-            return bad(&format!("`env` has a variable {name:?}"), hint);
-        }
-        if self.env.values().any(|value| value.expose_secret().contains('\0')) {
-            return bad("a value in `env` has a zero byte", "remove it");
-        }
-        match self.argv.first().map(String::as_str) {
-            None | Some("") => bad("`argv` names no program", "write `argv: [/path/to/it]`"),
-            Some(program) => Ok(program),
-        }
+        program::check(&self.argv, &self.env)
+            .map_err(|(what, hint)| BuildError(format!("{what} ({hint})")))
     }
 
     fn composer(&self, parts: &Parts) -> body::Composer {
@@ -87,19 +68,8 @@ impl Config {
     }
 }
 
-/// Looks for the program, so that a slip of the pen is found before the night it is needed.
 fn check_exists(program: &str, path: Option<&OsStr>) -> Result<(), BuildError> {
-    let folders = || std::env::split_paths(path.unwrap_or_default());
-    let found = if program.contains('/') {
-        Path::new(program).is_file()
-    } else {
-        folders().any(|folder: PathBuf| folder.join(program).is_file())
-    };
-    if found {
-        return Ok(());
-    }
-    let hint = "give its whole path, and make it executable";
-    Err(BuildError(format!("`argv` names {program:?}, which is not there ({hint})")))
+    program::check_exists(program, path).map_err(BuildError)
 }
 
 impl Settings for Config {

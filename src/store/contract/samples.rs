@@ -191,5 +191,8 @@ pub(crate) fn restart(id: u64, job: &str, state: RestartState, at: Ts) -> Restar
         ran: false,
         settled: false,
         declined: None,
+        unclear: false,
+        cancelling: false,
+        stopping: None,
     }
 }
