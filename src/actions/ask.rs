@@ -2,6 +2,7 @@
 
 use super::holds::{Hold, Weight};
 use super::restarts::{Restarts, Stepped};
+use super::words::{APPROVED, named, planned};
 use super::world::World;
 use crate::model::{AskedBy, JobKey, RestartState, RestoreFrom, Time};
 
@@ -41,7 +42,7 @@ impl Restarts {
                  driver)"
             ));
         };
-        let wanted = match from.map(|text| self.restore_from(world, key, text)).transpose() {
+        let wanted = match from.map(|text| Restarts::restore_from(world, key, text)).transpose() {
             Ok(wanted) => wanted,
             Err(why) => return refused(why),
         };
@@ -103,16 +104,44 @@ impl Restarts {
         Asked { said, refused: id.is_none(), restart: id, holds: words, stepped }
     }
 
+    /// A person wants it restored from this.
+    pub(super) fn want(&mut self, id: u64, path: String) {
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.wanted = Some(path);
+        }
+    }
+
+    /// A person lets it go on, or asks for it.
+    pub(super) fn approve(&mut self, time: Time, world: &World<'_>, id: u64, by: &str) -> Stepped {
+        let mut out = Stepped::default();
+        if let Some(mut row) = self.rows.get(&id).cloned() {
+            row.state = RestartState::Planned;
+            row.due = time.steady;
+            row.note = Some(APPROVED.to_owned());
+            Restarts::event(&row, &format!("approved by {by}"), &mut out);
+            let from = self.preview(world, &row.job);
+            Restarts::tell(&row, world, planned(&row, time, from), &mut out);
+            self.keep(row, &mut out);
+        }
+        out
+    }
+
+    /// A person does not want it.
+    pub fn decline(&mut self, time: Time, world: &World<'_>, id: u64, by: &str) -> Stepped {
+        let mut out = Stepped::default();
+        if let Some(mut row) = self.rows.get(&id).cloned() {
+            row.declined = Some(by.to_owned());
+            let words = Hold::Declined(by.to_owned()).words();
+            self.drop_row(time, world, row, &words, &mut out);
+        }
+        out
+    }
+
     /// What a person means: a known path or number of this job, or a path nobody has seen. One that
     /// was recorded under another job is refused.
-    fn restore_from(
-        &self,
-        world: &World<'_>,
-        key: &JobKey,
-        text: &str,
-    ) -> Result<RestoreFrom, String> {
+    fn restore_from(world: &World<'_>, key: &JobKey, text: &str) -> Result<RestoreFrom, String> {
         if let Some(known) = world.tracker.ledger(key).and_then(|ledger| ledger.named(text)) {
-            return Ok(super::restarts::named(known));
+            return Ok(named(known));
         }
         if !is_path(text) {
             return Err(format!(

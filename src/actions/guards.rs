@@ -159,11 +159,11 @@ fn of_attempts(case: &Case<'_>) -> Vec<Hold> {
     if let Some(last) = counted.last().filter(|last| last.state == RestartState::Unknown) {
         found.push(Hold::Unknown(last.id));
     }
-    let cause = case.facts.job.last_cause.as_ref().map(|(_, cause)| cause);
-    if let Some(pattern) = case.policy.never(cause) {
+    let newest = case.facts.job.last_cause.as_ref().map(|(_, cause)| cause);
+    if let Some(pattern) = case.policy.never(newest) {
         found.push(Hold::NeverOn(pattern.as_str().to_owned()));
     }
-    if let Some(cause) = cause
+    if let Some(cause) = newest
         && !case.policy.always(Some(cause))
     {
         let alike = |restart: &&&Restart| {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::actions::drivers::Traits;
 use crate::actions::testing::{Scene, policy, restart};
-use crate::model::{Matcher, TimeIntervals};
+use crate::model::{Matcher, TimeInterval, TimeIntervals};
 
 fn by_alert() -> AskedBy {
     AskedBy::Alert("JobFailed".to_owned())
@@ -51,7 +51,7 @@ fn every_guard_holds_for_its_reason() {
     assert_eq!(holds(&case), [Hold::NeverOn("ClassNotFoundException".to_owned())]);
 
     let mut night = policy();
-    let always = TimeIntervals { name: "night".to_owned(), parts: vec![Default::default()] };
+    let always = TimeIntervals { name: "night".to_owned(), parts: vec![TimeInterval::default()] };
     night.hours.mute = vec![Arc::new(always)];
     let scene = Scene::failed();
     let case = scene.case(&night, &asked_by);
@@ -154,9 +154,9 @@ fn attempts_come_back_when_it_was_well_and_like_causes_break_the_loop() {
         policy.attempts = 10;
         change(&mut policy);
         let asked_by = by_alert();
-        let mut case = scene.case(&policy, &asked_by);
-        case.past = past.iter().collect();
-        holds(&case).iter().map(Hold::guard).collect::<Vec<_>>()
+        let mut facts = scene.case(&policy, &asked_by);
+        facts.past = past.iter().collect();
+        holds(&facts).iter().map(Hold::guard).collect::<Vec<_>>()
     };
     // The same exception from the same place, whatever its message says.
     assert_eq!(guards(&past[..2], &|_| {}), [""; 0]);

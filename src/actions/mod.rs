@@ -6,15 +6,20 @@
 
 mod ask;
 pub mod drivers;
+mod follow;
 mod guards;
 mod holds;
 mod perform;
+mod plan;
 mod restarts;
+mod row;
+mod send;
 mod settings;
 pub mod stores;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verify;
+mod words;
 mod world;
 
 pub(crate) use crate::model::{LookedUp, OfInventory, Order, Started, Stopped};

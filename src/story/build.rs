@@ -326,7 +326,7 @@ fn settings(raw: &RawTest, world: &World, findings: &mut Findings) -> EngineSett
         labels,
         schedules: schedules::build(raw.schedules.clone(), &TimeZone::UTC, findings),
         failing_after: crate::config::SelfMonitoring::default().failing_after,
-        restarts: Default::default(),
+        restarts: crate::actions::Settings::default(),
     }
 }
 

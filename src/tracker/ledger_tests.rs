@@ -19,12 +19,12 @@ fn savepoint(id: u64, run: &str) -> CheckpointSummary {
     CheckpointSummary { path, savepoint: true, ..summary(id, run, false) }
 }
 
-fn seen(run: &str, state: JobState, stats: Option<CheckpointStats>) -> RunObservation {
+fn seen(run: &str, state: JobState, read: Option<CheckpointStats>) -> RunObservation {
     RunObservation {
         run: RunId { start_time: 1, job_id: run.to_owned() },
         state,
         tasks: TaskCounts { total: 2, running: 2, ..TaskCounts::default() },
-        checkpoints: stats.map_or(Seen::NotAsked, Seen::Fresh),
+        checkpoints: read.map_or(Seen::NotAsked, Seen::Fresh),
         ..RunObservation::default()
     }
 }

@@ -168,7 +168,7 @@ restarts:
     }
 
     async fn order(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
-        let answer = reqwest::Client::new()
+        let answer = crate::testbed::http::client()
             .post(self.weir.url(&format!("/api/v1/{path}")))
             .json(body)
             .send()

@@ -1,0 +1,322 @@
+//! From a row to an order: what holds it, the stop of a sick run, the choice of a checkpoint, and an
+//! order of which nobody knows whether it arrived.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::holds::{Hold, Weight};
+use super::restarts::{CHECKED_FOR, GIVE_AGAIN, MOST_PATHS, Restarts, Stepped};
+use super::settings::Policy;
+use super::words::{APPROVED, give_up, named, no_checkpoint};
+use super::world::World;
+use crate::model::{AskedBy, Both, Doing, Restart, RestartState, RestoreFrom, Task, Time, Ts};
+
+impl Restarts {
+    pub(super) fn go_on(&mut self, time: Time, world: &World<'_>, id: u64, out: &mut Stepped) {
+        let Some(row) = self.rows.get(&id).cloned() else { return };
+        let loose = self.loose.entry(id).or_default();
+        if loose.out || loose.again.is_some_and(|at| at > time.steady) {
+            return;
+        }
+        loose.again = None; // An entry may have another name now.
+        let same = |policy: &Arc<Policy>| policy.driver == row.driver;
+        let named = self.settings.named(&row.policy).cloned().filter(same);
+        let policy = named.or_else(|| world.policy(&self.settings, &row.job).filter(same));
+        match (row.state, policy) {
+            (RestartState::Planned | RestartState::Approval, None) => {
+                let why = format!("`{}` left the configuration", row.policy);
+                self.drop_row(time, world, row, &Both::new(why.clone(), why), out);
+            }
+            (RestartState::Planned | RestartState::Approval, Some(policy)) => {
+                self.wait(time, world, row, &policy, out);
+            }
+            (RestartState::Stopping, Some(policy)) => {
+                self.stopping(time, world, row, &policy, out);
+            }
+            (RestartState::Submitted, Some(policy)) => {
+                self.submitted(time, world, row, &policy, out);
+            }
+            (RestartState::Running, Some(policy)) => {
+                self.watch(time, world, row, &policy, out);
+            }
+            (RestartState::Stopping | RestartState::Submitted | RestartState::Running, None) => {
+                let note = "its entry left the configuration while it was on its way".to_owned();
+                self.end(time, world, row, RestartState::Unknown, Some(note), out);
+            }
+            _ => {}
+        }
+    }
+
+    /// It is planned: whatever held it may have changed.
+    pub(super) fn wait(
+        &mut self,
+        time: Time,
+        world: &World<'_>,
+        mut row: Restart,
+        policy: &Arc<Policy>,
+        out: &mut Stepped,
+    ) {
+        let incident = row.incident.and_then(|id| world.incidents.get(id));
+        let by_alert = matches!(row.asked_by, AskedBy::Alert(_));
+        if by_alert && incident.is_none_or(|incident| !incident.is_open()) {
+            let why = Both::new("its incident is over", "故障已结束");
+            return self.drop_row(time, world, row, &why, out);
+        }
+        let key = row.job.clone();
+        let sick = incident.is_some_and(|incident| {
+            let firing = incident.members.iter().filter(|member| member.firing);
+            firing.into_iter().any(|member| policy.alerts.contains(&member.rule.alert))
+        });
+        if by_alert && row.replaces && world.is_live(&key) && !sick {
+            let why = Both::new("it is well again", "作业已恢复正常");
+            return self.drop_row(time, world, row, &why, out);
+        }
+        let holds = self.holds(time, world, &key, policy, incident, &row.asked_by, Some(&row));
+        if !by_alert && !holds.is_empty() && time.steady.since(row.at_steady) > GIVE_AGAIN {
+            let why = Both::new(
+                "it could not be sent for 10 minutes; ask again if it is still wanted",
+                "10 分钟内未能发出；如仍需要请再次执行",
+            );
+            return self.drop_row(time, world, row, &why, out);
+        }
+        match holds.first() {
+            Some(hold) if hold.weight() == Weight::Over => {
+                return self.drop_row(time, world, row, &hold.words(), out);
+            }
+            Some(hold) if hold.weight() == Weight::Stop => {
+                if let Some(incident) = row.incident {
+                    give_up(incident, world.incidents.get(incident), &row.job, hold, out);
+                }
+                return self.drop_quietly(time, row, &hold.words().en, out);
+            }
+            _ => {}
+        }
+        // Another incident says what to do about it.
+        if let Some(hold) = holds.iter().find(|hold| matches!(hold, Hold::Inhibited(_))) {
+            return self.drop_row(time, world, row, &hold.words(), out);
+        }
+        // Somebody has it: whether to restart is theirs to say.
+        let taken = incident.is_some_and(|incident| incident.acknowledged.is_some());
+        if row.state == RestartState::Planned && by_alert && taken && row.wanted.is_none() {
+            let approved = row.declined.is_none() && row.note.as_deref() == Some(APPROVED);
+            if !approved {
+                row.state = RestartState::Approval;
+                let from = self.preview(world, &key);
+                Restarts::tell(&row, world, Doing::Approval { restart: row.id, from }, out);
+                self.keep(row, out);
+                return;
+            }
+        }
+        if row.state == RestartState::Approval || row.due > time.steady {
+            return;
+        }
+        if let Some(hold) = holds.first() {
+            Restarts::tell(&row, world, Doing::Held(hold.words()), out);
+            return;
+        }
+        if row.replaces && world.is_live(&key) && !policy.traits.in_place {
+            row.state = RestartState::Stopping;
+            row.stopping = Some(time.steady);
+            let run = row.dead.as_ref().map(|dead| dead.job_id.clone());
+            out.stops.extend(run.map(|run| (key.clone(), run)));
+            Restarts::event(&row, "stopping the sick run", out);
+            Restarts::tell(&row, world, Doing::Stopping, out);
+            self.order(time, world, &row, Task::Stop, out);
+            if let Some(loose) = self.loose.get_mut(&row.id) {
+                loose.asked_to_stop = true;
+            }
+            self.keep(row, out);
+            return;
+        }
+        self.choose(time, world, row, policy, out);
+    }
+
+    /// It may be sent: from which checkpoint?
+    pub(super) fn choose(
+        &mut self,
+        time: Time,
+        world: &World<'_>,
+        mut row: Restart,
+        policy: &Policy,
+        out: &mut Stepped,
+    ) {
+        let mut choices: Vec<RestoreFrom> = match (&row.wanted, &row.from) {
+            (Some(path), _) => {
+                let ledger = world.tracker.ledger(&row.job);
+                let known = ledger.and_then(|ledger| ledger.named(path)).map(named);
+                vec![known.unwrap_or_else(|| RestoreFrom {
+                    path: path.clone(),
+                    id: None,
+                    savepoint: false,
+                    completed_at: None,
+                })]
+            }
+            (None, Some(stopped_with)) => vec![stopped_with.clone()],
+            (None, None) => Vec::new(),
+        };
+        if row.wanted.is_none() {
+            let known = self.candidates(world, &row.job).into_iter().map(named);
+            let first = choices.first().map(|from| from.path.clone());
+            choices.extend(known.filter(|from| Some(&from.path) != first.as_ref()));
+        }
+        choices.truncate(MOST_PATHS);
+        let loose = self.loose.entry(row.id).or_default();
+        let fresh = |(at, _): &&(Ts, _)| time.steady.since(*at) <= CHECKED_FOR;
+        let checked = loose.checked.as_ref().filter(fresh).map(|(_, found)| found);
+        let all_known =
+            checked.is_some_and(|found| choices.iter().all(|from| found.contains_key(&from.path)));
+        if !choices.is_empty() && !all_known {
+            let paths = choices.into_iter().map(|from| from.path).collect();
+            self.order(time, world, &row, Task::Check(paths), out);
+            return;
+        }
+        let there = |from: &RestoreFrom| {
+            checked.and_then(|found| found.get(&from.path).copied()).flatten() != Some(false)
+        };
+        let (known, chosen) = (choices.len(), choices.into_iter().find(there));
+        if chosen.is_none() {
+            let why = no_checkpoint(&row, known, world);
+            if row.wanted.is_some() || !policy.start_empty {
+                let hold = Hold::NoCheckpoint(why);
+                if let Some(incident) = row.incident {
+                    give_up(incident, world.incidents.get(incident), &row.job, &hold, out);
+                }
+                return self.drop_quietly(time, row, &hold.words().en, out);
+            }
+            row.from_nothing = true;
+        }
+        row.from = chosen;
+        row.state = RestartState::Submitted;
+        row.submitted = Some(time.steady);
+        row.submitted_at = Some(time.wall);
+        row.dead = world.current(&row.job).or(row.dead);
+        let from = row.from.as_ref().map(|from| from.name().to_owned());
+        let what = match &row.from {
+            Some(from) => format!("sent, from {}", from.path),
+            None => "sent, from nothing".to_owned(),
+        };
+        Restarts::event(&row, &what, out);
+        let (attempt, of) = (row.attempt, row.of);
+        Restarts::tell(&row, world, Doing::Starting { from, attempt, of }, out);
+        self.order(time, world, &row, Task::Start, out);
+        if let Some(loose) = self.loose.get_mut(&row.id) {
+            loose.sent = true;
+        }
+        self.keep(row, out);
+    }
+
+    /// The sick run is being stopped.
+    pub(super) fn stopping(
+        &mut self,
+        time: Time,
+        world: &World<'_>,
+        mut row: Restart,
+        policy: &Arc<Policy>,
+        out: &mut Stepped,
+    ) {
+        let asked = self.was_stopped(row.id);
+        let ours = row.dead.as_ref().map(|dead| dead.job_id.clone());
+        let current = world.current(&row.job).map(|run| run.job_id);
+        if current != ours {
+            let why = Both::new("somebody else started it meanwhile", "期间有人启动了该作业");
+            return self.drop_row(time, world, row, &why, out);
+        }
+        if !world.is_live(&row.job) && world.is_fresh(&row.job, time, self.settings.fresh_for) {
+            if let Some(loose) = self.loose.get_mut(&row.id) {
+                loose.asked_to_stop = true;
+            }
+            let key = row.job.clone();
+            let incident = row.incident.and_then(|id| world.incidents.get(id));
+            let holds = self.holds(time, world, &key, policy, incident, &row.asked_by, Some(&row));
+            // It is Weir that ended it: only what proves that it is dead may hold it now.
+            let waits = holds.iter().find(|hold| {
+                matches!(hold, Hold::Unseen | Hold::Twice(_) | Hold::Missing(_) | Hold::Settling)
+            });
+            if let Some(hold) = waits {
+                Restarts::tell(&row, world, Doing::Held(hold.words()), out);
+                self.again(row.id, time);
+                return;
+            }
+            return self.choose(time, world, row, policy, out);
+        }
+        if !asked {
+            // Begun by a former process: asking again does not begin anew.
+            self.order(time, world, &row, Task::Stop, out);
+            if let Some(loose) = self.loose.get_mut(&row.id) {
+                loose.asked_to_stop = true;
+            }
+            return;
+        }
+        if time.steady.since(row.stopping.unwrap_or(row.due)) > GIVE_AGAIN {
+            row.note = row.note.or(Some("the sick run did not stop".to_owned()));
+            let note = row.note.clone();
+            out.goes_on.push((row.job.clone(), ours.unwrap_or_default()));
+            return self.end(time, world, row, RestartState::Failed, note, out);
+        }
+        self.again(row.id, time);
+    }
+
+    /// The order may have been given: it is looked for before anything else.
+    pub(super) fn submitted(
+        &mut self,
+        time: Time,
+        world: &World<'_>,
+        mut row: Restart,
+        policy: &Policy,
+        out: &mut Stepped,
+    ) {
+        // Its run is seen: no need to ask.
+        if let Some(id) = world.run_of(&row) {
+            return self.taken(time, world, row, Some(id), out);
+        }
+        let since = row.submitted.map_or(Duration::ZERO, |at| time.steady.since(at));
+        let looked = std::mem::replace(&mut self.loose.entry(row.id).or_default().looked, true);
+        if since <= GIVE_AGAIN || !looked {
+            if !row.unclear {
+                row.unclear = true;
+                self.keep(row.clone(), out);
+            }
+            return self.order(time, world, &row, Task::LookUp, out);
+        }
+        // Somebody else's run lives, and ours is nowhere: nothing is owed.
+        if policy.traits.handle
+            && world.is_live(&row.job)
+            && world.is_fresh(&row.job, time, self.settings.fresh_for)
+        {
+            let why = Both::new("somebody else started it", "已有人启动了该作业");
+            return self.drop_row(time, world, row, &why, out);
+        }
+        let note = row.note.clone().unwrap_or_else(|| "no answer".to_owned());
+        let note = format!("nobody can tell whether it was taken: {note}");
+        self.end(time, world, row, RestartState::Unknown, Some(note), out);
+    }
+
+    /// The platform took it.
+    pub(super) fn taken(
+        &mut self,
+        time: Time,
+        world: &World<'_>,
+        mut row: Restart,
+        job_id: Option<String>,
+        out: &mut Stepped,
+    ) {
+        row.state = RestartState::Running;
+        row.taken = Some(time.steady);
+        row.started = job_id;
+        row.note = None;
+        row.unclear = false;
+        if let Some(run) = &row.started {
+            let from = row.from.as_ref().map(|from| from.path.clone());
+            out.began.push((row.job.clone(), run.clone(), from));
+        }
+        let what = match &row.started {
+            Some(id) => format!("taken, its run is {id}"),
+            None => "taken".to_owned(),
+        };
+        Restarts::event(&row, &what, out);
+        let from = row.from.as_ref().map(|from| from.name().to_owned());
+        let (attempt, of) = (row.attempt, row.of);
+        Restarts::tell(&row, world, Doing::Watching { from, attempt, of }, out);
+        self.keep(row, out);
+    }
+}
