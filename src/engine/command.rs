@@ -4,7 +4,7 @@ use super::find;
 use super::step::Engine;
 use crate::incidents::{Done, Word};
 use crate::model::{
-    Action, Change, Command, IncidentState, Refusal, Replied, Reply, Subject, Time,
+    Action, Change, Command, IncidentState, JobKey, Refusal, Replied, Reply, Subject, Time,
 };
 
 impl Engine {
@@ -53,6 +53,8 @@ impl Engine {
                 done
             }
             Action::Close { incident, comment } => {
+                let of = self.incidents.get(*incident).and_then(|incident| incident.job().cloned());
+                self.not_while_restarting(of.as_ref())?;
                 self.incidents.close(time, *incident, Word { by, comment })?
             }
             Action::Alerts(posted) => return Ok(self.hear(time, posted, by, changes)),
@@ -77,6 +79,18 @@ impl Engine {
         let Done { said, stepped, changed } = done;
         self.take(time, stepped, changes);
         Ok(Reply { said, changed, incident: command.what.incident(), ..Reply::default() })
+    }
+
+    /// What is on its way must end somewhere: nobody would hear how.
+    fn not_while_restarting(&self, job: Option<&JobKey>) -> Result<(), Refusal> {
+        let open = job.and_then(|job| self.restarts.open_of(job));
+        match open.filter(|row| row.state.was_sent()) {
+            Some(row) => Err(Refusal::Conflict(format!(
+                "restart {} of {} is on its way: try again when that is over",
+                row.id, row.job
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn is_nobodys(&self, incident: u64) -> bool {
@@ -109,6 +123,7 @@ impl Engine {
                 facts.job.state().as_str()
             )));
         }
+        self.not_while_restarting(Some(&key))?;
         changes.extend(self.tracker.retire(time, &key));
         changes.extend(self.rules.forget_subject(&Subject::Job(key.clone())));
         let (ended, stepped) = self.incidents.retire(time, &key, word);

@@ -9,9 +9,10 @@ use crate::testbed::control::Control;
 use crate::testbed::flink::{Flink, FlinkOptions, release};
 use crate::testbed::job::{self, JobSpec, RestartStrategy};
 use crate::testbed::story::{self, SOON};
-use crate::testbed::time;
+use crate::testbed::table::Rows;
 use crate::testbed::webhook::{Webhook, WebhookOptions};
 use crate::testbed::weir::Weir;
+use crate::testbed::{time, tools};
 
 const JOB: &str = "orders";
 
@@ -170,5 +171,66 @@ async fn a_job_that_died_runs_again_from_its_last_checkpoint() -> Result<()> {
     let heard: Vec<_> = bed.hook.accepted().iter().flat_map(story::told).collect();
     let opened = heard.iter().filter(|told| told.1 == "opened").count();
     ensure!(opened == 1 && heard.len() == 2, "{heard:#?}");
+    bed.end().await
+}
+
+/// A signal for Weir's process.
+async fn signal(weir: &Weir, name: &str) -> Result<()> {
+    tools::run("kill", &[format!("-{name}"), weir.pid()?.to_string()]).await?;
+    Ok(())
+}
+
+/// Killed or stopped at any instant of a restart, Weir goes on where it was: the job runs again, once.
+/// `WEIR_KILLS=200` does it that often.
+#[tokio::test]
+#[ignore = "minutes on a real Flink; part of `make components`"]
+async fn killed_in_the_middle_of_restarts_real() -> Result<()> {
+    let asked = std::env::var_os("WEIR_KILLS").and_then(|text| text.to_str()?.parse().ok());
+    let kills: u64 = asked.unwrap_or(20);
+    // Each time another attempt, none of which may be one too many.
+    let mut bed = Bed::new(&json!({
+        "attempts": { "max": 100, "per": "1s" },
+        "same_cause": 100,
+    }))
+    .await?;
+    let mut dice = story::Dice(7);
+    let mut verified = 0;
+    for round in 0..kills {
+        bed.fail_once().await?;
+        // A restart takes about five seconds, most of which it waits for what the run left.
+        let after = Duration::from_millis(500 + dice.below(9_000));
+        let stop = dice.below(3) == 0;
+        tokio::time::sleep(after).await;
+        if stop {
+            signal(&bed.weir, "STOP").await?;
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            signal(&bed.weir, "CONT").await?;
+        } else {
+            bed.weir.kill9().await?;
+            bed.weir.resume().await?;
+        }
+        let what = format!("round {round}: one healthy run, and nothing on its way");
+        let done = time::wait_for(&what, 2 * SOON, || async {
+            ensure!(bed.live().await?.len() <= 1, "round {round}: two live runs");
+            let rows = bed.restarts().await?;
+            let open = ["planned", "approval", "stopping", "submitted", "running"];
+            let on_way = rows.iter().any(|row| open.iter().any(|state| row["state"] == *state));
+            let jobs = story::list(&bed.weir, "jobs").await?;
+            let runs = jobs.iter().any(|job| job["state"] == "RUNNING" && job["stale"] == false);
+            Ok((runs && !on_way).then_some(rows))
+        })
+        .await
+        .with_context(|| bed.weir.log_tail())?;
+        verified = done.iter().filter(|row| row["state"] == "verified").count() as u64;
+        let doubtful = done.iter().filter(|row| row["state"] == "unknown").count();
+        ensure!(doubtful == 0, "round {round}: {done:#?}");
+        let miscounts = bed.control.miscounts()?;
+        ensure!(miscounts.is_empty(), "round {round}: {miscounts:?}");
+    }
+    ensure!(verified == kills, "{verified} verified restarts in {kills} rounds");
+    let mut rows = Rows::of("Flink, restarts", bed.flink.version());
+    let said = format!("{verified} of {kills} jobs run again, each once; the count goes on");
+    rows.add("Weir is killed or stands still in the middle of a restart", &said, Duration::ZERO);
+    rows.write()?;
     bed.end().await
 }
