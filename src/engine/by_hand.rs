@@ -26,11 +26,12 @@ impl Engine {
             return Err(Refusal::Conflict(said));
         }
         let mut errands = Vec::new();
-        let changed = !preview && restart.is_some();
+        let did = !preview && restart.is_some();
         self.take_restarts(time, stepped, &mut errands, changes);
         self.errands.extend(errands);
         let incident = restart.and_then(|id| self.restarts.get(id)?.incident);
-        Ok(Reply { said, changed, job: Some(key.0), restart, holds, incident, ..Reply::default() })
+        let job = Some(key.0);
+        Ok(Reply { said, changed: did, job, restart, holds, incident, ..Reply::default() })
     }
 
     /// What was not sent yet is not sent.
@@ -76,14 +77,14 @@ impl Engine {
             comment: word.comment.to_owned(),
         });
         let change = self.restarts.pause(paused);
-        let changed = change.is_some();
+        let did = change.is_some();
         changes.extend(change);
-        let said = match (pause, changed) {
+        let said = match (pause, did) {
             (true, true) => "no job is restarted automatically until `weir restart --resume-all`",
             (true, false) => "restarts are paused already",
             (false, true) => "jobs are restarted automatically again",
             (false, false) => "restarts are not paused",
         };
-        Reply { said: said.to_owned(), changed, ..Reply::default() }
+        Reply { said: said.to_owned(), changed: did, ..Reply::default() }
     }
 }

@@ -320,13 +320,12 @@ fn one(raw: RestartConfig, place: Place, book: &IntervalBook, findings: &mut Fin
 fn patterns(written: &[At<String>], findings: &mut Findings) -> Vec<Regex> {
     let mut read = Vec::with_capacity(written.len());
     for text in written {
-        match Regex::new(&text.value) {
-            Ok(regex) => read.push(regex),
-            Err(_) => {
-                let what = format!("`{}` is no regular expression", text.value);
-                let hint = "it is looked for in `class: message` of the root cause".to_owned();
-                findings.error(text.place, what, hint);
-            }
+        if let Ok(regex) = Regex::new(&text.value) {
+            read.push(regex);
+        } else {
+            let what = format!("`{}` is no regular expression", text.value);
+            let hint = "it is looked for in `class: message` of the root cause".to_owned();
+            findings.error(text.place, what, hint);
         }
     }
     read
