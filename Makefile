@@ -27,7 +27,7 @@ build: ## Build weir for use: target/release/weir
 	@$(CARGO) build --release --quiet --locked
 	@ls -l target/release/weir
 
-demo: ## A real Flink, four jobs, and what people hear of them (Ctrl-C ends it)
+demo: ## A real Flink, five jobs, and what people hear of them (Ctrl-C ends it)
 	@echo "building Weir and the demo (the first time takes some minutes) …"
 	@$(CARGO) build --quiet --locked --bin weir --example demo
 	@$(CARGO) run --quiet --locked --example demo -- $(ARGS)

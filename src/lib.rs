@@ -10,13 +10,16 @@
 //!     └───────────────── Demand ◀──────────────┘                 │
 //!                        commands of people, alerts of others ───┘  store: all of it, committed before any effect
 //!                        (page, CLI, links in messages, /api/v2)    web, metrics: the immutable View of the last step
+//!
+//!  what fires and is dead ──▶ actions ──errands──▶ drivers (flink_jar, flink_operator, …), stores (is the checkpoint there?)
+//!                                ▲────what they tell────┘
 //! ```
 //!
 //! A functional core in an async shell. [`engine::Engine::step`] is synchronous, deterministic and
 //! does no I/O: it takes the time and an [`engine::Input`] (a snapshot, a deadline, the result of a
-//! delivery) and returns [`engine::Effect`]s: persist, send, publish, wake me then.
-//! [`engine::Shell`] performs them and is the only loop. It commits what is to persist before
-//! any other effect of that step, and before the next step; sends are spawned, never awaited.
+//! delivery, what a driver tells) and returns [`engine::Effect`]s: persist, send, act, publish, wake
+//! me then. [`engine::Shell`] performs them and is the only loop. It commits what is to persist before
+//! any other effect of that step, and before the next step; sends and acts are spawned, never awaited.
 //!
 //! Two times run through everything ([`model::Time`]): `steady` drives what lasts (`for`,
 //! grouping, budgets, back-off), `wall` is for people. Only [`clock`] asks for "now".
@@ -26,9 +29,9 @@
 //! | layer | modules | may use |
 //! | --- | --- | --- |
 //! | nouns | [`model`], [`clock`] | each other |
-//! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`], `engine::step` | nouns, and those to the left |
+//! | decisions | [`tracker`] → [`rules`] → [`incidents`] → [`notify`] and [`actions`], `engine::step` | nouns, and those to the left |
 //! | history | [`journal`] (how a step's inputs are coded) | nouns |
-//! | edges | [`sources`], `notify::channels`, `actions::drivers`, [`store`], [`http`], [`program`] | nouns, `http` and `program`, never each other |
+//! | edges | [`sources`], `notify::channels`, [`actions::drivers`], [`actions::stores`], [`store`], [`http`], [`program`] | nouns, `http` and `program`, never each other |
 //! | shell | `engine::run`, [`web`], [`metrics`], [`replay`], [`story`] | all of the above |
 //! | root | [`app`], [`lifecycle`], [`cli`] | everything |
 //!
@@ -45,6 +48,9 @@
 //! - **a source**: `sources/<source>/` with a type that implements [`sources::Source`] by pure
 //!   functions from wire types to observations, a config that implements `sources::Settings`, and
 //!   its line in `sources!` of `sources/mod.rs`.
+//! - **a restart driver**: `actions/drivers/<driver>.rs` with a `Config` that implements `Settings`
+//!   and a type that implements [`actions::drivers::Driver`], and its `mod` and line in `drivers!` of
+//!   `actions/drivers/mod.rs`. What the core has to know of it are its `Traits`.
 //! - **a command**: `cli/<command>.rs` with `Args` and `run`, and its line in `cli/mod.rs`.
 //! - **a metric**: its line in `metrics/table.rs`, and where `metrics/build.rs` fills it.
 //! - **a shipped rule**: in `rules/*.yaml` with its stories in `rules/*_test.yaml`, and in both
@@ -73,6 +79,23 @@
 //! 7. Somebody starts the job again: a new run under the old key. It is RUNNING with all tasks and
 //!    quiet for `resolve_after`: the incident resolves, and exactly those who were told hear of it.
 //!
+//! # One restart, step by step
+//!
+//! 1. `JobFailed` fires, the entry of the configuration that is about the job restarts on it, and
+//!    every guard of `actions::guards` is asked. What none of them holds becomes a row,
+//!    [`model::Restart`]: planned, or waiting for approval, with the handle of the new run. The incident
+//!    says what will be done and when.
+//! 2. At its time the guards are asked again. [`tracker`]'s ledger names what the job can go on from,
+//!    best first; [`actions::stores`] look whether it is there (an errand, whose answer is the next
+//!    input).
+//! 3. The row is *submitted*, with the path. The shell commits it, and only then has the driver start
+//!    the run. The driver reads the proof of death once more, and sends one order.
+//! 4. Taken: the row is *running*, and `actions::verify` watches the new run in the looks that follow.
+//!    All its tasks run, it began with the right path, it completed a checkpoint: *verified*. Else
+//!    *failed*, with the reason, and the incident, which is still open, leads to the next attempt.
+//! 5. What cannot be told is looked up by the handle, and ordered again only by the same handle, for
+//!    ten minutes; after that it is *unknown*, and a person is told.
+//!
 //! # An alert from outside
 //!
 //! `web::v2` takes it as Alertmanager would and gives it to the loop as a command. What is known
@@ -92,6 +115,11 @@
 //! key. Before the commit: nothing was sent; the next look sees the same facts and decides the
 //! same. [`store::Store::load`] rebuilds tracker, incidents and what was told to whom; steady time
 //! goes on from where it was, so holds and budgets do not start anew.
+//!
+//! The same holds for a restart: before the commit of *submitted* nothing was ordered; after it the
+//! order may have been given, so that the start looks for the run by its handle before anything else.
+//! A second order bears the same handle, which Flink (or the mark on the resource) refuses; a driver
+//! without one gives none.
 pub mod actions;
 pub mod app;
 pub mod cli;

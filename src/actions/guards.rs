@@ -8,7 +8,7 @@ use crate::model::{AskedBy, Incident, JobState, Restart, RestartState, RootCause
 use crate::tracker::JobFacts;
 
 /// Flink caches its answers for some seconds: what a run left is certain only after that.
-const SETTLES_AFTER: Duration = Duration::from_secs(4);
+const SETTLES_AFTER: Duration = Duration::from_secs(3);
 /// What nobody has told by then is not told any more.
 const SETTLED_BY: Duration = Duration::from_secs(30);
 

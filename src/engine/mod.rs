@@ -37,5 +37,7 @@ pub use reload::Reload;
 pub use routes::{RouteAnswer, RouteQuestion};
 pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
-pub use view::{ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View};
+pub use view::{
+    ChannelView, InventoryView, JobView, JobViews, RestartCounts, RuleView, SourceView, View,
+};
 pub use why::{WhyAnswer, WhyQuestion};

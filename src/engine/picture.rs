@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::view::{ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View};
 use crate::incidents::Incidents;
-use crate::model::{AlertState, Change, JobKey, RuleId, Schedules, SeenBy, Silence, Time};
+use crate::model::{
+    AlertState, Change, JobKey, Restart, RestartState, RuleId, Schedules, SeenBy, Silence, Time,
+};
 use crate::notify::Pipeline;
 use crate::rules::Rules;
 use crate::tracker::{InventoryTrack, JobFacts, Tracker};
@@ -15,6 +17,8 @@ use crate::tracker::{InventoryTrack, JobFacts, Tracker};
 pub(super) struct Picture {
     view: Arc<View>,
     kinds: BTreeMap<String, String>,
+    /// Restarts that are not over, by number.
+    restarts: BTreeMap<u64, RestartState>,
 }
 
 impl Picture {
@@ -25,7 +29,7 @@ impl Picture {
             let source = SourceView { kind: kind.clone(), ..SourceView::default() };
             view.sources.insert(name.clone(), Arc::new(source));
         }
-        Picture { view: Arc::new(view), kinds: sources.clone() }
+        Picture { view: Arc::new(view), kinds: sources.clone(), restarts: BTreeMap::new() }
     }
 
     /// Other sources, labels and rules are in force.
@@ -74,6 +78,43 @@ impl Picture {
         if count > 0 {
             Arc::make_mut(&mut self.view).failures_seen += count;
         }
+    }
+
+    /// Goes on with the restarts of a former process; what ended then is not counted.
+    pub(super) fn begin_restarts<'a>(&mut self, rows: impl Iterator<Item = &'a Restart>) {
+        let open = rows.filter(|row| row.state.is_open());
+        self.restarts = open.map(|row| (row.id, row.state)).collect();
+        self.count_open_restarts();
+    }
+
+    /// Counts restarts that went on or ended.
+    pub(super) fn note_restarts(&mut self, changes: &[Change], paused: bool) {
+        let mut moved = false;
+        for change in changes {
+            let Change::Restart(row) = change else { continue };
+            if row.state.is_open() {
+                moved |= self.restarts.insert(row.id, row.state) != Some(row.state);
+            } else if self.restarts.remove(&row.id).is_some() {
+                // A row is written again long after its end, and has ended once.
+                moved = true;
+                let view = Arc::make_mut(&mut self.view);
+                *view.restarts.ended.entry(row.state).or_default() += 1;
+            }
+        }
+        if moved {
+            self.count_open_restarts();
+        }
+        if self.view.restarts.paused != paused {
+            Arc::make_mut(&mut self.view).restarts.paused = paused;
+        }
+    }
+
+    fn count_open_restarts(&mut self) {
+        let mut open = BTreeMap::new();
+        for state in self.restarts.values() {
+            *open.entry(*state).or_default() += 1;
+        }
+        Arc::make_mut(&mut self.view).restarts.open = open;
     }
 
     /// Counts the guard's interventions.
@@ -319,3 +360,7 @@ fn job_view(
         ui_url: run.and_then(|r| r.ui_url.clone()),
     }
 }
+
+#[cfg(test)]
+#[path = "picture_tests.rs"]
+mod tests;

@@ -168,6 +168,7 @@ impl Engine {
             leftover,
         };
         engine.schedule_all();
+        engine.picture.begin_restarts(engine.restarts.rows());
         engine
     }
 
@@ -243,6 +244,7 @@ impl Engine {
         self.pipeline.count_for_summaries(time, &self.incidents, &labels, &mut changes);
 
         let view = (!self.unseen).then(|| {
+            self.picture.note_restarts(&changes, self.restarts.paused().is_some());
             self.picture.update(
                 time,
                 &changes,

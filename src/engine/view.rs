@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{
     ChannelId, CheckpointRef, Incident, InventoryEntry, JobKey, JobState, Labels, NoticeReason,
-    Outcome, Schedule, Schedules, SeenBy, Silence, Time, Ts,
+    Outcome, RestartState, Schedule, Schedules, SeenBy, Silence, Time, Ts,
 };
 
 /// The picture after a step.
@@ -35,6 +35,8 @@ pub struct View {
     pub due_messages: usize,
     /// Distinct failures counted since the process started.
     pub failures_seen: u64,
+    /// Restarts by Weir.
+    pub restarts: RestartCounts,
     /// Rules: alert name, how many subjects are pending, firing, unknown, n/a.
     pub rules: Vec<RuleView>,
     /// Jobs whose labels should change a rule and cannot: what, and the way out.
@@ -43,6 +45,17 @@ pub struct View {
     pub schedules: Schedules,
     /// Times the wire guard behind the exact budget tripped: a bug if not 0.
     pub guard_trips: u64,
+}
+
+/// Restarts by Weir, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RestartCounts {
+    /// Those that are not over, by state.
+    pub open: BTreeMap<RestartState, u64>,
+    /// Those that ended since the process started, by state: counters.
+    pub ended: BTreeMap<RestartState, u64>,
+    /// Somebody has paused all automatic ones.
+    pub paused: bool,
 }
 
 impl View {

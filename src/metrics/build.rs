@@ -6,7 +6,8 @@ use prometheus::proto::{self, LabelPair, MetricFamily, MetricType};
 
 use super::table::{self, Kind, METRICS, Metric};
 use super::{Health, Posts};
-use crate::engine::{JobView, View};
+use crate::engine::{JobView, RestartCounts, View};
+use crate::model::RestartState;
 use crate::store::words;
 
 /// Series of one scrape, by metric.
@@ -77,6 +78,7 @@ pub(super) fn families(view: &View, health: &Health, posts: &Posts) -> Vec<Metri
     jobs(&mut scrape, view);
     incidents(&mut scrape, view);
     sources(&mut scrape, view);
+    restarts(&mut scrape, &view.restarts);
     for ((to, outcome, reason), count) in &view.notice_counts {
         let labels = [&to.receiver, &to.channel, outcome.as_str(), reason.as_str()];
         scrape.add(table::NOTICES, &labels, *count as f64);
@@ -146,4 +148,19 @@ fn sources(scrape: &mut Scrape, view: &View) {
             scrape.add(table::CLOCK_OFFSET, &[name], offset as f64 / 1000.0);
         }
     }
+}
+
+/// Every state, also without a restart: a counter that begins at 1 looks to Prometheus as if nothing
+/// had happened.
+fn restarts(scrape: &mut Scrape, counts: &RestartCounts) {
+    for state in RestartState::ALL {
+        let (metric, counted) = if state.is_open() {
+            (table::RESTARTS_OPEN, &counts.open)
+        } else {
+            (table::RESTARTS, &counts.ended)
+        };
+        let count = counted.get(&state).copied().unwrap_or(0);
+        scrape.add(metric, &[state.as_str()], count as f64);
+    }
+    scrape.flag(table::RESTARTS_PAUSED, &[], counts.paused);
 }

@@ -78,7 +78,9 @@ table! {
         "The cluster's clock minus Weir's.";
     INBOUND Counter "weir_inbound_alerts_total" &["outcome"],
         "Alerts posted from outside, each time: taken, invalid, or refused so that they are sent again.";
-    // Series appear with the first restart Weir decides on.
     RESTARTS Counter "weir_restarts_total" &["outcome"],
-        "Restarts by Weir, by outcome (verified, failed, unknown).";
+        "Restarts by Weir that ended since the process started, by outcome (verified, failed, unknown, dropped).";
+    RESTARTS_OPEN Gauge "weir_restarts" &["state"], "Restarts by Weir that are not over, by state.";
+    RESTARTS_PAUSED Gauge "weir_restarts_paused" &[],
+        "Whether somebody has paused all automatic restarts (1) or not (0).";
 }

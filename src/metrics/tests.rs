@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::{ChannelView, JobView, SourceView};
-use crate::model::{IncidentState, JobKey, JobState, Labels, NoticeReason, Outcome, Ts};
+use crate::model::{
+    IncidentState, JobKey, JobState, Labels, NoticeReason, Outcome, RestartState, Ts,
+};
 use crate::store::contract::samples;
 
 fn job(cluster: &str, name: &str, state: JobState) -> Arc<JobView> {
@@ -74,6 +76,10 @@ fn a_small_view_reads_as_it_should() {
     let failing = ChannelView { failing_since: Some(Ts(5)), attempts: 4, ..ChannelView::default() };
     view.channels.insert(samples::channel(), failing);
     view.notice_counts.insert((samples::channel(), Outcome::Sent, NoticeReason::Opened), 9);
+    view.restarts.ended.insert(RestartState::Verified, 5);
+    view.restarts.ended.insert(RestartState::Failed, 2);
+    view.restarts.open.insert(RestartState::Approval, 1);
+    view.restarts.paused = true;
     let health = Health { store_error: Some("full".into()), ..Health::default() };
     let text = text(&view, &health).replace(env!("CARGO_PKG_VERSION"), "VERSION");
     insta::assert_snapshot!(text);

@@ -11,7 +11,7 @@ use crate::testbed::flink::DEFAULT_VERSION;
 /// A story of three minutes has everything in it.
 const LENGTH: Duration = Duration::from_mins(3);
 
-/// A real Flink, four jobs, and what people hear of them.
+/// A real Flink, five jobs, and what people hear of them.
 #[derive(Debug, clap::Parser)]
 #[command(name = "demo", max_term_width = 100)]
 pub(crate) struct Args {

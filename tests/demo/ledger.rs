@@ -32,6 +32,8 @@ pub(crate) struct Account {
     /// By incident: what was told of it through the Feishu bot.
     told: BTreeMap<u64, Vec<String>>,
     failures: u64,
+    /// Restarts by Weir that were verified.
+    restarts: u64,
     pub(crate) cards: usize,
     pub(crate) mails: usize,
 }
@@ -58,12 +60,15 @@ impl Account {
             }
         }
         let metrics = weir.text("/metrics").await.unwrap_or_default();
-        let failures =
-            metrics.lines().find_map(|line| line.strip_prefix("weir_failures_seen_total "));
+        let number = |series: &str| {
+            let value = metrics.lines().find_map(|line| line.strip_prefix(series));
+            value.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+        };
         Account {
             incidents,
             told,
-            failures: failures.and_then(|n| n.parse().ok()).unwrap_or(0),
+            failures: number("weir_failures_seen_total "),
+            restarts: number("weir_restarts_total{outcome=\"verified\"} "),
             cards: stage.feishu().accepted().len(),
             mails: stage.smtp().mails().len(),
         }
@@ -82,7 +87,9 @@ impl Account {
     /// How it stands, or stood at the end.
     pub(crate) fn table(&self, truth: Truth) -> String {
         let mut text = format!("\nIN   {}\n", truth.text());
-        write!(text, "     Weir counted {} failures\n\nOUT  ", self.failures).ok();
+        write!(text, "     Weir counted {} failures\n\n", self.failures).ok();
+        let restarts = self.restarts;
+        write!(text, "DONE {restarts} restart from the last checkpoint, verified\n\nOUT  ").ok();
         let count = self.incidents.len();
         write!(text, "{count} incidents, {} cards, {} mails\n\n", self.cards, self.mails).ok();
         for incident in &self.incidents {

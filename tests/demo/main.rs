@@ -1,4 +1,4 @@
-//! `make demo`: a real Flink with four jobs, a mail server, a strict Feishu stand-in and the real
+//! `make demo`: a real Flink with five jobs, a mail server, a strict Feishu stand-in and the real
 //! `weir`; what comes in is printed beside what goes out. Leaves nothing behind.
 
 mod args;
@@ -42,7 +42,7 @@ async fn demo(args: &Args, screen: &Screen) -> Result<()> {
     stop_on_signals(&stop)?;
     let weir = args.weir_binary()?;
     screen.say(&format!(
-        "Weir demo: a real Flink {}, four jobs, and what people hear of them\n",
+        "Weir demo: a real Flink {}, five jobs, and what people hear of them\n",
         args.flink
     ));
     let props = tokio::select! {

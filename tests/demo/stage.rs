@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::args::Args;
@@ -11,7 +12,7 @@ use crate::screen::Screen;
 use crate::testbed::control::Control;
 use crate::testbed::feishu::{Bot, Feishu};
 use crate::testbed::flink::{Flink, FlinkOptions};
-use crate::testbed::job::{JobSpec, RestartStrategy};
+use crate::testbed::job::{self, JobSpec, RestartStrategy};
 use crate::testbed::smtp::{Smtp, SmtpOptions, SmtpTls};
 use crate::testbed::weir::Weir;
 use crate::testbed::{time, tools};
@@ -26,32 +27,39 @@ pub(crate) const MAILBOX: &str = "oncall@example.com";
 /// The one rule whose shipped twin waits 20 minutes before it believes in a lag.
 const RULES: &str = include_str!("rules.yaml");
 
-/// One of the four jobs.
+/// One of the five jobs.
 pub(crate) struct Job {
     pub(crate) name: &'static str,
     pub(crate) control: Control,
     pub(crate) id: String,
     checkpoints: Duration,
+    retries: u32,
 }
 
 impl Job {
-    /// Dies with its eighth failure within half an hour, as many a production job does.
+    /// Dies with its eighth failure within half an hour, as many a production job does; one dies with
+    /// the first.
     fn spec(&self) -> JobSpec {
         let (interval, delay) = (Duration::from_mins(30), Duration::from_secs(1));
+        let restart = match self.retries {
+            0 => RestartStrategy::None,
+            max => RestartStrategy::FailureRate { max, interval, delay },
+        };
         JobSpec {
-            restart: RestartStrategy::FailureRate { max: 7, interval, delay },
+            restart,
             checkpoint_interval: Some(self.checkpoints),
             ..JobSpec::new(self.name, &self.control)
         }
     }
 }
 
-/// The four jobs.
+/// The five jobs.
 pub(crate) struct Jobs {
     pub(crate) healthy: Job,
     pub(crate) crashing: Job,
     pub(crate) stuck: Job,
     pub(crate) lagging: Job,
+    pub(crate) dying: Job,
 }
 
 /// All but Weir.
@@ -79,25 +87,27 @@ impl Props {
         let feishu = Feishu::start([bot]).await?;
         screen.say(&format!("starting Flink {} …", args.flink));
         let flink = Flink::start(FlinkOptions::version(&args.flink)).await?;
-        screen.say("starting four jobs …");
+        screen.say("starting five jobs …");
         let job = |name, seconds| -> Result<Job> {
             let control = Control::new(&flink.dir().join("control").join(name))?;
             let checkpoints = Duration::from_secs(seconds);
-            Ok(Job { name, control, id: String::new(), checkpoints })
+            Ok(Job { name, control, id: String::new(), checkpoints, retries: 7 })
         };
         let mut jobs = Jobs {
             healthy: job("orders-enrich", 2)?,
             crashing: job("payments-sync", 1)?,
             stuck: job("inventory-sink", 4)?,
             lagging: job("clicks-rollup", 2)?,
+            dying: Job { retries: 0, ..job("sessions-join", 1)? },
         };
-        let all = [&mut jobs.healthy, &mut jobs.crashing, &mut jobs.stuck, &mut jobs.lagging];
-        for job in all {
+        let Jobs { healthy, crashing, stuck, lagging, dying } = &mut jobs;
+        for job in [healthy, crashing, stuck, lagging, dying] {
             job.control.set_backlog(0)?;
             job.id = flink.submit(&job.spec()).await?;
         }
         let props = Props { flink, jobs, feishu, smtp, dir };
-        for job in [&props.jobs.healthy, &props.jobs.crashing, &props.jobs.stuck] {
+        let Jobs { healthy, crashing, stuck, dying, .. } = &props.jobs;
+        for job in [healthy, crashing, stuck, dying] {
             props.flink.rest().wait_until_healthy(&job.id, SOON).await?;
             props.flink.rest().wait_for_checkpoints(&job.id, 1, SOON).await?;
         }
@@ -105,7 +115,31 @@ impl Props {
         Ok(props)
     }
 
-    fn config(&self, language: &str) -> Result<String> {
+    /// The entry under `restarts`: as somebody would write it who started the job by its jar.
+    async fn restart(&self) -> Result<String> {
+        let Job { name, .. } = &self.jobs.dying;
+        let request = self.jobs.dying.spec().run_request(self.flink.release());
+        let jar_file = job::jar(self.flink.version()).await?;
+        let mut driver = json!({
+            "jar": "orders.jar",
+            "jar_file": jar_file.display().to_string(),
+            "entry_class": job::ENTRY_CLASS,
+            "args": request["programArgsList"],
+        });
+        if !request["flinkConfiguration"].is_null() {
+            driver["configuration"] = request["flinkConfiguration"].clone();
+        }
+        let entry = json!({
+            "name": name,
+            "matchers": [format!("job_name=\"{name}\"")],
+            "mode": "automatic",
+            "backoff": { "initial": "5s", "max": "1m" },
+            "driver": { "flink_jar": driver },
+        });
+        Ok(entry.to_string())
+    }
+
+    async fn config(&self, language: &str) -> Result<String> {
         let dir = self.dir.path();
         let write = |name: &str, text: &str| -> Result<String> {
             let file = dir.join(name);
@@ -133,7 +167,10 @@ receivers:
     channels:
       - feishu_bot: {{ url: "{feishu}", secret_file: "{feishu_secret}" }}
       - email: {{ smtp_url: "{smtp}", password_file: "{password}", ca_file: "{ca}", from: "Weir <weir@example.com>", to: ["{MAILBOX}"] }}
+restarts:
+  - {restart}
 "#,
+            restart = self.restart().await?,
             zone = if language == "zh" { "Asia/Shanghai" } else { "UTC" },
             urls = self.flink.rest_urls(),
             feishu = self.feishu.url("demo"),
@@ -163,7 +200,7 @@ impl Stage {
         screen: &Screen,
     ) -> Result<Stage> {
         screen.say("starting Weir …");
-        let config = props.config(&args.language)?;
+        let config = props.config(&args.language).await?;
         let weir = Weir::start(binary, props.dir.path(), &config).await?;
         time::wait_for("first look of Weir", SOON, || async {
             Ok(weir.text("/-/ready").await?.contains("weir is ready").then_some(()))
@@ -187,6 +224,7 @@ impl Stage {
   {:<15} meets a record it cannot parse: crashes, restarts, crashes …
   {:<15} runs, but its checkpoints fail
   {:<15} runs, but reads slower than its input grows
+  {:<15} dies of its first failure; Weir may restart it
 
   Rules: the shipped ones, unedited, and one of the demo's own (a lag that grows for 30 s; the
   shipped rule takes 20 min to be sure). Shorter than the defaults: a look every 2 s (10 s),
@@ -200,6 +238,7 @@ impl Stage {
             jobs.crashing.name,
             jobs.stuck.name,
             jobs.lagging.name,
+            jobs.dying.name,
         )
     }
 

@@ -1,4 +1,4 @@
-//! What happens to the four jobs, and what is seen of it.
+//! What happens to the five jobs, and what is seen of it.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::LOOK;
 use crate::ledger::{Account, Truth, card};
 use crate::screen::Screen;
-use crate::stage::{MAILBOX, Stage};
+use crate::stage::{Jobs, MAILBOX, Stage};
 use crate::testbed::time;
 
 /// Each attempt of the crash-looping job lives so long.
@@ -18,6 +18,10 @@ const LAST_FAILURE: usize = 8;
 const MENDING: Duration = Duration::from_secs(20);
 /// The checkpoint storage has space again after so long.
 const STORAGE: Duration = Duration::from_secs(75);
+/// The job that Weir restarts dies after so long.
+const DEATH: Duration = Duration::from_secs(20);
+/// What it dies of; its next run does not meet that record again.
+const CAUSE: &str = "order 5120 was cut off on its way";
 /// The backlog grows by so much a second.
 const FALLING_BEHIND: u64 = 2_000;
 /// Time between two lines that sum up.
@@ -29,6 +33,11 @@ pub(crate) struct Story<'a> {
     started: Instant,
     summed_up: Instant,
     truth: Truth,
+    /// Failures of the job that crash-loops.
+    crashes: usize,
+    ordered_to_die: bool,
+    /// State of the last restart by Weir that was shown.
+    restart: String,
     died: Option<Instant>,
     again: bool,
     storage_mended: bool,
@@ -45,6 +54,9 @@ impl<'a> Story<'a> {
             started: time::now(),
             summed_up: time::now(),
             truth: Truth::default(),
+            crashes: 0,
+            ordered_to_die: false,
+            restart: String::new(),
             died: None,
             again: false,
             storage_mended: false,
@@ -70,6 +82,7 @@ impl<'a> Story<'a> {
             self.grow_backlog()?;
             self.see_failures()?;
             self.see_checkpoints().await?;
+            self.see_restart().await;
             self.see_death().await?;
             self.mend().await?;
             self.see_messages();
@@ -95,15 +108,46 @@ impl<'a> Story<'a> {
     }
 
     fn see_failures(&mut self) -> Result<()> {
-        let job = &self.stage.jobs().crashing;
+        let Jobs { crashing: job, dying, .. } = self.stage.jobs();
+        if !self.ordered_to_die && time::since(self.started) >= DEATH {
+            self.ordered_to_die = true;
+            dying.control.crash_message(CAUSE)?;
+            dying.control.crash_times(1, Duration::ZERO)?;
+        }
+        let deaths = dying.control.failures()?;
         let failures = job.control.failures()?;
-        for number in self.truth.failures + 1..=failures {
+        if self.truth.failures - self.crashes < deaths {
+            self.screen.came_in(&format!("{} dies: it has no restart strategy", dying.name));
+        }
+        for number in self.crashes + 1..=failures {
             let name = job.name;
             let then = if number < LAST_FAILURE { ", it restarts by itself" } else { "" };
             self.screen.came_in(&format!("{name} crashes: failure {number}{then}"));
         }
-        self.truth.failures = failures;
+        self.crashes = failures;
+        self.truth.failures = failures + deaths;
         Ok(())
+    }
+
+    /// What Weir does about the job that died.
+    async fn see_restart(&mut self) {
+        let name = self.stage.jobs().dying.name;
+        let path = format!("/api/v1/restarts?job=demo/{name}&limit=1");
+        let Ok(answer) = self.stage.weir.get(&path).await else { return };
+        let word = |key: &str| answer[0][key].as_str().unwrap_or_default().to_owned();
+        let (state, from) = (word("state"), word("from"));
+        if state == self.restart {
+            return;
+        }
+        let from = from.rsplit('/').next().unwrap_or_default();
+        let said = match state.as_str() {
+            "planned" => format!("Weir will restart {name} by itself (`mode: automatic`)"),
+            "running" => format!("Weir restarted {name} from {from} and watches its new run"),
+            "verified" => format!("{name} runs from {from} and completed a checkpoint: verified"),
+            _ => format!("Weir's restart of {name}: {state} {}", word("note")),
+        };
+        self.restart = state;
+        self.screen.aside(&said);
     }
 
     async fn see_checkpoints(&mut self) -> Result<()> {
@@ -131,7 +175,7 @@ impl<'a> Story<'a> {
     async fn see_death(&mut self) -> Result<()> {
         let job = &self.stage.jobs().crashing;
         if self.died.is_none()
-            && self.truth.failures >= LAST_FAILURE
+            && self.crashes >= LAST_FAILURE
             && self.stage.flink().job_state(&job.id).await.is_ok_and(|state| state == "FAILED")
         {
             self.died = Some(time::now());
@@ -179,7 +223,7 @@ impl<'a> Story<'a> {
     }
 
     fn over(&self) -> bool {
-        self.again && self.storage_mended && self.cards >= 6
+        self.again && self.storage_mended && self.cards >= 8
     }
 
     fn what_next(&self) -> String {

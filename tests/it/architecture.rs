@@ -75,7 +75,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "journal",
         ],
     ),
-    ("story", &["model", "yaml", "config", "engine", "notify", "rules", "story"]),
+    ("story", &["actions", "model", "yaml", "config", "engine", "notify", "rules", "story"]),
     // Root.
     ("app", ROOT),
     ("cli", ROOT),

@@ -25,7 +25,7 @@ const MOST_ATTEMPTS: u32 = 100;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestartConfig {
-    /// Name of the entry, for timelines, the API and metrics.
+    /// Name of the entry, for timelines and the API.
     pub name: At<String>,
     /// Which jobs, by their labels.
     pub matchers: Vec<At<String>>,
@@ -85,7 +85,7 @@ pub struct RestartConfig {
 pub enum ModeConfig {
     /// Nobody: it is restarted.
     Automatic,
-    /// A person: by link, `weir restart`, or the page.
+    /// A person, by `weir restart`.
     Approve,
     /// It is only said what would be done.
     #[default]
@@ -322,11 +322,11 @@ fn patterns(written: &[At<String>], findings: &mut Findings) -> Vec<Regex> {
     for text in written {
         if let Ok(regex) = Regex::new(&text.value) {
             read.push(regex);
-            continue;
+        } else {
+            let what = format!("`{}` is no regular expression", text.value);
+            let hint = "it is looked for in `class: message` of the root cause".to_owned();
+            findings.error(text.place, what, hint);
         }
-        let what = format!("`{}` is no regular expression", text.value);
-        let hint = "it is looked for in `class: message` of the root cause".to_owned();
-        findings.error(text.place, what, hint);
     }
     read
 }

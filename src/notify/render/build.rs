@@ -6,7 +6,7 @@ use super::data::{ItemData, MessageData};
 use super::escape::{cut, plain, short, url};
 use super::words::{self, pick};
 use super::{headline, summary, title, when};
-use crate::model::{Incident, MessageKind, Subject};
+use crate::model::{Doing, Incident, MessageKind, Subject};
 use crate::notify::{Affected, HELD_DIGEST, ItemView, Language, MessageView};
 
 /// Affected jobs named at most.
@@ -210,10 +210,13 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         checkpoint_path: incident.checkpoint.as_ref().map(|c| long(&c.path)),
         restorable: incident.checkpoint.is_some(),
         acknowledged: acknowledged(incident, view).filter(|_| open),
-        action: open.then(|| match &item.action {
-            Some(text) => long(text),
-            None => words::no_action(language).to_owned(),
-        }),
+        action: match (&item.action, &incident.doing) {
+            (Some(text), _) if open => Some(long(text)),
+            (None, _) if open => Some(words::no_action(language).to_owned()),
+            // It is over because Weir did something about it.
+            (Some(text), Some(Doing::Restarted { .. })) => Some(long(text)),
+            _ => None,
+        },
         owner: label("owner"),
         team: label("team"),
         end_text: (!open).then(|| title::end_text(incident, language).to_owned()),

@@ -129,7 +129,7 @@ pub struct ItemData {
     pub restorable: bool,
     /// Who has it, and since when: `ann, 11-21 03:20 +08:00`; null where nobody has it or it is over.
     pub acknowledged: Option<String>,
-    /// What is being done about it; null when it is over.
+    /// What is being done about it; when it is over, what Weir did, else null.
     pub action: Option<String>,
     /// The owner label.
     pub owner: Option<String>,

@@ -30,6 +30,8 @@ pub(super) struct Status {
     pending_notices: Option<usize>,
     due_messages: Option<usize>,
     channels: Vec<Channel>,
+    /// Nothing is restarted automatically at the moment.
+    restarts_paused: bool,
     /// Jobs whose labels should change a rule and cannot.
     label_problems: Vec<String>,
     /// Schedules that are about no job.
@@ -99,6 +101,7 @@ pub(super) async fn status(
         pending_notices: (!confined).then_some(view.pending_notices),
         due_messages: (!confined).then_some(view.due_messages),
         channels: channels.collect(),
+        restarts_paused: view.restarts.paused,
         idle_schedules: if confined { Vec::new() } else { idle_schedules(&view) },
         label_problems: label_problems(&view, &caller).take(MAX_LABEL_PROBLEMS).cloned().collect(),
     })
