@@ -16,7 +16,7 @@ pub(super) const SCANNED: usize = 20_000;
 pub(super) const AT_ONCE: u32 = 1_000;
 
 /// What may be read, cut down to what the caller sees; `*` is any one segment.
-const READ: [&str; 13] = [
+const READ: [&str; 15] = [
     "incidents",
     "incidents/*",
     "incidents/*/events",
@@ -30,15 +30,19 @@ const READ: [&str; 13] = [
     "messages",
     "sources",
     "status",
+    "restarts",
+    "checkpoints",
 ];
 /// What may be commanded, about what the caller sees.
-const CHANGED: [&str; 6] = [
+const CHANGED: [&str; 8] = [
     "incidents/*/ack",
     "incidents/*/unack",
     "incidents/*/close",
     "jobs/*/retire",
     "silences",
     "silences/*",
+    "restarts",
+    "restarts/decline",
 ];
 
 impl Caller {

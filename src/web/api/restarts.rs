@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Done, Order, body, give};
 use super::time;
+use crate::engine::key_among;
 use crate::model::{Action, AskedBy, Restart, RestartState};
 use crate::web::error::ApiError;
 use crate::web::query::{ListQuery, RawQuery};
@@ -143,7 +144,11 @@ pub(super) async fn list(
     let known = ["limit", "after", "state", "job", "incident"];
     let mut query = ListQuery::read(raw, &known, &STATES)?;
     let view = shared.view();
-    query.job = caller.named_job(&view, query.job)?;
+    query.job = caller.named_job(&view, query.job)?.map(|typed| {
+        let keys: Vec<&str> = view.jobs.values().map(|job| job.key.0.as_str()).collect();
+        // One that is not watched any more is known by its whole key.
+        key_among(&keys, &typed).unwrap_or(typed)
+    });
     let mut rows = shared.web.store.restarts(&query.page()?).await?;
     rows.retain(|row| !caller.is_confined() || caller.sees_job(&view, &row.job.0));
     Ok(Json(rows.into_iter().map(Item::from).collect()))
