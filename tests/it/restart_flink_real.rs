@@ -327,9 +327,21 @@ async fn every_way(version: &str) -> Result<()> {
     bed.is_back("dies", "the JobManager is killed, the jar and all jobs are lost").await?;
 
     let told: Vec<_> = bed.hook.accepted().iter().flat_map(story::told).collect();
-    let opened = told.iter().filter(|t| t.1 == "opened").count();
-    let jobs = bed.jobs.len();
-    ensure!(opened <= jobs + 2, "{opened} openings for {jobs} jobs: {told:#?}");
+    // Each incident is opened once, and given up once.
+    for word in ["opened", "gave_up"] {
+        let of_word = told.iter().filter(|t| t.1 == word);
+        let ids: Vec<u64> = of_word.map(|t| t.0).collect();
+        let distinct: std::collections::BTreeSet<u64> = ids.iter().copied().collect();
+        ensure!(distinct.len() == ids.len(), "{word} told twice: {told:#?}");
+    }
+    // And each job that died has one incident of its failure, however often it was tried.
+    let failures = story::list(&bed.weir, "incidents").await?;
+    for job in &bed.jobs {
+        let of_job = failures
+            .iter()
+            .filter(|i| i["aspect"] == "failure" && i["labels"]["job_name"] == job.name);
+        ensure!(of_job.count() <= 1, "{}: {failures:#?}", job.name);
+    }
     for job in &bed.jobs {
         ensure!(bed.live(job.name).await?.len() <= 1, "{} runs twice", job.name);
         let miscounts = job.control.miscounts()?;
