@@ -7,21 +7,27 @@ use std::time::Duration;
 use super::holds::{Hold, Weight};
 use super::restarts::{CHECKED_FOR, GIVE_AGAIN, MOST_PATHS, Restarts, Stepped};
 use super::settings::Policy;
+use super::verify;
 use super::words::{APPROVED, give_up, named, no_checkpoint};
 use super::world::World;
 use crate::model::{AskedBy, Both, Doing, Restart, RestartState, RestoreFrom, Task, Time, Ts};
 
 impl Restarts {
     pub(super) fn go_on(&mut self, time: Time, world: &World<'_>, id: u64, out: &mut Stepped) {
-        let Some(row) = self.rows.get(&id).cloned() else { return };
+        let Some(mut row) = self.rows.get(&id).cloned() else { return };
         let loose = self.loose.entry(id).or_default();
         if loose.out || loose.again.is_some_and(|at| at > time.steady) {
             return;
         }
-        loose.again = None; // An entry may have another name now.
+        loose.again = None;
+        // An entry may have another name now, and its driver goes by that.
         let same = |policy: &Arc<Policy>| policy.driver == row.driver;
         let named = self.settings.named(&row.policy).cloned().filter(same);
         let policy = named.or_else(|| world.policy(&self.settings, &row.job).filter(same));
+        if let Some(policy) = policy.as_ref().filter(|policy| policy.name != row.policy) {
+            row.policy.clone_from(&policy.name);
+            self.keep(row.clone(), out);
+        }
         match (row.state, policy) {
             (RestartState::Planned | RestartState::Approval, None) => {
                 let why = format!("`{}` left the configuration", row.policy);
@@ -65,7 +71,7 @@ impl Restarts {
         let key = row.job.clone();
         let sick = incident.is_some_and(|incident| {
             let firing = incident.members.iter().filter(|member| member.firing);
-            firing.into_iter().any(|member| policy.alerts.contains(&member.rule.alert))
+            firing.map(|member| &member.rule.alert).any(|alert| policy.alerts.contains(alert))
         });
         if by_alert && row.replaces && world.is_live(&key) && !sick {
             let why = Both::new("it is well again", "作业已恢复正常");
@@ -266,7 +272,10 @@ impl Restarts {
         out: &mut Stepped,
     ) {
         // Its run is seen: no need to ask.
-        if let Some(id) = world.run_of(&row) {
+        let seen = world.run_of(&row);
+        // A driver without a handle: what began after the order is taken for what it started.
+        let began = || verify::started(&row, world.tracker).filter(|_| !policy.traits.handle);
+        if let Some(id) = seen.or_else(began) {
             return self.taken(time, world, row, Some(id), out);
         }
         let since = row.submitted.map_or(Duration::ZERO, |at| time.steady.since(at));

@@ -21,8 +21,6 @@ use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Stopp
 
 /// A start runs the program's `main`, which may read and plan for long.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// A savepoint of a sick job is not waited for longer.
-const SAVEPOINT_WITHIN: Duration = Duration::from_mins(2);
 /// What was seen dead longer ago is looked at again before the order is given.
 const STILL_DEAD: Duration = Duration::from_secs(3);
 /// So often.
@@ -303,26 +301,12 @@ impl Driver for FlinkJar {
     }
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {
-        async move {
-            match self.clusters.of(order) {
-                Ok(cluster) => cluster.look_up(order).await,
-                Err(error) => LookedUp::Undecided { error },
-            }
-        }
-        .boxed()
+        self.clusters.look_up(order).boxed()
     }
 
     fn stop<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Stopped> {
-        async move {
-            let within = self.config.savepoint_within.unwrap_or(SAVEPOINT_WITHIN);
-            match self.clusters.of(order) {
-                Ok(cluster) => {
-                    cluster.stop(order, self.config.savepoint_dir.as_deref(), within).await
-                }
-                Err(error) => Stopped::Runs { error },
-            }
-        }
-        .boxed()
+        let (folder, within) = (self.config.savepoint_dir.as_deref(), self.config.savepoint_within);
+        self.clusters.stop(order, folder, within).boxed()
     }
 
     fn cancel<'a>(
@@ -330,7 +314,7 @@ impl Driver for FlinkJar {
         order: &'a Order,
         job_id: &'a str,
     ) -> BoxFuture<'a, Result<(), String>> {
-        async move { self.clusters.of(order)?.cancel(job_id).await }.boxed()
+        self.clusters.cancel(order, job_id).boxed()
     }
 }
 

@@ -15,6 +15,8 @@ use crate::http::{HttpClient, HttpError, Response, one_line};
 use crate::model::{JobState, passes};
 
 const MIB: usize = 1 << 20;
+/// A savepoint of a sick job is not waited for longer.
+const SAVEPOINT_WITHIN: Duration = Duration::from_mins(2);
 /// Between two looks at a savepoint on its way.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Longest error that is passed on, in characters.
@@ -283,6 +285,32 @@ impl Clusters {
             }
         }
         Ok(Clusters { source: source.map(str::to_owned), by_name })
+    }
+
+    /// Whether a run of the order's handle is there.
+    pub(super) async fn look_up(&self, order: &Order) -> LookedUp {
+        match self.of(order) {
+            Ok(cluster) => cluster.look_up(order).await,
+            Err(error) => LookedUp::Undecided { error },
+        }
+    }
+
+    /// Stops the run that is to be replaced.
+    pub(super) async fn stop(
+        &self,
+        order: &Order,
+        folder: Option<&str>,
+        within: Option<Duration>,
+    ) -> Stopped {
+        match self.of(order) {
+            Ok(cluster) => cluster.stop(order, folder, within.unwrap_or(SAVEPOINT_WITHIN)).await,
+            Err(error) => Stopped::Runs { error },
+        }
+    }
+
+    /// Cancels a run.
+    pub(super) async fn cancel(&self, order: &Order, job_id: &str) -> Result<(), String> {
+        self.of(order)?.cancel(job_id).await
     }
 
     /// The cluster that runs this job.

@@ -28,8 +28,6 @@ use crate::http::{AuthConfig, HttpClient, HttpConfig, TlsConfig};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// All statements together: the last one plans the job and submits it.
 const START_WITHIN: Duration = Duration::from_mins(2);
-/// A savepoint of a sick job is not waited for longer.
-const SAVEPOINT_WITHIN: Duration = Duration::from_mins(2);
 /// Larger files are no statements of one job.
 const LARGEST_SCRIPT: u64 = 1 << 20;
 
@@ -345,26 +343,12 @@ impl Driver for SqlGateway {
     }
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {
-        async move {
-            match self.clusters.of(order) {
-                Ok(cluster) => cluster.look_up(order).await,
-                Err(error) => LookedUp::Undecided { error },
-            }
-        }
-        .boxed()
+        self.clusters.look_up(order).boxed()
     }
 
     fn stop<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Stopped> {
-        async move {
-            let within = self.config.savepoint_within.unwrap_or(SAVEPOINT_WITHIN);
-            match self.clusters.of(order) {
-                Ok(cluster) => {
-                    cluster.stop(order, self.config.savepoint_dir.as_deref(), within).await
-                }
-                Err(error) => Stopped::Runs { error },
-            }
-        }
-        .boxed()
+        let (folder, within) = (self.config.savepoint_dir.as_deref(), self.config.savepoint_within);
+        self.clusters.stop(order, folder, within).boxed()
     }
 
     fn cancel<'a>(
@@ -372,7 +356,7 @@ impl Driver for SqlGateway {
         order: &'a Order,
         job_id: &'a str,
     ) -> BoxFuture<'a, Result<(), String>> {
-        async move { self.clusters.of(order)?.cancel(job_id).await }.boxed()
+        self.clusters.cancel(order, job_id).boxed()
     }
 }
 
