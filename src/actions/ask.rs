@@ -2,7 +2,7 @@
 
 use super::holds::{Hold, Weight};
 use super::restarts::{Restarts, Stepped};
-use super::words::{APPROVED, named, planned};
+use super::words::{named, planned};
 use super::world::World;
 use crate::model::{AskedBy, JobKey, RestartState, RestoreFrom, Time};
 
@@ -49,7 +49,7 @@ impl Restarts {
         let incident = world.incident_of(key);
         let asked_by = AskedBy::Person(by.to_owned());
         let open = self.open_of(key).cloned();
-        let mut holds = self.holds(time, world, key, &policy, incident, &asked_by, open.as_ref());
+        let mut holds = self.holds(time, world, key, &policy, incident, true, open.as_ref());
         if let Some(row) = &open
             && !matches!(row.state, RestartState::Planned | RestartState::Approval)
         {
@@ -117,10 +117,10 @@ impl Restarts {
         if let Some(mut row) = self.rows.get(&id).cloned() {
             row.state = RestartState::Planned;
             row.due = time.steady;
-            row.note = Some(APPROVED.to_owned());
+            row.approved = Some(by.to_owned());
             Restarts::event(&row, &format!("approved by {by}"), &mut out);
             let from = self.preview(world, &row.job);
-            Restarts::tell(&row, world, planned(&row, time, from), &mut out);
+            self.tell(&row, world, planned(&row, time, from), &mut out);
             self.keep(row, &mut out);
         }
         out

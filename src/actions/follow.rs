@@ -206,7 +206,7 @@ impl Restarts {
         let Some(policy) = self.settings.named(&row.policy).cloned() else { return };
         let incident = row.incident.and_then(|id| world.incidents.get(id));
         let key = row.job.clone();
-        let holds = self.holds(time, world, &key, &policy, incident, &row.asked_by, Some(&row));
+        let holds = self.holds(time, world, &key, &policy, incident, row.by_person(), Some(&row));
         // Its own attempt is no reason against itself; the rest was judged when it was sent.
         let against = holds.iter().find(|hold| {
             matches!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::holds::Hold;
 use super::settings::{Limits, Policy};
-use crate::model::{AskedBy, Incident, JobState, Restart, RestartState, RootCause, Time};
+use crate::model::{Incident, JobState, Restart, RestartState, RootCause, Time};
 use crate::tracker::JobFacts;
 
 /// Flink caches its answers for some seconds: what a run left is certain only after that.
@@ -19,7 +19,8 @@ pub(super) struct Case<'a> {
     pub(super) facts: JobFacts<'a>,
     /// The incident that fires, if there is one.
     pub(super) incident: Option<&'a Incident>,
-    pub(super) asked_by: &'a AskedBy,
+    /// A person wants it.
+    pub(super) by_person: bool,
     /// Restarts of this job that were sent, oldest first.
     pub(super) past: Vec<&'a Restart>,
     /// On their way: of all jobs, and of this cluster.
@@ -55,7 +56,7 @@ pub(super) fn holds(case: &Case<'_>) -> Vec<Hold> {
     found.extend(of_people(case));
     found.extend(of_attempts(case));
     found.extend(of_limits(case));
-    if matches!(case.asked_by, AskedBy::Person(_)) {
+    if case.by_person {
         found.retain(Hold::binds_people);
     }
     found.sort_by_key(Hold::weight);

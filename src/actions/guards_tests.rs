@@ -7,10 +7,6 @@ use crate::actions::drivers::Traits;
 use crate::actions::testing::{Scene, policy, restart};
 use crate::model::{Matcher, TimeInterval, TimeIntervals};
 
-fn by_alert() -> AskedBy {
-    AskedBy::Alert("JobFailed".to_owned())
-}
-
 /// What holds a job that failed a minute ago, with everything else as it should be.
 fn held<'a>(change: impl FnOnce(&mut Case<'a>)) -> Vec<&'static str> {
     held_in(Box::leak(Box::new(Scene::failed())), change)
@@ -18,8 +14,7 @@ fn held<'a>(change: impl FnOnce(&mut Case<'a>)) -> Vec<&'static str> {
 
 fn held_in<'a>(scene: &'a Scene, change: impl FnOnce(&mut Case<'a>)) -> Vec<&'static str> {
     let policy = Box::leak(Box::new(policy()));
-    let asked_by = Box::leak(Box::new(by_alert()));
-    let mut case = scene.case(policy, asked_by);
+    let mut case = scene.case(policy);
     change(&mut case);
     holds(&case).iter().map(Hold::guard).collect()
 }
@@ -46,20 +41,19 @@ fn every_guard_holds_for_its_reason() {
     never.never_on = vec![regex::Regex::new("ClassNotFoundException").unwrap()];
     let scene = Scene::failed_of("java.lang.ClassNotFoundException", "com.example.Orders");
     assert_eq!(held_in(&scene, |_| {}), [""; 0]);
-    let asked_by = by_alert();
-    let case = scene.case(&never, &asked_by);
+    let case = scene.case(&never);
     assert_eq!(holds(&case), [Hold::NeverOn("ClassNotFoundException".to_owned())]);
 
     let mut night = policy();
     let always = TimeIntervals { name: "night".to_owned(), parts: vec![TimeInterval::default()] };
     night.hours.mute = vec![Arc::new(always)];
     let scene = Scene::failed();
-    let case = scene.case(&night, &asked_by);
+    let case = scene.case(&night);
     assert_eq!(holds(&case), [Hold::Hours("night".to_owned())]);
 
     let mut needs = policy();
     needs.traits = Traits { inventory: true, ..Traits::default() };
-    let case = scene.case(&needs, &asked_by);
+    let case = scene.case(&needs);
     assert_eq!(holds(&case), [Hold::NotInInventory]);
 }
 
@@ -114,8 +108,7 @@ fn what_it_left_is_read_before_it_is_restarted() {
 fn what_was_dead_at_the_first_look_is_for_a_person() {
     let scene = Scene::dead_at_first_look();
     assert_eq!(held_in(&scene, |_| {}), ["first_look"]);
-    let (policy, person) = (policy(), AskedBy::Person("ann".to_owned()));
-    assert_eq!(holds(&scene.case(&policy, &person)), []);
+    assert_eq!(held_in(&scene, |case| case.by_person = true), [""; 0]);
 }
 
 #[test]
@@ -133,8 +126,7 @@ fn a_sick_job_is_replaced_only_where_that_is_meant_and_can_be() {
     assert_eq!(held_in(&scene, |case| case.replaces = true), ["driver"]);
     let mut stops = policy();
     stops.traits.stops = true;
-    let asked_by = by_alert();
-    let mut case = scene.case(&stops, &asked_by);
+    let mut case = scene.case(&stops);
     case.replaces = true;
     assert_eq!(holds(&case), []);
 }
@@ -153,8 +145,7 @@ fn attempts_come_back_when_it_was_well_and_like_causes_break_the_loop() {
         let mut policy = policy();
         policy.attempts = 10;
         change(&mut policy);
-        let asked_by = by_alert();
-        let mut facts = scene.case(&policy, &asked_by);
+        let mut facts = scene.case(&policy);
         facts.past = past.iter().collect();
         holds(&facts).iter().map(Hold::guard).collect::<Vec<_>>()
     };
@@ -200,11 +191,11 @@ proptest! {
             scene = scene.then_unseen();
         }
         let policy = policy();
-        let asked_by = if person { AskedBy::Person("ann".to_owned()) } else { by_alert() };
         let past: Vec<Restart> =
             sent.into_iter().enumerate().map(|(id, state)| restart(id as u64, state)).collect();
-        let mut case = scene.case(&policy, &asked_by);
+        let mut case = scene.case(&policy);
         case.past = past.iter().collect();
+        case.by_person = person;
         let free = holds(&case).is_empty();
         let ended = matches!(state, JobState::Canceled | JobState::Finished);
         let dead = state == JobState::Failed || (person && ended);

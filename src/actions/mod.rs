@@ -13,6 +13,7 @@ mod perform;
 mod plan;
 mod restarts;
 mod row;
+mod say;
 mod send;
 mod settings;
 pub mod stores;

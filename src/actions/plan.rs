@@ -7,7 +7,7 @@ use super::guards;
 use super::holds::{Hold, Weight};
 use super::restarts::{Restarts, Stepped};
 use super::settings::{Mode, Policy};
-use super::words::{give_up, handle, named, none_left, planned, say, starts_waiting};
+use super::words::{handle, named, none_left, planned, starts_waiting};
 use super::world::World;
 use crate::model::{
     AskedBy, Change, Doing, Incident, JobKey, Restart, RestartState, RestoreFrom, Time,
@@ -27,29 +27,29 @@ impl Restarts {
     ) {
         let Some(policy) = world.policy(&self.settings, key) else { return };
         let asked_by = AskedBy::Alert(alert.to_owned());
-        let holds = self.holds(time, world, key, &policy, Some(incident), &asked_by, None);
+        let holds = self.holds(time, world, key, &policy, Some(incident), false, None);
         let from = self.preview(world, key);
         if policy.mode == Mode::DryRun {
             let held = holds.first();
             if held.is_none_or(|hold| hold.weight() != Weight::Over) {
                 let held = held.map(Hold::words);
-                say(incident.id, Some(incident), Doing::Would { from, held }, out);
+                self.say(incident, key, Doing::Would { from, held }, out);
             }
             return;
         }
         match holds.first() {
             Some(hold) if hold.weight() == Weight::Over => {}
             Some(hold) if hold.weight() == Weight::Stop => {
-                give_up(incident.id, Some(incident), key, hold, out);
+                self.give_up(Some(incident), key, hold, out);
             }
             Some(hold) if !starts_waiting(&holds) => {
-                say(incident.id, Some(incident), Doing::Held(hold.words()), out);
+                self.say(incident, key, Doing::Held(hold.words()), out);
             }
             settling => {
                 // What it left may still be on its way to the ledger.
                 if settling.is_none() && from.is_none() && !policy.start_empty {
                     let hold = Hold::NoCheckpoint(none_left(world.tracker.ledger(key)));
-                    return give_up(incident.id, Some(incident), key, &hold, out);
+                    return self.give_up(Some(incident), key, &hold, out);
                 }
                 self.plan(time, world, key, &policy, Some(incident), asked_by, None, out);
             }
@@ -137,6 +137,7 @@ impl Restarts {
             ran: false,
             settled: false,
             declined: None,
+            approved: None,
             unclear: false,
             cancelling: false,
             stopping: None,
@@ -160,11 +161,10 @@ impl Restarts {
         out.changes.push(Change::Restart(Box::new(row.clone())));
         if let Some(incident) = incident {
             out.events.push((incident.id, what));
-            let doing = match row.state {
-                RestartState::Approval => Doing::Approval { restart: id, from },
-                _ => planned(&row, time, from),
-            };
-            say(incident.id, Some(incident), doing, out);
+            match row.state {
+                RestartState::Approval => self.wants_approval(&row, world, from, out),
+                _ => self.say(incident, key, planned(&row, time, from), out),
+            }
         }
         self.insert(row);
         Some(id)

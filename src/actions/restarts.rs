@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::guards::{self, Case};
 use super::holds::Hold;
+use super::say::{Said, said_before};
 use super::settings::{Policy, Settings};
 use super::world::World;
 use crate::model::{
-    AskedBy, Change, Doing, Errand, Incident, JobKey, Loaded, Restart, RestartState, Time, Ts,
+    Change, Doing, Errand, Incident, JobKey, Loaded, Restart, RestartState, Time, Ts,
 };
 
 /// An order that may have been given is given again for so long, by the same handle.
@@ -37,6 +38,8 @@ pub struct Stepped {
     pub events: Vec<(u64, String)>,
     /// Incidents a person is needed for, and because of which job; told once.
     pub gave_up: Vec<(u64, JobKey)>,
+    /// Incidents of which a restart waits for a person's word from now on.
+    pub wanted: Vec<u64>,
     /// Savepoints that were taken: by which job, run, and where.
     pub savepoints: Vec<(JobKey, String, String)>,
     /// Runs that are stopped to be replaced.
@@ -90,7 +93,9 @@ pub struct Restarts {
     /// Name of the installation: part of every handle.
     pub(super) installation: String,
     /// Of which incident and job it was told that a person is needed: several jobs may share one.
-    told_of: BTreeSet<(u64, JobKey)>,
+    pub(super) told_of: BTreeSet<(u64, JobKey)>,
+    /// What incidents that are about more than one job say of each.
+    pub(super) said: Said,
 }
 
 impl Restarts {
@@ -102,6 +107,7 @@ impl Restarts {
             installation: loaded.installation.clone(),
             next_id: loaded.max_restart + 1,
             paused: paused.and_then(|(_, body)| serde_json::from_str(body).ok()),
+            said: said_before(loaded),
             ..Restarts::default()
         };
         for row in &loaded.restarts {
@@ -213,15 +219,6 @@ impl Restarts {
         out
     }
 
-    /// Of one incident and job it is told once that a person is needed, and of an incident that is
-    /// over not at all.
-    pub(super) fn tell_once(&mut self, world: &World<'_>, out: &mut Stepped) {
-        let is_open = |id: u64| world.incidents.get(id).is_some_and(Incident::is_open);
-        self.told_of.retain(|(id, _)| is_open(*id));
-        let told_of = &mut self.told_of;
-        out.gave_up.retain(|told| is_open(told.0) && told_of.insert(told.clone()));
-    }
-
     /// Attempts of jobs that have been well for long do not count any more.
     pub(super) fn settle(&mut self, time: Time, world: &World<'_>, out: &mut Stepped) {
         for (key, ids) in &self.by_job {
@@ -266,7 +263,7 @@ impl Restarts {
         key: &JobKey,
         policy: &Policy,
         incident: Option<&Incident>,
-        asked_by: &AskedBy,
+        by_person: bool,
         row: Option<&Restart>,
     ) -> Vec<Hold> {
         let Some(facts) = world.tracker.job_facts(key, time) else { return vec![Hold::Unseen] };
@@ -284,7 +281,7 @@ impl Restarts {
             policy,
             facts,
             incident,
-            asked_by,
+            by_person,
             past,
             on_way: self.on_way(&facts.job.cluster, row.map_or(0, |row| row.id)),
             limits: self.settings.limits,

@@ -2,7 +2,7 @@
 
 use super::holds::Hold;
 use super::restarts::{Restarts, Stepped};
-use super::words::{bounded, give_up, say};
+use super::words::bounded;
 use super::world::World;
 use crate::model::{
     Both, Change, Doing, Errand, OfInventory, Order, Restart, RestartState, Task, Time,
@@ -56,7 +56,7 @@ impl Restarts {
         out: &mut Stepped,
     ) {
         Restarts::event(&row, &format!("not sent: {}", why.en), out);
-        Restarts::tell(&row, world, Doing::Held(why.clone()), out);
+        self.tell(&row, world, Doing::Held(why.clone()), out);
         self.drop_quietly(time, row, &why.en, out);
     }
 
@@ -96,16 +96,15 @@ impl Restarts {
             ),
             RestartState::Unknown => {
                 let hold = Hold::Unknown(row.id);
-                if let Some(incident) = row.incident {
-                    give_up(incident, world.incidents.get(incident), &row.job, &hold, out);
-                }
+                let incident = row.incident.and_then(|id| world.incidents.get(id));
+                self.give_up(incident, &row.job, &hold, out);
                 (format!("unknown: {why}"), Doing::GaveUp(hold.words()))
             }
             _ => (format!("failed: {why}"), Doing::Failed { attempt, of, why }),
         };
         Restarts::event(&row, &what, out);
         if state != RestartState::Unknown {
-            Restarts::tell(&row, world, doing, out);
+            self.tell(&row, world, doing, out);
         }
         self.loose.remove(&row.id);
         self.keep(row, out);
@@ -114,12 +113,6 @@ impl Restarts {
     pub(super) fn keep(&mut self, row: Restart, out: &mut Stepped) {
         out.changes.push(Change::Restart(Box::new(row.clone())));
         self.insert(row);
-    }
-
-    pub(super) fn tell(row: &Restart, world: &World<'_>, doing: Doing, out: &mut Stepped) {
-        if let Some(id) = row.incident {
-            say(id, world.incidents.get(id), doing, out);
-        }
     }
 
     pub(super) fn event(row: &Restart, what: &str, out: &mut Stepped) {

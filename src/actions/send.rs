@@ -8,7 +8,7 @@ use super::holds::{Hold, Weight};
 use super::restarts::{CHECKED_FOR, GIVE_AGAIN, MOST_PATHS, Restarts, Stepped};
 use super::settings::Policy;
 use super::verify;
-use super::words::{APPROVED, give_up, named, no_checkpoint};
+use super::words::{named, no_checkpoint};
 use super::world::World;
 use crate::model::{AskedBy, Both, Doing, Restart, RestartState, RestoreFrom, Task, Time, Ts};
 
@@ -77,8 +77,9 @@ impl Restarts {
             let why = Both::new("it is well again", "作业已恢复正常");
             return self.drop_row(time, world, row, &why, out);
         }
-        let holds = self.holds(time, world, &key, policy, incident, &row.asked_by, Some(&row));
-        if !by_alert && !holds.is_empty() && time.steady.since(row.at_steady) > GIVE_AGAIN {
+        let holds = self.holds(time, world, &key, policy, incident, row.by_person(), Some(&row));
+        // Of a person's word, too: what they knew then is old.
+        if row.by_person() && !holds.is_empty() && time.steady.since(row.due) > GIVE_AGAIN {
             let why = Both::new(
                 "it could not be sent for 10 minutes; ask again if it is still wanted",
                 "10 分钟内未能发出；如仍需要请再次执行",
@@ -90,9 +91,7 @@ impl Restarts {
                 return self.drop_row(time, world, row, &hold.words(), out);
             }
             Some(hold) if hold.weight() == Weight::Stop => {
-                if let Some(incident) = row.incident {
-                    give_up(incident, world.incidents.get(incident), &row.job, hold, out);
-                }
+                self.give_up(incident, &row.job, hold, out);
                 return self.drop_quietly(time, row, &hold.words().en, out);
             }
             _ => {}
@@ -103,21 +102,19 @@ impl Restarts {
         }
         // Somebody has it: whether to restart is theirs to say.
         let taken = incident.is_some_and(|incident| incident.acknowledged.is_some());
-        if row.state == RestartState::Planned && by_alert && taken && row.wanted.is_none() {
-            let approved = row.declined.is_none() && row.note.as_deref() == Some(APPROVED);
-            if !approved {
-                row.state = RestartState::Approval;
-                let from = self.preview(world, &key);
-                Restarts::tell(&row, world, Doing::Approval { restart: row.id, from }, out);
-                self.keep(row, out);
-                return;
-            }
+        if row.state == RestartState::Planned && taken && !row.by_person() {
+            row.state = RestartState::Approval;
+            let from = self.preview(world, &key);
+            Restarts::event(&row, "waits for approval: somebody has the incident", out);
+            self.wants_approval(&row, world, from, out);
+            self.keep(row, out);
+            return;
         }
         if row.state == RestartState::Approval || row.due > time.steady {
             return;
         }
         if let Some(hold) = holds.first() {
-            Restarts::tell(&row, world, Doing::Held(hold.words()), out);
+            self.tell(&row, world, Doing::Held(hold.words()), out);
             return;
         }
         if row.replaces && world.is_live(&key) && !policy.traits.in_place {
@@ -126,7 +123,7 @@ impl Restarts {
             let run = row.dead.as_ref().map(|dead| dead.job_id.clone());
             out.stops.extend(run.map(|run| (key.clone(), run)));
             Restarts::event(&row, "stopping the sick run", out);
-            Restarts::tell(&row, world, Doing::Stopping, out);
+            self.tell(&row, world, Doing::Stopping, out);
             self.order(time, world, &row, Task::Stop, out);
             if let Some(loose) = self.loose.get_mut(&row.id) {
                 loose.asked_to_stop = true;
@@ -184,9 +181,8 @@ impl Restarts {
             let why = no_checkpoint(&row, known, world);
             if row.wanted.is_some() || !policy.start_empty {
                 let hold = Hold::NoCheckpoint(why);
-                if let Some(incident) = row.incident {
-                    give_up(incident, world.incidents.get(incident), &row.job, &hold, out);
-                }
+                let incident = row.incident.and_then(|id| world.incidents.get(id));
+                self.give_up(incident, &row.job, &hold, out);
                 return self.drop_quietly(time, row, &hold.words().en, out);
             }
             row.from_nothing = true;
@@ -196,6 +192,9 @@ impl Restarts {
         row.submitted = Some(time.steady);
         row.submitted_at = Some(time.wall);
         row.dead = world.current(&row.job).or(row.dead);
+        // What is known of it by now: the breaker compares causes of what was sent.
+        let newest = world.tracker.job(&row.job).and_then(|job| job.last_cause.as_ref());
+        row.cause = newest.map(|(_, cause)| cause.clone()).or(row.cause);
         let from = row.from.as_ref().map(|from| from.name().to_owned());
         let what = match &row.from {
             Some(from) => format!("sent, from {}", from.path),
@@ -203,7 +202,7 @@ impl Restarts {
         };
         Restarts::event(&row, &what, out);
         let (attempt, of) = (row.attempt, row.of);
-        Restarts::tell(&row, world, Doing::Starting { from, attempt, of }, out);
+        self.tell(&row, world, Doing::Starting { from, attempt, of }, out);
         self.order(time, world, &row, Task::Start, out);
         if let Some(loose) = self.loose.get_mut(&row.id) {
             loose.sent = true;
@@ -233,13 +232,14 @@ impl Restarts {
             }
             let key = row.job.clone();
             let incident = row.incident.and_then(|id| world.incidents.get(id));
-            let holds = self.holds(time, world, &key, policy, incident, &row.asked_by, Some(&row));
+            let holds =
+                self.holds(time, world, &key, policy, incident, row.by_person(), Some(&row));
             // It is Weir that ended it: only what proves that it is dead may hold it now.
             let waits = holds.iter().find(|hold| {
                 matches!(hold, Hold::Unseen | Hold::Twice(_) | Hold::Missing(_) | Hold::Settling)
             });
             if let Some(hold) = waits {
-                Restarts::tell(&row, world, Doing::Held(hold.words()), out);
+                self.tell(&row, world, Doing::Held(hold.words()), out);
                 self.again(row.id, time);
                 return;
             }
@@ -325,7 +325,7 @@ impl Restarts {
         Restarts::event(&row, &what, out);
         let from = row.from.as_ref().map(|from| from.name().to_owned());
         let (attempt, of) = (row.attempt, row.of);
-        Restarts::tell(&row, world, Doing::Watching { from, attempt, of }, out);
+        self.tell(&row, world, Doing::Watching { from, attempt, of }, out);
         self.keep(row, out);
     }
 }

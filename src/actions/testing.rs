@@ -6,8 +6,8 @@ use super::drivers::Traits;
 use super::guards::Case;
 use super::settings::{Limits, Mode, Policy};
 use crate::model::{
-    AskedBy, CheckpointStats, CheckpointSummary, Completeness, Failure, Hours, JobKey, JobState,
-    Matcher, Restart, RestartState, RootCause, RunId, RunObservation, Seen, Snapshot, SourceClock,
+    CheckpointStats, CheckpointSummary, Completeness, Failure, Hours, JobKey, JobState, Matcher,
+    Restart, RestartState, RootCause, RunId, RunObservation, Seen, Snapshot, SourceClock,
     TaskCounts, Time, Ts,
 };
 use crate::store::contract::samples;
@@ -222,13 +222,13 @@ impl Scene {
     }
 
     /// Everything as it should be for a restart.
-    pub(super) fn case<'a>(&'a self, policy: &'a Policy, asked_by: &'a AskedBy) -> Case<'a> {
+    pub(super) fn case<'a>(&'a self, policy: &'a Policy) -> Case<'a> {
         Case {
             time: self.now,
             policy,
             facts: self.tracker.job_facts(&key(), self.now).unwrap(),
             incident: None,
-            asked_by,
+            by_person: false,
             past: Vec::new(),
             on_way: (0, 0),
             limits: Limits::default(),

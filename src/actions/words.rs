@@ -3,16 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use super::holds::Hold;
-use super::restarts::Stepped;
 use super::world::World;
-use crate::model::{Both, Doing, Incident, JobKey, Restart, RestoreFrom, Time};
+use crate::model::{Both, Doing, Restart, RestoreFrom, Time};
 use crate::tracker::{Ledger, Recorded};
 
 /// Longest note, in characters.
 const LONGEST_NOTE: usize = 300;
-
-/// Note of a restart that a person has let go on.
-pub(super) const APPROVED: &str = "approved";
 
 /// Whether a row is begun although something holds it: what passes by itself, and soon.
 pub(super) fn starts_waiting(holds: &[Hold]) -> bool {
@@ -22,36 +18,6 @@ pub(super) fn starts_waiting(holds: &[Hold]) -> bool {
 pub(super) fn planned(row: &Restart, time: Time, from: Option<String>) -> Doing {
     let at = time.wall + row.due.since(time.steady);
     Doing::Planned { at, from, attempt: row.attempt, of: row.of }
-}
-
-/// What an incident says from now on, if that is something else than before.
-pub(super) fn say(id: u64, incident: Option<&Incident>, doing: Doing, out: &mut Stepped) {
-    let same = incident.is_some_and(|incident| incident.doing.as_ref() == Some(&doing));
-    out.doing.retain(|(known, _)| *known != id);
-    if !same {
-        out.doing.push((id, doing));
-    }
-}
-
-/// A person is needed; told once.
-pub(super) fn give_up(
-    id: u64,
-    incident: Option<&Incident>,
-    job: &JobKey,
-    hold: &Hold,
-    out: &mut Stepped,
-) {
-    let doing = Doing::GaveUp(hold.words());
-    let known = incident.and_then(|incident| incident.doing.as_ref());
-    if known == Some(&doing) {
-        return;
-    }
-    out.events.push((id, format!("restarting given up: {}", hold.words().en)));
-    let declined = matches!(hold, Hold::Declined(_));
-    if !known.is_some_and(Doing::gave_up) && !declined {
-        out.gave_up.push((id, job.clone()));
-    }
-    say(id, incident, doing, out);
 }
 
 pub(super) fn named(entry: &Recorded) -> RestoreFrom {

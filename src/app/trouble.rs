@@ -42,6 +42,7 @@ pub(super) fn teller(
                     affected: Affected::default(),
                     unacknowledged: None,
                     link: None,
+                    approve_link: None,
                     known: Known::New,
                 }],
                 jobs_watched: 0,

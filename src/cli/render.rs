@@ -248,6 +248,7 @@ fn about(incident: &Incident, reason: NoticeReason, language: Language) -> Messa
             affected: Affected::default(),
             unacknowledged: None,
             link: None,
+            approve_link: None,
             known: Known::New,
             incident: incident.clone(),
         }],

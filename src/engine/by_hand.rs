@@ -34,6 +34,30 @@ impl Engine {
         Ok(Reply { said, changed: done, job, restart, holds, incident, ..Reply::default() })
     }
 
+    /// One certain restart that was not sent yet goes on, or is not sent.
+    pub(super) fn decide_restart(
+        &mut self,
+        time: Time,
+        id: u64,
+        approve: bool,
+        word: Word<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
+        let Some(row) = self.restarts.get(id) else {
+            return Err(Refusal::NotFound(format!("there is no restart {id}")));
+        };
+        let (job, state) = (row.job.0.clone(), row.state);
+        if state.was_sent() || !state.is_open() {
+            let error = format!("restart {id} of {job} does not wait: it is {}", state.as_str());
+            return Err(Refusal::Conflict(error));
+        }
+        if approve {
+            self.restart_by_hand(time, &job, None, word, false, changes)
+        } else {
+            self.decline_restart(time, &job, word, changes)
+        }
+    }
+
     /// What was not sent yet is not sent.
     pub(super) fn decline_restart(
         &mut self,

@@ -69,6 +69,10 @@ impl Engine {
             Action::DeclineRestart { job, comment } => {
                 return self.decline_restart(time, job, Word { by, comment }, changes);
             }
+            Action::DecideRestart { restart, approve, comment } => {
+                let word = Word { by, comment };
+                return self.decide_restart(time, *restart, *approve, word, changes);
+            }
             Action::PauseRestarts { pause, comment } => {
                 return Ok(self.pause_restarts(time, *pause, Word { by, comment }, changes));
             }

@@ -5,6 +5,7 @@ mod by_hand;
 mod checkpoints;
 mod command;
 mod commander;
+mod errands;
 mod explain;
 mod find;
 mod guard;
@@ -39,5 +40,6 @@ pub use run::{Health, InForce, Order, Shell, ShellParts, TroubleTeller};
 pub use step::{Effect, Engine, EngineSettings, Input};
 pub use view::{
     ChannelView, InventoryView, JobView, JobViews, RestartCounts, RuleView, SourceView, View,
+    Waiting,
 };
 pub use why::{WhyAnswer, WhyQuestion};

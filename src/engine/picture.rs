@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::view::{ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View};
+use super::view::{
+    ChannelView, InventoryView, JobView, JobViews, RuleView, SourceView, View, Waiting,
+};
 use crate::incidents::Incidents;
 use crate::model::{
     AlertState, Change, JobKey, Restart, RestartState, RuleId, Schedules, SeenBy, Silence, Time,
@@ -82,9 +84,12 @@ impl Picture {
 
     /// Goes on with the restarts of a former process; what ended then is not counted.
     pub(super) fn begin_restarts<'a>(&mut self, rows: impl Iterator<Item = &'a Restart>) {
-        let open = rows.filter(|row| row.state.is_open());
-        self.restarts = open.map(|row| (row.id, row.state)).collect();
+        let open: Vec<&Restart> = rows.filter(|row| row.state.is_open()).collect();
+        self.restarts = open.iter().map(|row| (row.id, row.state)).collect();
         self.count_open_restarts();
+        for row in open {
+            self.note_waiting(row);
+        }
     }
 
     /// Counts restarts that went on or ended.
@@ -92,6 +97,7 @@ impl Picture {
         let mut moved = false;
         for change in changes {
             let Change::Restart(row) = change else { continue };
+            self.note_waiting(row);
             if row.state.is_open() {
                 moved |= self.restarts.insert(row.id, row.state) != Some(row.state);
             } else if self.restarts.remove(&row.id).is_some() {
@@ -106,6 +112,19 @@ impl Picture {
         }
         if self.view.restarts.paused != paused {
             Arc::make_mut(&mut self.view).restarts.paused = paused;
+        }
+    }
+
+    fn note_waiting(&mut self, row: &Restart) {
+        let waits = row.state == RestartState::Approval;
+        if waits == self.view.restarts.waiting.contains_key(&row.id) {
+            return;
+        }
+        let waiting = Arc::make_mut(&mut Arc::make_mut(&mut self.view).restarts.waiting);
+        if waits {
+            waiting.insert(row.id, Waiting { job: row.job.clone(), incident: row.incident });
+        } else {
+            waiting.remove(&row.id);
         }
     }
 

@@ -28,11 +28,14 @@ fn a_restart_is_counted_once_when_it_ends() {
         vec![row(1, Verified), row(4, Dropped)],
         vec![row(1, Verified)],
     ];
+    let mut waiting = Vec::new();
     for changes in &turns {
         picture.note_restarts(changes, false);
+        waiting.push(picture.view.restarts.waiting.keys().copied().collect::<Vec<u64>>());
     }
+    assert_eq!(waiting, [vec![4], vec![4], vec![4], vec![], vec![]]);
     picture.note_restarts(&[], true);
-    let RestartCounts { open, ended, paused } = picture.view.restarts.clone();
+    let RestartCounts { open, ended, paused, .. } = picture.view.restarts.clone();
     assert_eq!(open, BTreeMap::from([(Planned, 1)]));
     assert_eq!(ended, BTreeMap::from([(Verified, 1), (Dropped, 2)]));
     assert!(paused);

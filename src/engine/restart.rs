@@ -1,5 +1,7 @@
 //! Restarts in a turn: what they are decided by, and what becomes of what they want.
 
+use std::collections::BTreeSet;
+
 use super::step::Engine;
 use crate::actions::{Stepped, World};
 use crate::incidents::{self, News};
@@ -70,7 +72,7 @@ impl Engine {
         changes: &mut Vec<Change>,
     ) {
         let Stepped { changes: rows, errands: more, doing, events, gave_up, .. } = stepped;
-        let Stepped { savepoints, stops, goes_on, began, .. } = stepped;
+        let Stepped { savepoints, stops, goes_on, began, wanted, .. } = stepped;
         for (job, run, from) in began {
             self.tracker.note_origin(&job, &run, from.as_deref());
         }
@@ -90,8 +92,10 @@ impl Engine {
         for (incident, doing) in doing {
             taken.changes.extend(self.incidents.set_doing(incident, doing));
         }
-        let needed = |incident| News { incident, reason: NoticeReason::GaveUp };
-        taken.news.extend(gave_up.into_iter().map(|(incident, _)| needed(incident)));
+        let wanted: BTreeSet<u64> = wanted.into_iter().collect();
+        let news = |incident, reason| News { incident, reason };
+        taken.news.extend(wanted.into_iter().map(|id| news(id, NoticeReason::Approval)));
+        taken.news.extend(gave_up.into_iter().map(|(id, _)| news(id, NoticeReason::GaveUp)));
         errands.extend(more);
         self.take(time, taken, changes);
     }

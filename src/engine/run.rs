@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::ask::{Asked, Asker};
 use super::commander::{Commander, Given};
+use super::errands::carry_out;
 use super::guard::WireGuard;
 use super::record::Recorder;
 use super::{Effect, Engine, Input, Reload, View};
@@ -19,8 +20,7 @@ use crate::actions::Performer;
 use crate::clock::Clock;
 use crate::journal::Writer;
 use crate::model::{
-    Action, Change, ChannelId, Demand, Errand, FailedRun, LookedUp, Message, SendOutcome, Started,
-    Stopped, Task, Time, Told, Ts,
+    Action, Change, ChannelId, Demand, Errand, FailedRun, Message, SendOutcome, Time, Ts,
 };
 use crate::notify::channels::Channel;
 use crate::store::Store;
@@ -33,10 +33,6 @@ const COMMIT_RETRY: Duration = Duration::from_secs(2);
 const TELL_STORE_AFTER: Duration = Duration::from_mins(1);
 /// No send takes longer, whatever its channel does.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
-/// No errand takes longer, whatever its driver does.
-const ACT_WITHIN: Duration = Duration::from_mins(45);
-/// What was decided longer ago than this is decided anew: the process stood still meanwhile.
-const STALE_AFTER: Duration = Duration::from_secs(20);
 /// Sends on the wire get this long to end when Weir stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -436,19 +432,13 @@ impl Shell {
         });
     }
 
-    /// Has a driver do something; what it tells is the next input. Stopped half way, nobody knows
-    /// what came of it: the next start looks.
+    /// Has a driver do something; what it tells is the next input.
     fn act(&self, errand: Errand) {
         let (performer, clock) = (Arc::clone(&self.parts.performer), Arc::clone(&self.parts.clock));
         let deliveries = self.deliveries.0.clone();
         self.sends.spawn(async move {
             let (restart, job) = (errand.order.restart, errand.order.job.clone());
-            let told = if clock.now().steady.since(errand.since) > STALE_AFTER {
-                Told::Expired
-            } else {
-                let done = tokio::time::timeout(ACT_WITHIN, performer.perform(&errand)).await;
-                done.unwrap_or_else(|_| too_long(&errand.task))
-            };
+            let told = carry_out(performer.as_ref(), clock.as_ref(), &errand).await;
             info!(restart, job = %job, task = ?errand.task, told = ?told, "restart");
             let told = Box::new(told);
             if deliveries.send(Input::Acted { restart, told }).await.is_err() {
@@ -495,19 +485,5 @@ impl Shell {
                 warn!(%error, "the end of the history could not be kept");
             }
         }
-    }
-}
-
-/// What is told of an errand that never came back.
-fn too_long(task: &Task) -> Told {
-    let error = format!("no answer within {} s", ACT_WITHIN.as_secs());
-    match task {
-        Task::Check(paths) => {
-            Told::Checked(paths.iter().map(|path| (path.clone(), None)).collect())
-        }
-        Task::Start => Told::Started(Started::Unclear { error }),
-        Task::LookUp => Told::LookedUp(LookedUp::Undecided { error }),
-        Task::Stop => Told::Stopped(Stopped::Unclear { error }),
-        Task::Cancel(_) => Told::Cancelled(Some(error)),
     }
 }

@@ -56,6 +56,17 @@ pub struct RestartCounts {
     pub ended: BTreeMap<RestartState, u64>,
     /// Somebody has paused all automatic ones.
     pub paused: bool,
+    /// Those that wait for a person's word, by number.
+    pub waiting: Arc<BTreeMap<u64, Waiting>>,
+}
+
+/// A restart that waits for a person's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The job.
+    pub job: JobKey,
+    /// The incident it belongs to.
+    pub incident: Option<u64>,
 }
 
 impl View {

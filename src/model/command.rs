@@ -67,6 +67,15 @@ pub enum Action {
         /// In their words; may be empty.
         comment: String,
     },
+    /// One certain restart that was not sent yet goes on, or is not to be sent.
+    DecideRestart {
+        /// Its number.
+        restart: u64,
+        /// False: it is not to be sent.
+        approve: bool,
+        /// In their words; may be empty.
+        comment: String,
+    },
     /// Nothing is restarted automatically until that is taken back.
     PauseRestarts {
         /// False: it is taken back.
@@ -97,6 +106,7 @@ impl Action {
             | Action::Alerts(_)
             | Action::Restart { .. }
             | Action::DeclineRestart { .. }
+            | Action::DecideRestart { .. }
             | Action::PauseRestarts { .. }
             | Action::EndSilence { .. } => None,
         }

@@ -89,9 +89,66 @@ pub enum Doing {
     },
     /// Weir does no more: a person is needed.
     GaveUp(Both),
+    /// The incident is about more than one job: how many stand where.
+    Several(Tally),
+}
+
+/// Jobs of one incident, by where their restarts stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Would be restarted, without `mode: dry_run`.
+    pub would: u32,
+    /// Their turn is still to come, or something holds them.
+    pub waiting: u32,
+    /// Wait for a person's word.
+    pub approval: u32,
+    /// The order was given.
+    pub on_way: u32,
+    /// Run again.
+    pub restarted: u32,
+    /// A person is needed.
+    pub gave_up: u32,
+}
+
+impl Tally {
+    /// Counts them.
+    pub fn of<'a>(all: impl Iterator<Item = &'a Doing>) -> Tally {
+        let mut tally = Tally::default();
+        for doing in all {
+            *match doing {
+                Doing::Would { held: None, .. } => &mut tally.would,
+                Doing::Approval { .. } => &mut tally.approval,
+                Doing::Stopping | Doing::Starting { .. } | Doing::Watching { .. } => {
+                    &mut tally.on_way
+                }
+                Doing::Restarted { .. } => &mut tally.restarted,
+                Doing::GaveUp(_) => &mut tally.gave_up,
+                Doing::Would { .. }
+                | Doing::Planned { .. }
+                | Doing::Held(_)
+                | Doing::Failed { .. }
+                | Doing::Several(_) => &mut tally.waiting,
+            } += 1;
+        }
+        tally
+    }
+
+    /// How many there are.
+    pub fn all(self) -> u32 {
+        self.would + self.waiting + self.approval + self.on_way + self.restarted + self.gave_up
+    }
 }
 
 impl Doing {
+    /// Weir has given the order to restart it: that it ends is its work.
+    pub fn was_sent(&self) -> bool {
+        match self {
+            Doing::Starting { .. } | Doing::Watching { .. } | Doing::Restarted { .. } => true,
+            Doing::Several(tally) => tally.on_way + tally.restarted > 0,
+            _ => false,
+        }
+    }
+
     /// A person is needed, and will be told so once.
     pub fn gave_up(&self) -> bool {
         matches!(self, Doing::GaveUp(_))

@@ -38,7 +38,7 @@ pub use change::{Change, Loaded};
 pub use command::{Action, Command, Hits, Refusal, Replied, Reply};
 pub use day_time::{DayTime, DayTimeError};
 pub use demand::Demand;
-pub use doing::{Both, Doing};
+pub use doing::{Both, Doing, Tally};
 pub use errand::{Errand, LookedUp, OfInventory, Order, Started, Stopped, Task, Told, passes};
 pub use failed_run::FailedRun;
 pub use history::{HistoryChunk, HistoryPage};

@@ -43,6 +43,8 @@ pub enum NoticeReason {
     Acknowledged,
     /// Nobody has it any more: for the same.
     Unacknowledged,
+    /// A restart of its job waits for a person's word.
+    Approval,
     /// Weir does no more about it: a person is needed.
     GaveUp,
     /// Over; the incident says how.
@@ -62,6 +64,7 @@ impl NoticeReason {
             NoticeReason::Escalated => "escalated",
             NoticeReason::Acknowledged => "acknowledged",
             NoticeReason::Unacknowledged => "unacknowledged",
+            NoticeReason::Approval => "approval",
             NoticeReason::GaveUp => "gave_up",
             NoticeReason::Resolved => "resolved",
         }

@@ -188,6 +188,9 @@ pub struct Restart {
     /// Who said that it is not to be restarted.
     #[serde(default)]
     pub declined: Option<String>,
+    /// Who let it go on.
+    #[serde(default)]
+    pub approved: Option<String>,
     /// An order went out of which nobody knows what became: it may still come to something.
     #[serde(default)]
     pub unclear: bool,
@@ -197,4 +200,11 @@ pub struct Restart {
     /// Steady time since when the sick run is being stopped.
     #[serde(default)]
     pub stopping: Option<Ts>,
+}
+
+impl Restart {
+    /// A person wants it: asked for it, or let it go on.
+    pub fn by_person(&self) -> bool {
+        self.approved.is_some() || matches!(self.asked_by, AskedBy::Person(_))
+    }
 }

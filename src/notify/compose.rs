@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pipeline::Pipeline;
-use super::{Affected, ChannelPlan, Composed, ItemView, Known, Link, MessageView, print};
+use super::{About, Affected, ChannelPlan, Composed, ItemView, Known, Link, MessageView, print};
 use crate::incidents::Incidents;
 use crate::model::{
-    Change, Incident, IncidentState, KnownBy, Labels, Manner, Message, MessageKind, MessageState,
-    NoticeReason, Outcome, Subject, Time,
+    Change, Doing, Incident, IncidentState, KnownBy, Labels, Manner, Message, MessageKind,
+    MessageState, NoticeReason, Outcome, Subject, Time,
 };
 
 /// Writes one message of these notices and commits to it.
@@ -177,7 +177,16 @@ fn write(
 ) -> Option<(MessageView, Composed)> {
     let receiver = pipeline.receiver_of(&plan.id)?;
     for item in items.iter_mut().filter(|_| !receiver.shadow && plan.resend.is_none()) {
-        item.link = link(pipeline, time, plan, head.id, &item.incident);
+        let link = |about| link(pipeline, time, plan, head.id, about);
+        let incident = &item.incident;
+        if incident.state == IncidentState::Open {
+            item.link = link(About::Incident(incident.id));
+        }
+        if let Some(Doing::Approval { restart, .. }) = incident.doing.as_ref()
+            && incident.is_open()
+        {
+            item.approve_link = link(About::Restart(*restart));
+        }
     }
     let view = MessageView {
         id: head.id,
@@ -200,21 +209,18 @@ fn write(
     Some((view, written))
 }
 
-/// Where whoever reads the message can say that they have an incident nobody has.
+/// Where whoever reads the message can do something about it.
 fn link(
     pipeline: &Pipeline,
     time: Time,
     plan: &ChannelPlan,
     message: u64,
-    incident: &Incident,
+    about: About,
 ) -> Option<String> {
     let key = pipeline.settings.links.as_ref()?;
     let base = pipeline.settings.external_url.as_deref()?;
-    if incident.state != IncidentState::Open {
-        return None;
-    }
     let receiver = plan.id.receiver.clone();
-    let link = Link { incident: incident.id, message, written: time.wall, receiver };
+    let link = Link { about, message, written: time.wall, receiver };
     Some(format!("{base}/l/{}", key.token(&link)))
 }
 
@@ -309,6 +315,7 @@ fn items(
                     Some(super::render::doing(doing, *language, now.wall, zone))
                 }),
                 link: None,
+                approve_link: None,
                 unacknowledged: unacknowledged.get(&id).copied(),
                 affected: affected(&incident, &mutes.remove(&id).unwrap_or_default(), incidents),
                 incident,

@@ -4,7 +4,8 @@
 //! to the route's own receiver: what is muted, silenced or inhibited is not told, and starts none.
 //! It starts anew when somebody gives the incident back, and when it reopens. A step is taken once
 //! per channel and episode; the notice it becomes is held, grouped and limited as any other, so that
-//! two hundred at once are one message. From then on whom it went to hears what gets worse and how
+//! two hundred at once are one message. Where Weir gives up restarting a job, a person is needed now:
+//! the first step does not wait any longer. From then on whom it went to hears what gets worse and how
 //! it ends. The first report alarms nobody; a receiver that only records escalates to none that
 //! sends.
 
@@ -23,15 +24,23 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Planned {
     at: Ts,
-    /// How long nobody will have acknowledged it then.
-    after: Duration,
+    /// Since when nobody acknowledges what its receiver knows.
+    since: Ts,
     to: ChannelId,
     group: String,
 }
 
-/// When a step is due: so long after its receiver knew, or after the incident became nobody's.
-fn due_at(step: &Escalation, known_since: Option<Ts>, nobodys_since: Option<Ts>) -> Option<Ts> {
-    Some(known_since?.max(nobodys_since.unwrap_or(Ts(i64::MIN))) + step.after)
+/// Since when a receiver knows of an incident that is nobody's.
+fn waits_since(known_since: Option<Ts>, nobodys_since: Option<Ts>) -> Option<Ts> {
+    Some(known_since?.max(nobodys_since.unwrap_or(Ts(i64::MIN))))
+}
+
+/// When a step is due: so long after that; the first one no later than Weir gave up. What somebody had
+/// since then waits as ever.
+fn due_at(step: &Escalation, since: Ts, gave_up: Option<Ts>, nobodys_since: Option<Ts>) -> Ts {
+    let usual = since + step.after;
+    let pressing = gave_up.filter(|at| nobodys_since.is_none_or(|since| *at >= since));
+    pressing.map_or(usual, |at| usual.min(at.max(since)))
 }
 
 /// Whether it is for somebody to take it: trouble now, and nobody has it.
@@ -73,13 +82,16 @@ impl Pipeline {
         let mut planned: Vec<Planned> = Vec::new();
         for route in self.routes(incident) {
             let group = route.group_key(&incident.labels);
-            for step in route.escalations(incident.severity) {
+            for (n, step) in route.escalations(incident.severity).enumerate() {
                 let rank = step.severity.rank();
                 let known = self.escalations.known_since(incident.id, &route.receiver, rank);
-                let Some(at) = due_at(step, known, incident.nobodys_since) else { continue };
+                let nobodys = incident.nobodys_since;
+                let Some(since) = waits_since(known, nobodys) else { continue };
+                let gave_up = self.escalations.gave_up(incident.id).filter(|_| n == 0);
+                let at = due_at(step, since, gave_up, nobodys);
                 for to in self.channels_of(route, step, incident.id) {
                     if !planned.iter().any(|other| other.to == to) {
-                        planned.push(Planned { at, after: step.after, to, group: group.clone() });
+                        planned.push(Planned { at, since, to, group: group.clone() });
                     }
                 }
             }
@@ -108,7 +120,7 @@ impl Pipeline {
         step: Planned,
         changes: &mut Vec<Change>,
     ) {
-        let waited = step.after + time.steady.since(step.at);
+        let waited = time.steady.since(step.since);
         let reason = NoticeReason::Escalated;
         let mut notice = self.new_notice(time, incident, reason, step.to, step.group);
         notice.unacknowledged_ms = Some(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));

@@ -28,19 +28,28 @@ fn bench() -> Bench {
 #[test]
 fn a_step_is_due_so_long_after_it_was_known_and_nobodys() {
     let step = step(15, "lead", Severity::Critical);
-    let at = |known: Option<i64>, nobodys: Option<i64>| {
-        due_at(&step, known.map(|m| Ts(m * MINUTE)), nobodys.map(|m| Ts(m * MINUTE)))
-            .map(|at| at.0 / MINUTE)
+    let minute = |m: i64| Ts(m * MINUTE);
+    let at = |known: Option<i64>, nobodys: Option<i64>, gave_up: Option<i64>| {
+        let since = waits_since(known.map(minute), nobodys.map(minute))?;
+        let at = due_at(&step, since, gave_up.map(minute), nobodys.map(minute));
+        Some(at.0 / MINUTE)
     };
-    for (known, nobodys, expected) in [
-        (None, None, None),
-        (None, Some(3), None),
-        (Some(1), None, Some(16)),
-        (Some(1), Some(10), Some(25)),
+    for (known, nobodys, gave_up, expected) in [
+        (None, None, None, None),
+        (None, Some(3), Some(4), None),
+        (Some(1), None, None, Some(16)),
+        (Some(1), Some(10), None, Some(25)),
         // Given back before that receiver knew.
-        (Some(10), Some(1), Some(25)),
+        (Some(10), Some(1), None, Some(25)),
+        // Weir gave up: a person is needed now, if one was told.
+        (Some(1), None, Some(4), Some(4)),
+        (Some(5), None, Some(4), Some(5)),
+        (Some(1), None, Some(40), Some(16)),
+        (Some(1), Some(3), Some(4), Some(4)),
+        // Somebody had it since.
+        (Some(1), Some(10), Some(4), Some(25)),
     ] {
-        assert_eq!(at(known, nobodys), expected, "{known:?} {nobodys:?}");
+        assert_eq!(at(known, nobodys, gave_up), expected, "{known:?} {nobodys:?} {gave_up:?}");
     }
 }
 
@@ -66,6 +75,36 @@ fn what_nobody_acknowledges_goes_on_once_per_step_and_then_belongs_to_all() {
     }
     let first = bench.notices().into_iter().find(|n| n.reason == Escalated).unwrap();
     assert_eq!(first.unacknowledged_ms, Some(15 * 60_000));
+}
+
+#[test]
+fn giving_up_takes_the_first_step_at_once_and_leaves_the_others_their_time() {
+    for restarts in [false, true] {
+        let mut bench = bench();
+        let id = bench.open(Severity::Critical);
+        bench.pass(2 * MINUTE);
+        bench.edit(id, NoticeReason::GaveUp, |_| {});
+        if restarts {
+            bench.restart();
+        }
+        bench.pass(30 * SECOND);
+        assert_eq!(bench.told("lead/chat"), [(id, Escalated)], "{restarts}");
+        assert_eq!(bench.told("boss/chat"), [], "{restarts}");
+        let first = bench.notices().into_iter().find(|n| n.reason == Escalated).unwrap();
+        // Since its opening was told, a second after it began.
+        assert_eq!(first.unacknowledged_ms, Some(2 * 60_000 - 1_000), "{restarts}");
+        bench.pass(45 * MINUTE);
+        assert_eq!(bench.told("boss/chat"), [(id, Escalated)], "{restarts}");
+    }
+    // Somebody has it: they hear of it, nobody else.
+    let mut bench = bench();
+    let id = bench.open(Severity::Critical);
+    bench.pass(2 * MINUTE);
+    bench.attend(id, Some("ann"));
+    bench.edit(id, NoticeReason::GaveUp, |_| {});
+    bench.pass(60 * MINUTE);
+    assert_eq!(bench.told("lead/chat"), []);
+    assert_eq!(bench.told("team/chat"), [(id, Opened), (id, NoticeReason::GaveUp)]);
 }
 
 #[test]

@@ -22,6 +22,8 @@ struct Episode {
     to: BTreeSet<ChannelId>,
     /// The same in all episodes.
     ever: BTreeSet<ChannelId>,
+    /// Steady time when Weir gave up restarting its job.
+    gave_up: Option<Ts>,
     next: Next,
 }
 
@@ -58,6 +60,10 @@ impl Escalations {
             episode.since = Some(notice.at_steady);
             episode.told.clear();
             episode.to.clear();
+            episode.gave_up = None;
+        }
+        if notice.reason == NoticeReason::GaveUp {
+            episode.gave_up = Some(notice.at_steady);
         }
         if notice.reason == NoticeReason::Escalated {
             episode.to.insert(notice.to.clone());
@@ -102,6 +108,11 @@ impl Escalations {
     pub(super) fn known_since(&self, incident: u64, receiver: &str, rank: u8) -> Option<Ts> {
         let told = self.0.get(&incident)?.told.get(receiver)?;
         told.iter().filter(|(_, of)| *of >= rank).map(|(at, _)| *at).min()
+    }
+
+    /// Since when Weir does no more about it.
+    pub(super) fn gave_up(&self, incident: u64) -> Option<Ts> {
+        self.0.get(&incident)?.gave_up
     }
 
     /// Whether it was escalated to a channel, and not taken back.

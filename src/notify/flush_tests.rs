@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::model::{MessageKind, NoticeReason, Outcome, Severity, Ts};
+use crate::model::{Doing, MessageKind, NoticeReason, Outcome, Severity, Ts};
 use crate::notify::testing::{Bench, MINUTE, SECOND, plan};
 use crate::notify::{Budget, ChannelPlan, Edits};
 
@@ -196,4 +196,55 @@ fn the_first_report_leaves_out_what_was_told_since() {
         .map(|(_, m)| m.notices.iter().map(|n| bench.kept.notices[n].incident).collect())
         .collect();
     assert_eq!(about, [vec![id, id], vec![other]]);
+}
+
+#[test]
+fn what_weir_ended_itself_before_it_was_told_is_told_as_one() {
+    let doing = || Doing::Watching { from: Some("chk-42".to_owned()), attempt: 1, of: 3 };
+    for (restarts, send_resolved) in [(false, true), (true, true), (false, false), (true, false)] {
+        let plan = ChannelPlan { send_resolved, ..plan("team/a") };
+        let mut bench = Bench::new(vec![plan], vec!["team"]);
+        let id = bench.open(Severity::Critical);
+        bench.pass(SECOND / 2);
+        bench.quietly(id, |incident| incident.doing = Some(doing()));
+        bench.resolve(id);
+        if restarts {
+            bench.restart();
+        }
+        bench.pass(MINUTE);
+        let why = format!("{restarts} {send_resolved}: {:?}", bench.notices());
+        assert_eq!(bench.taken.len(), 1, "{why}");
+        let reason = if send_resolved { NoticeReason::Resolved } else { NoticeReason::Opened };
+        assert_eq!(bench.told("team/a"), [(id, reason)], "{why}");
+        assert!(bench.notices().iter().all(|n| n.outcome == Outcome::Sent), "{why}");
+        // It is spoken of no more, and the next one waits for nothing.
+        let from = bench.now;
+        bench.open(Severity::Critical);
+        bench.pass(2 * SECOND);
+        assert_eq!(bench.taken.last().map(|(at, _)| at - from), Some(SECOND), "{why}");
+        assert!(!bench.pipeline.untold().contains(&id), "{why}");
+    }
+    // What ended by itself is brief as ever.
+    let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+    let id = bench.open(Severity::Critical);
+    let held = crate::model::Both::new("paused", "已暂停");
+    bench.quietly(id, |incident| incident.doing = Some(Doing::Held(held)));
+    bench.resolve(id);
+    bench.pass(MINUTE);
+    assert_eq!(bench.told("team/a"), []);
+    assert_eq!(bench.notices()[0].outcome, Outcome::Brief);
+}
+
+#[test]
+fn that_a_restart_waits_for_approval_is_told_to_who_knows_of_it() {
+    let mut bench = Bench::new(vec![plan("team/a")], vec!["team"]);
+    let id = bench.open(Severity::Critical);
+    let waits = || Doing::Approval { restart: 7, from: Some("chk-42".to_owned()) };
+    bench.edit(id, NoticeReason::Approval, |incident| incident.doing = Some(waits()));
+    bench.pass(MINUTE);
+    assert_eq!(bench.told("team/a"), [(id, NoticeReason::Opened)], "the opening says it");
+    bench.edit(id, NoticeReason::Approval, |_| {});
+    bench.pass(MINUTE);
+    let told = [(id, NoticeReason::Opened), (id, NoticeReason::Approval)];
+    assert_eq!(bench.told("team/a"), told);
 }

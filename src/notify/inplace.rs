@@ -61,6 +61,7 @@ pub(super) fn way(reason: NoticeReason, editable: bool, reply_resolved: bool) ->
         | NoticeReason::Flapping
         | NoticeReason::Repeat
         | NoticeReason::Escalated
+        | NoticeReason::Approval
         | NoticeReason::GaveUp => Way::Reply { loud: true },
     }
 }

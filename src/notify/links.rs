@@ -1,7 +1,8 @@
-//! Links in messages by which whoever reads one can say "I have it", without a token of the API.
+//! Links in messages by which whoever reads one can say "I have it", or let a restart go on, without a
+//! token of the API.
 //!
-//! A link names the incident, the message and the time it was written, and carries a code over that
-//! and the receiver that only this installation can make. It is a pure function of the key, so that
+//! A link names the incident or the restart, the message and the time it was written, and carries a
+//! code over that and the receiver that only this installation can make. It is a pure function of the key, so that
 //! the same message has the same bytes whenever it is written, and nothing of it has to be kept.
 
 use std::time::Duration;
@@ -28,11 +29,20 @@ impl std::fmt::Debug for LinkKey {
     }
 }
 
+/// What a link lets its reader do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Acknowledge this incident.
+    Incident(u64),
+    /// Approve or decline this restart, and no other.
+    Restart(u64),
+}
+
 /// What a link is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The incident it acknowledges.
-    pub incident: u64,
+    /// What it lets its reader do.
+    pub about: About,
     /// The message it stands in.
     pub message: u64,
     /// Wall time when that was written, in whole seconds.
@@ -60,9 +70,13 @@ impl LinkKey {
     fn mac(&self, link: &Link) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-        let Link { incident, message, written, receiver } = link;
+        let Link { about, message, written, receiver } = link;
         let seconds = written.0.div_euclid(1_000);
-        mac.update(format!("acknowledge\n{incident}\n{message}\n{seconds}\n{receiver}").as_bytes());
+        let (what, id) = match about {
+            About::Incident(id) => ("acknowledge", id),
+            About::Restart(id) => ("restart", id),
+        };
+        mac.update(format!("{what}\n{id}\n{message}\n{seconds}\n{receiver}").as_bytes());
         mac
     }
 
@@ -71,7 +85,11 @@ impl LinkKey {
         let code = self.mac(link).finalize().into_bytes();
         let seconds = link.written.0.div_euclid(1_000);
         let code = hex(code.get(..CODE).unwrap_or_default());
-        format!("{}-{}-{seconds:x}-{code}", link.incident, link.message)
+        let about = match link.about {
+            About::Incident(id) => id.to_string(),
+            About::Restart(id) => format!("r{id}"),
+        };
+        format!("{about}-{}-{seconds:x}-{code}", link.message)
     }
 
     /// What a token is for, if this installation made it for one of these receivers. The time it
@@ -85,7 +103,11 @@ impl LinkKey {
             return None;
         }
         let mut parts = token.split('-');
-        let incident = parts.next()?.parse().ok()?;
+        let first = parts.next()?;
+        let about = match first.strip_prefix('r') {
+            Some(id) => About::Restart(id.parse().ok()?),
+            None => About::Incident(first.parse().ok()?),
+        };
         let message = parts.next()?.parse().ok()?;
         let seconds = i64::from_str_radix(parts.next()?, 16).ok()?;
         let code = unhex(parts.next()?).filter(|code| code.len() == CODE)?;
@@ -95,7 +117,7 @@ impl LinkKey {
         let written = Ts(seconds.checked_mul(1_000)?);
         let of = |receiver: &str| {
             let receiver = receiver.to_owned();
-            let link = Link { incident, message, written, receiver };
+            let link = Link { about, message, written, receiver };
             let made = self.mac(&link).verify_truncated_left(&code).is_ok();
             // Written in another way it is another token.
             (made && self.token(&link) == token).then_some(link)
@@ -125,7 +147,7 @@ mod tests {
 
     fn link() -> Link {
         Link {
-            incident: 128,
+            about: About::Incident(128),
             message: 88,
             written: Ts(1_795_203_000_000),
             receiver: "ro 组".to_owned(),
@@ -157,6 +179,10 @@ mod tests {
             assert_eq!(key.read(wrong, all), None, "{wrong}");
         }
         assert_eq!(key.read(&format!("{token}-0"), all), None);
+        // The same number is another thing.
+        let restart = Link { about: About::Restart(128), ..link() };
+        assert_eq!(key.read(&key.token(&restart), all), Some(restart));
+        assert_eq!(key.read(&format!("r{token}"), all), None);
         let shorter = token.get(..token.len() - 2).unwrap();
         assert_eq!(key.read(shorter, all), None, "a shorter code");
     }

@@ -57,7 +57,7 @@ mod view;
 mod ways;
 
 pub use compose::name_of;
-pub use links::{GOOD_FOR, Link, LinkKey};
+pub use links::{About, GOOD_FOR, Link, LinkKey};
 pub use pipeline::{ChannelHealth, Composers, Flushed, Pipeline};
 pub use settings::{
     Budget, ChannelPlan, Edits, Escalation, Fallback, GroupBy, ReceiverPlan, Route, Settings, Storm,

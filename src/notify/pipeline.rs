@@ -20,7 +20,7 @@ use super::summary::Summaries;
 use super::{ChannelPlan, Compose, ReceiverPlan, Route, Settings};
 use crate::incidents::{Incidents, News};
 use crate::model::{
-    Change, ChannelId, Incident, Message, Notice, NoticeReason, Outcome, Subject, Time, Ts,
+    Change, ChannelId, Doing, Incident, Message, Notice, NoticeReason, Outcome, Subject, Time, Ts,
 };
 
 /// What writes the messages of each channel.
@@ -144,6 +144,11 @@ impl Pipeline {
                     Some(rank) if incident.rank() > *rank => NoticeReason::Worse,
                     Some(_) => continue,
                 };
+                // What is still to be told of it says so, too.
+                let knows = self.ledger.get(incident.id, &to).is_some_and(|told| told.open);
+                if reason == NoticeReason::Approval && !knows {
+                    continue;
+                }
                 self.add_notice(time, incident, reason, to, group, &mut changes);
             }
         }
@@ -172,11 +177,13 @@ impl Pipeline {
     }
 
     /// A resolution goes to exactly the channels that were told of the opening. Openings still
-    /// waiting for their group are brief; those held by a budget or storm are counted in it; what
-    /// was held before that, and is told to nobody any more, is muted.
+    /// waiting for their group are brief, unless it was Weir that ended it: nothing is restarted
+    /// unsaid, so beginning and end are told as one. Those held by a budget or storm are counted in
+    /// it; what was held before that, and is told to nobody any more, is muted.
     fn note_end(&mut self, time: Time, incident: &Incident, changes: &mut Vec<Change>) {
         let waiting = self.of_incident(incident.id).filter(|n| n.message.is_none());
         let waiting: Vec<u64> = waiting.map(|n| n.id).collect();
+        let own_work = incident.doing.as_ref().is_some_and(Doing::was_sent);
         let mut counted = BTreeSet::new();
         for id in waiting {
             let Some(notice) = self.notices.get(&id) else { continue };
@@ -196,6 +203,8 @@ impl Pipeline {
                 self.finish(id, Outcome::Muted, time, changes);
             } else if told || is_step {
                 self.close(id, Outcome::Muted, OVER, time, changes);
+            } else if is_opening(notice.reason) && own_work {
+                counted.insert(notice.to.clone());
             } else {
                 self.finish(id, Outcome::Brief, time, changes);
             }

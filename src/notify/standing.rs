@@ -282,6 +282,7 @@ impl Pipeline {
                 affected: Affected::default(),
                 unacknowledged: None,
                 link: None,
+                approve_link: None,
                 known: Known::Alone,
                 incident,
             };

@@ -73,6 +73,8 @@ pub struct ItemView {
     pub action: Option<String>,
     /// Where whoever reads it can acknowledge it, while nobody has it: a secret.
     pub link: Option<String>,
+    /// Where whoever reads it can let a restart go on that waits for that, or not: a secret.
+    pub approve_link: Option<String>,
     /// How long nobody has acknowledged it, where that is the news.
     pub unacknowledged: Option<Duration>,
     /// What the channel believes of it so far.

@@ -34,7 +34,7 @@ const READ: [&str; 15] = [
     "checkpoints",
 ];
 /// What may be commanded, about what the caller sees.
-const CHANGED: [&str; 8] = [
+const CHANGED: [&str; 10] = [
     "incidents/*/ack",
     "incidents/*/unack",
     "incidents/*/close",
@@ -43,6 +43,8 @@ const CHANGED: [&str; 8] = [
     "silences/*",
     "restarts",
     "restarts/decline",
+    "restarts/*/approve",
+    "restarts/*/decline",
 ];
 
 impl Caller {

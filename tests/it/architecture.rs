@@ -64,6 +64,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine/guard.rs", &["notify"]),
     ("engine/commander.rs", &["model"]),
     ("engine/ask.rs", &["clock", "model", "engine"]),
+    ("engine/errands.rs", &["clock", "model", "actions"]),
     ("engine/run.rs", &["clock", "model", "notify", "actions", "store", "engine", "journal"]),
     ("engine/record.rs", &["model", "engine", "journal"]),
     ("replay", &["model", "journal", "rules", "notify", "engine", "store", "replay"]),

@@ -22,6 +22,10 @@ struct Scene {
 
 impl Scene {
     async fn open(web: &str) -> Result<Scene> {
+        Scene::with(web, "").await
+    }
+
+    async fn with(web: &str, more: &str) -> Result<Scene> {
         let dir = tempfile::tempdir()?;
         let fleet = Fleet::start(FleetOptions::of(1, 2, Version::V1_20)).await?;
         let hook = Webhook::start(WebhookOptions::default()).await?;
@@ -37,6 +41,7 @@ receivers:
   - name: team
     channels:
       - webhook: {{ url: "{}" }}
+{more}
 {}"#,
             hook.url(),
             story::sources(&fleet, 1)
@@ -153,5 +158,82 @@ async fn without_an_address_or_by_choice_there_are_no_links() -> Result<()> {
     ensure!(alert["weir"].get("acknowledge_url").is_none(), "{alert:#}");
     let (status, page) = scene.ask(Method::POST, "/l/1-1-0-00", "").await?;
     ensure!(status == StatusCode::NOT_FOUND, "{status} {page}");
+    scene.weir.stop().await
+}
+
+/// Jobs without a checkpoint: what is started here is a program that only notes it.
+const APPROVE: &str = r#"
+restarts:
+  - name: all
+    matchers: ['cluster="c0"']
+    mode: approve
+    without_checkpoint: start_empty
+    driver: { command: { argv: [touch, "{{checkpoint_args}}", "{{job_name}}.started"], checkpoint_args: [-r, "{{checkpoint}}"] } }
+"#;
+
+impl Scene {
+    async fn restart(&self, job: usize) -> Result<Value> {
+        let path = format!("restarts?job=c0%2Fjob-{job}");
+        let all = story::until(&self.weir, "there is a restart", &path, |all| !all.is_empty());
+        all.await?.first().cloned().context("no restart")
+    }
+
+    async fn approve_path(&self, job: usize) -> Result<String> {
+        let alert = self.told(job).await?;
+        let link = alert["weir"]["approve_url"].as_str().with_context(|| format!("{alert:#}"))?;
+        ensure!(link != alert["weir"]["acknowledge_url"], "{alert:#}");
+        Ok(link.replace("https://weir.example.com", ""))
+    }
+
+    fn was_started(&self, job: usize) -> bool {
+        self.dir.path().join(format!("job-{job}.started")).exists()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_is_approved_or_declined_by_its_link_and_only_when_that_is_posted() -> Result<()>
+{
+    let mut scene = Scene::with("external_url: \"https://weir.example.com/\"", APPROVE).await?;
+    let path = scene.approve_path(0).await?;
+    ensure!(path.starts_with("/l/r1-"), "{path}");
+    for method in [Method::GET, Method::HEAD] {
+        let (status, page) = scene.ask(method.clone(), &path, "").await?;
+        ensure!(status == StatusCode::OK, "{status} {page}");
+        let said = ["c0/job-0", "value=\"approve\"", "value=\"decline\"", "waits for approval"];
+        ensure!(method == Method::HEAD || said.iter().all(|said| page.contains(said)), "{page}");
+    }
+    let (status, page) = scene.ask(Method::POST, &path, "name=bob").await?;
+    ensure!(status == StatusCode::BAD_REQUEST && page.contains("Send "), "{status} {page}");
+    // The incident's own number behind the same code is nothing.
+    let (status, page) =
+        scene.ask(Method::POST, &path.replace("/l/r", "/l/"), "do=approve").await?;
+    ensure!(status == StatusCode::NOT_FOUND, "{status} {page}");
+    ensure!(scene.restart(0).await?["state"] == "approval" && !scene.was_started(0));
+
+    scene.weir.kill9().await?;
+    scene.weir.resume().await?;
+    story::ready(&scene.weir).await?;
+    let (status, page) = scene.ask(Method::POST, &path, "name=ann&do=approve").await?;
+    ensure!(status == StatusCode::OK && page.contains("Approved by ann"), "{status} {page}");
+    time::wait_for("it is started", SOON, || async { Ok(scene.was_started(0).then_some(())) })
+        .await?;
+    for form in ["do=approve", "do=decline"] {
+        let (status, page) = scene.ask(Method::POST, &path, form).await?;
+        ensure!(status == StatusCode::CONFLICT, "{status} {page}");
+    }
+    let number = scene.incident(0).await?["id"].clone();
+    let events = story::list(&scene.weir, &format!("incidents/{number}/events")).await?;
+    let said: Vec<&str> = events.iter().filter_map(|event| event["what"].as_str()).collect();
+    ensure!(said.contains(&"restart 1: approved by ann (link for team)"), "{said:#?}");
+
+    // Declined by its link, and one by the API: neither is started.
+    let path = scene.approve_path(1).await?;
+    let (status, page) = scene.ask(Method::POST, &path, "do=decline").await?;
+    ensure!(status == StatusCode::OK && page.contains("Declined by link for team"), "{page}");
+    let declined = scene.restart(1).await?;
+    ensure!(declined["state"] == "dropped" && !scene.was_started(1), "{declined:#}");
+    let by = scene.weir.url(&format!("/api/v1/restarts/{}/approve", declined["id"]));
+    let late = scene.client.post(by).send().await?;
+    ensure!(late.status() == StatusCode::CONFLICT, "{}", late.status());
     scene.weir.stop().await
 }

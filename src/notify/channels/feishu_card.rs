@@ -125,6 +125,14 @@ impl Writer {
         if let Some(url) = item.and_then(|i| i.ack_url.as_ref()).or(page) {
             buttons.push(button(pick(view.language, "Acknowledge", "认领"), "danger", url));
         }
+        let single = data.items.first().filter(|_| data.single);
+        if let Some(url) = single.and_then(|i| i.approve_url.as_ref()) {
+            buttons.push(button(
+                pick(view.language, "Approve restart", "批准重启"),
+                "primary",
+                url,
+            ));
+        }
         buttons.extend(links(data, view.language));
         buttons
     }

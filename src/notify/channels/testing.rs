@@ -121,6 +121,12 @@ pub(crate) fn good(language: Language) -> Vec<(&'static str, MessageView)> {
     });
     let storm = (0..60).map(|n| probe::failing(200 + n, &format!("job-{n:02}"))).collect();
     let one = |item| probe::view(MessageKind::Incident, language, vec![item]);
+    let mut waits = probe::failing(128, name);
+    waits.action = Some(match language {
+        Language::En => "restart 7 from chk-42 waits for approval".to_owned(),
+        Language::Zh => "重启 7（从 chk-42）等待批准".to_owned(),
+    });
+    waits.approve_link = Some("https://weir.example.com/l/r7-1-0-c0de".to_owned());
     vec![
         ("card", one(probe::failing(128, name))),
         ("worse", one(given_up)),
@@ -132,6 +138,7 @@ pub(crate) fn good(language: Language) -> Vec<(&'static str, MessageView)> {
         ("test", probe::view(MessageKind::Test, language, Vec::new())),
         ("summary", probe::week(language)),
         ("quiet", probe::quiet_week(language)),
+        ("approval", one(waits)),
     ]
 }
 
@@ -276,6 +283,8 @@ pub(crate) fn assert_bare(text: &str, mentions: &str) {
         "Weir",
         "Open in Weir",
         "Acknowledge",
+        "Approve restart",
+        "批准重启",
         "Flink 界面",
         "Weir 详情",
         "在 Weir 中查看",

@@ -6,7 +6,7 @@ use super::data::{ItemData, MessageData};
 use super::escape::{cut, plain, short, url};
 use super::words::{self, pick};
 use super::{headline, summary, title, when};
-use crate::model::{Doing, Incident, MessageKind, Subject};
+use crate::model::{Incident, MessageKind, Subject};
 use crate::notify::{Affected, HELD_DIGEST, ItemView, Language, MessageView};
 
 /// Affected jobs named at most.
@@ -214,7 +214,7 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
             (Some(text), _) if open => Some(long(text)),
             (None, _) if open => Some(words::no_action(language).to_owned()),
             // It is over because Weir did something about it.
-            (Some(text), Some(Doing::Restarted { .. })) => Some(long(text)),
+            (Some(text), Some(doing)) if doing.was_sent() => Some(long(text)),
             _ => None,
         },
         owner: label("owner"),
@@ -223,6 +223,7 @@ fn item_data(item: &ItemView, view: &MessageView, detail: Detail) -> ItemData {
         restored_from: incident.restored_from.as_ref().filter(|_| !open).map(|p| long(p)),
         ui_url: incident.ui_url.as_deref().filter(|_| detail.links).and_then(url),
         ack_url: item.link.as_deref().filter(|_| detail.links && open).and_then(url),
+        approve_url: item.approve_link.as_deref().filter(|_| detail.links && open).and_then(url),
         page_url: detail
             .links
             .then(|| page_url(view, &format!("#/incidents/{}", incident.id)))

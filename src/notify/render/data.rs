@@ -146,4 +146,6 @@ pub struct ItemData {
     /// Where it can be acknowledged once, without a token; a checked web address. A secret: it is for
     /// the receiver only.
     pub ack_url: Option<String>,
+    /// Where a restart that waits for it can be approved or declined once; a secret like it.
+    pub approve_url: Option<String>,
 }

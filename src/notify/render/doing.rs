@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::escape::short;
 use super::when;
 use super::words::pick;
-use crate::model::{Both, Doing, Ts};
+use crate::model::{Both, Doing, Tally, Ts};
 use crate::notify::Language;
 
 /// Longest reason, in characters.
@@ -82,7 +82,34 @@ pub fn words(doing: &Doing, language: Language, now: Ts, zone: &TimeZone) -> Str
             format!("Weir does not restart it: {}; a person has to act", both(why)),
             format!("Weir 不再重启：{}，需要人工介入", both(why)),
         ),
+        Doing::Several(tally) => several(*tally, language),
     }
+}
+
+/// `12 jobs: 5 restarted, 2 being restarted, 5 waiting`.
+fn several(tally: Tally, language: Language) -> String {
+    let parts = [
+        (tally.restarted, "restarted", "已重启"),
+        (tally.on_way, "being restarted", "正在重启"),
+        (tally.waiting, "waiting", "等待重启"),
+        (
+            tally.approval,
+            "waiting for approval (weir restart --list)",
+            "等待批准（weir restart --list）",
+        ),
+        (tally.gave_up, "given up, a person has to act", "不再重启，需要人工介入"),
+        (tally.would, "would be restarted (dry run)", "演练：将重启"),
+    ];
+    let there = parts.into_iter().filter(|(count, ..)| *count > 0);
+    let said: Vec<String> =
+        there.map(|(count, en, zh)| format!("{count} {}", pick(language, en, zh))).collect();
+    let all = tally.all();
+    let jobs = if all == 1 { "1 job".to_owned() } else { format!("{all} jobs") };
+    pick(
+        language,
+        format!("{jobs}: {}", said.join(", ")),
+        format!("{all} 个作业：{}", said.join("，")),
+    )
 }
 
 #[cfg(test)]
@@ -107,6 +134,15 @@ mod tests {
             Doing::Restarted { from: from(), attempt: 2 },
             Doing::Failed { attempt: 1, of: 3, why: "no slots".to_owned() },
             Doing::GaveUp(why()),
+            Doing::Several(Tally { waiting: 1, ..Tally::default() }),
+            Doing::Several(Tally {
+                would: 1,
+                waiting: 2,
+                approval: 3,
+                on_way: 4,
+                restarted: 5,
+                gave_up: 6,
+            }),
         ];
         let said: Vec<String> = all
             .iter()

@@ -79,6 +79,7 @@ impl Way {
             NoticeReason::Resolved
             | NoticeReason::Repeat
             | NoticeReason::Escalated
+            | NoticeReason::Approval
             | NoticeReason::GaveUp
             | NoticeReason::Acknowledged
             | NoticeReason::Unacknowledged => return,
@@ -115,6 +116,10 @@ impl Way {
             NoticeReason::Repeat => self.pick(
                 format!("incident #{id} still open: a reminder"),
                 format!("告警 #{id} 仍未恢复，再次提醒"),
+            ),
+            NoticeReason::Approval => self.pick(
+                format!("a restart waits for approval, incident #{id}"),
+                format!("告警 #{id} 的重启等待批准"),
             ),
             NoticeReason::GaveUp => self.pick(
                 format!("restarting given up, incident #{id}"),

@@ -109,6 +109,7 @@ pub(crate) fn failing(id: u64, name: &str) -> ItemView {
         affected: Affected::default(),
         unacknowledged: None,
         link: Some(format!("https://weir.example.com/l/{id}-1-0-c0de")),
+        approve_link: None,
         known: Known::New,
     }
 }

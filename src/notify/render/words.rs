@@ -68,6 +68,9 @@ pub fn reason(language: Language, reason: NoticeReason) -> Option<&'static str> 
             "时好时坏，稳定前不再提醒",
         )),
         NoticeReason::Repeat => Some(pick(language, "still open", "仍未恢复")),
+        NoticeReason::Approval => {
+            Some(pick(language, "a restart waits for approval", "重启等待批准"))
+        }
         NoticeReason::GaveUp => {
             Some(pick(language, "not restarted, a person has to act", "不再自动重启，需要人工介入"))
         }

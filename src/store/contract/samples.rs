@@ -191,6 +191,7 @@ pub(crate) fn restart(id: u64, job: &str, state: RestartState, at: Ts) -> Restar
         ran: false,
         settled: false,
         declined: None,
+        approved: None,
         unclear: false,
         cancelling: false,
         stopping: None,

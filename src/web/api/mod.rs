@@ -43,6 +43,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/restarts", get(restarts::list).post(restarts::ask))
         .route("/restarts/decline", post(restarts::decline))
         .route("/restarts/pause", post(restarts::pause))
+        .route("/restarts/{id}/approve", post(restarts::approve))
+        .route("/restarts/{id}/decline", post(restarts::decline_one))
         .route("/checkpoints", get(checkpoints::list))
         .route("/explain", get(explain::explain))
         .route("/routes", get(routes::routes))

@@ -1,7 +1,7 @@
 //! `/api/v1/restarts`: what was restarted and how that went; asking for one, declining one, pausing all.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -182,6 +182,47 @@ pub(super) async fn decline(
     let order = Order { id, comment, by };
     let what = |comment| Action::DeclineRestart { job, comment };
     give(&shared, &caller, order, what).await.map(Json)
+}
+
+pub(super) async fn approve(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<Done>, ApiError> {
+    decide(&shared, &caller, &id, body(&headers, &bytes)?, true).await
+}
+
+pub(super) async fn decline_one(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<Done>, ApiError> {
+    decide(&shared, &caller, &id, body(&headers, &bytes)?, false).await
+}
+
+/// One certain restart that waits, by its number.
+async fn decide(
+    shared: &Shared,
+    caller: &Caller,
+    id: &str,
+    order: Order,
+    approve: bool,
+) -> Result<Json<Done>, ApiError> {
+    let wrong = || ApiError::bad_request(format!("{id:?} is not the number of a restart"));
+    let restart: u64 = id.parse().map_err(|_| wrong())?;
+    if caller.is_confined() {
+        let view = shared.view();
+        let waiting = view.restarts.waiting.get(&restart);
+        if waiting.is_none_or(|waiting| !caller.sees_job(&view, &waiting.job.0)) {
+            return Err(ApiError::not_found(format!("no restart {restart} waits for approval")));
+        }
+    }
+    let what = |comment| Action::DecideRestart { restart, approve, comment };
+    give(shared, caller, order, what).await.map(Json)
 }
 
 pub(super) async fn pause(

@@ -140,6 +140,7 @@ fn action(item: &ItemView) -> Action {
         | NoticeReason::Flapping
         | NoticeReason::Repeat
         | NoticeReason::Escalated
+        | NoticeReason::Approval
         | NoticeReason::GaveUp
         | NoticeReason::Acknowledged
         | NoticeReason::Unacknowledged => {

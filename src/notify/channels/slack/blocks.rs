@@ -202,6 +202,9 @@ fn buttons(view: &MessageView, data: &MessageData) -> Vec<Value> {
         let text = pick(language, "Acknowledge", "认领");
         buttons.push(button("acknowledge", Some("danger"), text, url));
     }
+    if let Some(url) = item.and_then(|item| item.approve_url.as_ref()) {
+        buttons.push(button("approve", None, pick(language, "Approve restart", "批准重启"), url));
+    }
     if let Some(url) = item.and_then(|item| item.ui_url.as_ref()) {
         let text = words::ui(language, item.is_some_and(|item| item.outside));
         buttons.push(button("flink", Some("primary"), text, url));

@@ -147,6 +147,8 @@ struct AlertOurs {
     ui_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acknowledge_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approve_url: Option<String>,
     alerts: Vec<Member>,
 }
 
@@ -233,6 +235,7 @@ fn alert(item: &ItemView, view: &MessageView) -> Alert {
             action: item.action.as_deref().map(text),
             ui_url,
             acknowledge_url: item.link.as_deref().filter(|_| incident.is_open()).and_then(url),
+            approve_url: item.approve_link.as_deref().filter(|_| incident.is_open()).and_then(url),
             alerts: incident
                 .members
                 .iter()
