@@ -41,9 +41,10 @@ receivers:
   - name: team
     channels:
       - webhook: {{ url: "{}" }}
-{more}
+{}
 {}"#,
             hook.url(),
+            more.replace("DIR", &dir.path().display().to_string()),
             story::sources(&fleet, 1)
         );
         let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
@@ -168,7 +169,7 @@ restarts:
     matchers: ['cluster="c0"']
     mode: approve
     without_checkpoint: start_empty
-    driver: { command: { argv: [touch, "{{checkpoint_args}}", "{{job_name}}.started"], checkpoint_args: [-r, "{{checkpoint}}"] } }
+    driver: { command: { argv: [touch, "DIR/{{job_name}}.started", "{{checkpoint_args}}"], checkpoint_args: ["/-/{{checkpoint}}"] } }
 "#;
 
 impl Scene {
@@ -215,8 +216,9 @@ async fn a_restart_is_approved_or_declined_by_its_link_and_only_when_that_is_pos
     story::ready(&scene.weir).await?;
     let (status, page) = scene.ask(Method::POST, &path, "name=ann&do=approve").await?;
     ensure!(status == StatusCode::OK && page.contains("Approved by ann"), "{status} {page}");
-    time::wait_for("it is started", SOON, || async { Ok(scene.was_started(0).then_some(())) })
-        .await?;
+    let started = || async { Ok(scene.was_started(0).then_some(())) };
+    let started = time::wait_for("it is started", SOON, started).await;
+    started.with_context(|| scene.weir.log_tail())?;
     for form in ["do=approve", "do=decline"] {
         let (status, page) = scene.ask(Method::POST, &path, form).await?;
         ensure!(status == StatusCode::CONFLICT, "{status} {page}");
