@@ -203,7 +203,7 @@ impl Restarts {
         row: Restart,
         out: &mut Stepped,
     ) {
-        let Some(policy) = self.settings.named(&row.policy).cloned() else { return };
+        let Some(policy) = self.policy_of(world, &row) else { return };
         let incident = row.incident.and_then(|id| world.incidents.get(id));
         let key = row.job.clone();
         let holds = self.holds(time, world, &key, &policy, incident, row.by_person(), Some(&row));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::holds::Hold;
 use super::settings::{Limits, Policy};
+use super::world::explained_by;
 use crate::model::{Incident, JobState, Restart, RestartState, RootCause, Time};
 use crate::tracker::JobFacts;
 
@@ -66,7 +67,10 @@ pub(super) fn holds(case: &Case<'_>) -> Vec<Hold> {
 /// Proof of death, or of sickness where it is to be replaced.
 fn of_the_job(case: &Case<'_>) -> Option<Hold> {
     let Case { facts, time, policy, .. } = case;
-    if !facts.is_recent(case.fresh_for) {
+    // Also of an end that an archive tells: it may have been started since, where nobody looks.
+    let looked = facts.source.unlisted_at.or(facts.source.last_success.map(|at| at.steady));
+    let seen = looked.is_some_and(|at| time.steady.since(at) <= case.fresh_for);
+    if !facts.is_recent(case.fresh_for) || !seen || !facts.source.is_up() {
         return Some(Hold::Unseen);
     }
     if facts.job.live_runs > 1 {
@@ -140,7 +144,7 @@ fn of_people(case: &Case<'_>) -> Vec<Hold> {
     found.extend(case.paused.map(|by| Hold::Paused(by.to_owned())));
     found.extend(case.maintenance.map(Hold::Maintenance));
     found.extend(case.policy.hours.muted_by(case.time.wall).map(Hold::Hours));
-    let root = case.incident.and_then(|incident| incident.inhibited_by);
+    let root = case.incident.and_then(explained_by);
     found.extend(root.map(Hold::Inhibited));
     found.extend(case.declined.map(|by| Hold::Declined(by.to_owned())));
     let run = case.facts.run();

@@ -65,6 +65,8 @@ pub enum Hold {
     Declined(String),
     /// It runs, and its driver cannot stop it.
     CannotStop,
+    /// It was told to stop long ago, and has not ended.
+    StillEnding,
 }
 
 impl Hold {
@@ -80,6 +82,7 @@ impl Hold {
             | Hold::NotInInventory
             | Hold::Declined(_)
             | Hold::CannotStop
+            | Hold::StillEnding
             | Hold::FirstLook => Weight::Stop,
             Hold::Unseen
             | Hold::Twice(_)
@@ -135,7 +138,7 @@ impl Hold {
             Hold::Unknown(_) => "unknown",
             Hold::NotInInventory => "inventory",
             Hold::Declined(_) => "declined",
-            Hold::CannotStop => "driver",
+            Hold::CannotStop | Hold::StillEnding => "driver",
         }
     }
 
@@ -220,6 +223,10 @@ impl Hold {
             Hold::CannotStop => Both::new(
                 "it runs, and its driver cannot stop it",
                 "作业仍在运行，其驱动无法停止它",
+            ),
+            Hold::StillEnding => Both::new(
+                "it was told to stop 10 minutes ago and has not ended: it is started again when it has",
+                "10 分钟前已要求停止，作业仍未结束；结束后会再启动",
             ),
             Hold::NotInInventory => Both::new(
                 "the inventory its driver needs does not know it",

@@ -42,6 +42,8 @@ impl Restarts {
             Some(hold) if hold.weight() == Weight::Stop => {
                 self.give_up(Some(incident), key, hold, out);
             }
+            // That a person is needed stays said while nobody can see, or it is looked at anew.
+            Some(_) if self.said(incident, key).is_some_and(Doing::gave_up) => {}
             Some(hold) if !starts_waiting(&holds) => {
                 self.say(incident, key, Doing::Held(hold.words()), out);
             }
@@ -118,7 +120,7 @@ impl Restarts {
             state: if approval { RestartState::Approval } else { RestartState::Planned },
             handle: handle(&self.installation, id, time),
             dead: facts.run().map(|run| run.id.clone()),
-            replaces: world.is_live(key) && policy.replace && incident.is_some(),
+            replaces: incident.is_some_and(|of| self.replaces(world, key, policy, of, by_person)),
             from: None,
             wanted: wanted.map(|from| from.path),
             from_nothing: false,

@@ -3,6 +3,7 @@
 //! for before anything else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::guards::{self, Case};
@@ -11,7 +12,7 @@ use super::say::{Said, said_before};
 use super::settings::{Policy, Settings};
 use super::world::World;
 use crate::model::{
-    Change, Doing, Errand, Incident, JobKey, Loaded, Restart, RestartState, Time, Ts,
+    Change, Doing, Errand, Incident, JobKey, Loaded, Restart, RestartState, Subject, Time, Ts,
 };
 
 /// An order that may have been given is given again for so long, by the same handle.
@@ -141,6 +142,13 @@ impl Restarts {
         self.rows.values()
     }
 
+    /// Subjects about which a restart is still on its way, by its incident.
+    pub fn in_work(&self, incidents: &crate::incidents::Incidents) -> BTreeSet<Subject> {
+        let open = self.rows.values().filter(|row| row.state.is_open());
+        let of = open.filter_map(|row| incidents.get(row.incident?));
+        of.map(|incident| incident.subject.clone()).collect()
+    }
+
     /// One of them.
     pub fn get(&self, id: u64) -> Option<&Restart> {
         self.rows.get(&id)
@@ -164,7 +172,13 @@ impl Restarts {
         }
         self.rows.insert(row.id, row);
         if self.rows.len() > KEPT {
-            let over = self.rows.iter().find(|(_, row)| !row.state.is_open());
+            // What still counts against its job is not forgotten.
+            let counts = |row: &Restart| row.state.was_sent() && !row.settled;
+            let over = self.rows.iter().find(|(_, row)| !row.state.is_open() && !counts(row));
+            let over = over.or_else(|| {
+                let oldest = self.rows.iter().find(|(_, row)| !row.state.is_open());
+                oldest.filter(|_| self.rows.len() > 10 * KEPT)
+            });
             if let Some((id, job)) = over.map(|(id, row)| (*id, row.job.clone())) {
                 self.rows.remove(&id);
                 if let Some(ids) = self.by_job.get_mut(&job) {
@@ -215,6 +229,9 @@ impl Restarts {
         for id in ids {
             self.go_on(time, world, id, &mut out);
         }
+        let waits =
+            |row: &Restart, id| row.incident == Some(id) && row.state == RestartState::Approval;
+        out.wanted.retain(|id| self.rows.values().any(|row| waits(row, *id)));
         self.tell_once(world, &mut out);
         out
     }
@@ -271,11 +288,11 @@ impl Restarts {
             .of_job(key)
             .filter(|known| known.state.was_sent() && row.is_none_or(|row| row.id != known.id))
             .collect();
-        let declined = incident.and_then(|incident| {
-            let newest = self.of_job(key).filter(|row| row.incident == Some(incident.id)).last()?;
-            newest.declined.as_deref()
-        });
-        let sick = world.is_live(key) && policy.replace && incident.is_some();
+        // What a person said holds while nothing has run since, whatever incident speaks of it now.
+        let newest = self.of_job(key).last();
+        let said = newest.filter(|row| row.declined.is_some() && row.dead == world.current(key));
+        let declined = said.and_then(|row| row.declined.as_deref());
+        let sick = incident.is_some_and(|of| self.replaces(world, key, policy, of, by_person));
         let case = Case {
             time,
             policy,
@@ -294,7 +311,34 @@ impl Restarts {
         guards::holds(&case)
     }
 
+    /// A live run is to give way to another: because it is sick, or because a person says so.
+    pub(super) fn replaces(
+        &self,
+        world: &World<'_>,
+        key: &JobKey,
+        policy: &Policy,
+        incident: &Incident,
+        by_person: bool,
+    ) -> bool {
+        let sick = || by_person || world.is_sick(key, policy, incident);
+        policy.replace && world.is_live(key) && sick()
+    }
+
+    /// The entry a row goes by, as it is now: it may have another name, and its driver goes by that.
+    pub(super) fn policy_of(&self, world: &World<'_>, row: &Restart) -> Option<Arc<Policy>> {
+        let labels = world.tracker.job(&row.job).map(|job| world.labels(job));
+        let same = |policy: &Arc<Policy>| policy.driver == row.driver;
+        // One of this name may be about another job by now.
+        let named = self.settings.named(&row.policy).cloned();
+        let named = named.filter(|of| labels.as_ref().is_none_or(|labels| of.is_about(labels)));
+        named.filter(same).or_else(|| world.policy(&self.settings, &row.job).filter(same))
+    }
+
     pub(super) fn was_stopped(&self, id: u64) -> bool {
         self.loose.get(&id).is_some_and(|loose| loose.asked_to_stop)
     }
 }
+
+#[cfg(test)]
+#[path = "restarts_tests.rs"]
+mod tests;

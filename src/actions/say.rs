@@ -68,7 +68,7 @@ impl Restarts {
     }
 
     /// What was said of this job last.
-    fn said<'a>(&'a self, incident: &'a Incident, job: &JobKey) -> Option<&'a Doing> {
+    pub(super) fn said<'a>(&'a self, incident: &'a Incident, job: &JobKey) -> Option<&'a Doing> {
         if is_of_several(incident) {
             return self.said.get(&incident.id)?.get(job);
         }
@@ -105,7 +105,9 @@ impl Restarts {
         let told = known.is_some_and(Doing::gave_up);
         if !self.was_counted(incident, job) {
             out.events.push((incident.id, format!("restarting given up: {}", hold.words().en)));
-            if !told && !matches!(hold, Hold::Declined(_)) {
+            // What was dead before anybody looked alarms nobody; the first report names it.
+            let alarms = !matches!(hold, Hold::Declined(_) | Hold::FirstLook);
+            if !told && alarms {
                 out.gave_up.push((incident.id, job.clone()));
             }
         }

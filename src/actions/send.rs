@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::holds::{Hold, Weight};
 use super::restarts::{CHECKED_FOR, GIVE_AGAIN, MOST_PATHS, Restarts, Stepped};
-use super::settings::Policy;
+use super::settings::{Mode, Policy};
 use super::verify;
-use super::words::{named, no_checkpoint};
+use super::words::{named, no_checkpoint, planned};
 use super::world::World;
 use crate::model::{AskedBy, Both, Doing, Restart, RestartState, RestoreFrom, Task, Time, Ts};
 
@@ -20,10 +20,7 @@ impl Restarts {
             return;
         }
         loose.again = None;
-        // An entry may have another name now, and its driver goes by that.
-        let same = |policy: &Arc<Policy>| policy.driver == row.driver;
-        let named = self.settings.named(&row.policy).cloned().filter(same);
-        let policy = named.or_else(|| world.policy(&self.settings, &row.job).filter(same));
+        let policy = self.policy_of(world, &row);
         if let Some(policy) = policy.as_ref().filter(|policy| policy.name != row.policy) {
             row.policy.clone_from(&policy.name);
             self.keep(row.clone(), out);
@@ -69,10 +66,7 @@ impl Restarts {
             return self.drop_row(time, world, row, &why, out);
         }
         let key = row.job.clone();
-        let sick = incident.is_some_and(|incident| {
-            let firing = incident.members.iter().filter(|member| member.firing);
-            firing.map(|member| &member.rule.alert).any(|alert| policy.alerts.contains(alert))
-        });
+        let sick = incident.is_some_and(|of| world.is_sick(&key, policy, of));
         if by_alert && row.replaces && world.is_live(&key) && !sick {
             let why = Both::new("it is well again", "作业已恢复正常");
             return self.drop_row(time, world, row, &why, out);
@@ -100,12 +94,29 @@ impl Restarts {
         if let Some(hold) = holds.iter().find(|hold| matches!(hold, Hold::Inhibited(_))) {
             return self.drop_row(time, world, row, &hold.words(), out);
         }
+        // Another configuration may be in force by now.
+        if !row.by_person() && (policy.mode == Mode::DryRun || (row.replaces && !policy.replace)) {
+            let why = Both::new(
+                format!("`{}` does not restart it any more", policy.name),
+                format!("`{}` 不再重启该作业", policy.name),
+            );
+            return self.drop_row(time, world, row, &why, out);
+        }
         // Somebody has it: whether to restart is theirs to say.
         let taken = incident.is_some_and(|incident| incident.acknowledged.is_some());
-        if row.state == RestartState::Planned && taken && !row.by_person() {
+        let asks = (taken || policy.mode == Mode::Approve) && !row.by_person();
+        if row.state == RestartState::Approval && !asks {
+            row.state = RestartState::Planned;
+            row.due = row.due.max(time.steady);
+            Restarts::event(&row, "needs no approval any more", out);
+            let from = self.preview(world, &key);
+            self.tell(&row, world, planned(&row, time, from), out);
+            self.keep(row.clone(), out);
+        }
+        if row.state == RestartState::Planned && asks {
             row.state = RestartState::Approval;
             let from = self.preview(world, &key);
-            Restarts::event(&row, "waits for approval: somebody has the incident", out);
+            Restarts::event(&row, "waits for approval", out);
             self.wants_approval(&row, world, from, out);
             self.keep(row, out);
             return;
@@ -215,7 +226,7 @@ impl Restarts {
         &mut self,
         time: Time,
         world: &World<'_>,
-        mut row: Restart,
+        row: Restart,
         policy: &Arc<Policy>,
         out: &mut Stepped,
     ) {
@@ -254,10 +265,9 @@ impl Restarts {
             return;
         }
         if time.steady.since(row.stopping.unwrap_or(row.due)) > GIVE_AGAIN {
-            row.note = row.note.or(Some("the sick run did not stop".to_owned()));
-            let note = row.note.clone();
-            out.goes_on.push((row.job.clone(), ours.unwrap_or_default()));
-            return self.end(time, world, row, RestartState::Failed, note, out);
+            // It may end yet, and must not stay so: only what says that it goes on ends this.
+            let incident = row.incident.and_then(|id| world.incidents.get(id));
+            self.give_up(incident, &row.job, &Hold::StillEnding, out);
         }
         self.again(row.id, time);
     }

@@ -210,6 +210,14 @@ impl Scene {
         self
     }
 
+    /// Ten seconds later another run of it is there, which began five seconds ago.
+    pub(crate) fn then_started(mut self, job_id: &str) -> Scene {
+        let at = self.now.steady.0 + 10_000;
+        let run = run(job_id, at - 5_000, JobState::Running);
+        self.look((at - T0) / 1_000, vec![self.last.clone(), run]);
+        self
+    }
+
     pub(crate) fn stopped_by_weir(mut self) -> Scene {
         let run = self.last.run.job_id.clone();
         self.tracker.note_own_stop(&key(), &run);

@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use super::settings::{Policy, Settings};
 use crate::incidents::Incidents;
-use crate::model::{Aspect, Incident, JobKey, Labels, Restart, RunId, Subject, Time};
+use crate::model::{Aspect, Incident, JobKey, Labels, Restart, RuleId, RunId, Subject, Time, Ts};
 use crate::tracker::{JobTrack, Tracker};
+
+/// The open incident that explains another one; of what is over, nothing is explained any more.
+pub(super) fn explained_by(incident: &Incident) -> Option<u64> {
+    incident.inhibited_by.filter(|_| incident.inhibited_until.is_none())
+}
 
 /// The rest of the engine, as restarts see it.
 pub struct World<'a> {
@@ -19,6 +24,8 @@ pub struct World<'a> {
     pub labels: &'a dyn Fn(&JobTrack) -> Labels,
     /// Silences that hold restarts now: their numbers, by the labels of a job.
     pub held_by: &'a dyn Fn(&Labels) -> Option<u64>,
+    /// Steady time when a rule was last true of a subject; one may fire for longer than that.
+    pub last_true: &'a dyn Fn(&Subject, &RuleId) -> Option<Ts>,
 }
 
 impl<'a> World<'a> {
@@ -59,29 +66,54 @@ impl<'a> World<'a> {
         let firing = incident.members.iter().filter(|member| member.firing);
         let named = |alert: &str| policy.alerts.iter().any(|name| name == alert);
         let alert = firing.map(|member| member.rule.alert.as_str()).find(|alert| named(alert));
-        // A restart has been tried: that its new run failed otherwise goes on from there.
+        // A restart has been tried: that its new run failed otherwise goes on from there. Of a
+        // cluster, what is not back is still gone, whatever came back.
         let failure = incident.aspect.as_str() == Aspect::FAILURE;
-        let fires = failure && incident.members.iter().any(|member| member.firing);
+        let of_cluster = incident.subject.job().is_none();
+        let fires = failure && (of_cluster || incident.members.iter().any(|member| member.firing));
         // What Weir itself has stopped must not stay so, whatever does not fire any more.
         let stopped = self.tracker.job(key).is_some_and(JobTrack::is_stopped_by_weir);
         let tried = incident.doing.is_some() && (fires || stopped);
         let alert = alert.map(str::to_owned).or_else(|| tried.then(|| incident.rule.clone()));
         let Some(alert) = alert else { return };
-        match found.get(key) {
-            Some((known, _)) if known.aspect.as_str() == Aspect::FAILURE => {}
-            _ => {
-                found.insert(key.clone(), (incident, alert));
-            }
+        // What another incident explains says nothing about what to do.
+        let weight = |of: &Incident| {
+            let of_failure = of.aspect.as_str() == Aspect::FAILURE;
+            (explained_by(of).is_none(), of_failure)
+        };
+        if found.get(key).is_none_or(|(known, _)| weight(known) < weight(incident)) {
+            found.insert(key.clone(), (incident, alert));
         }
     }
 
-    /// The open incident of a job's failure, else any of its open ones.
+    /// The open incident of a job's failure, else any of its open ones, else that of its cluster.
     pub(super) fn incident_of(&self, key: &JobKey) -> Option<&'a Incident> {
         let of_job =
             |incident: &&Incident| incident.is_open() && incident.subject.job() == Some(key);
         let failure =
             |incident: &&Incident| of_job(incident) && incident.aspect.as_str() == Aspect::FAILURE;
-        self.incidents.iter().find(failure).or_else(|| self.incidents.iter().find(of_job))
+        let job = self.tracker.job(key).filter(|job| job.missing_since.is_some());
+        let cluster =
+            job.map(|job| Subject::Cluster(job.source.clone(), job.flink_cluster.clone()));
+        let of_cluster = |incident: &&Incident| {
+            incident.is_open() && Some(&incident.subject) == cluster.as_ref()
+        };
+        let all = || self.incidents.iter();
+        all().find(failure).or_else(|| all().find(of_job)).or_else(|| all().find(of_cluster))
+    }
+
+    /// It runs, and an alert of its entry is true of it now: one that only goes on firing for a while
+    /// says nothing about the run there is.
+    pub(super) fn is_sick(&self, key: &JobKey, policy: &Policy, incident: &Incident) -> bool {
+        let looked =
+            self.tracker.job(key).and_then(|job| self.tracker.source(&job.source)?.last_success);
+        let Some(looked) = looked.map(|at| at.steady) else { return false };
+        let firing = incident.members.iter().filter(|member| member.firing);
+        let mut of_entry = firing.filter(|member| policy.alerts.contains(&member.rule.alert));
+        self.is_live(key)
+            && of_entry.any(|member| {
+                (self.last_true)(&incident.subject, &member.rule).is_some_and(|at| at >= looked)
+            })
     }
 
     /// The entry a job goes by.

@@ -4,7 +4,7 @@ use super::command::refusal;
 use super::step::Engine;
 use crate::actions::{Asked, Paused};
 use crate::incidents::Word;
-use crate::model::{Change, Refusal, Replied, Reply, Time};
+use crate::model::{Change, JobKey, Refusal, Replied, Reply, Time};
 
 impl Engine {
     /// Restarts a job, or lets go on what waits for approval; `preview`: only says what would be.
@@ -18,6 +18,18 @@ impl Engine {
         changes: &mut Vec<Change>,
     ) -> Replied {
         let key = self.job_named(typed).map_err(|error| refusal(&error))?;
+        self.restart_job(time, key, from, word, preview, changes)
+    }
+
+    fn restart_job(
+        &mut self,
+        time: Time,
+        key: JobKey,
+        from: Option<&str>,
+        word: Word<'_>,
+        preview: bool,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
         let asked = self.with_world(time, |restarts, world| {
             restarts.ask(time, world, &key, from, word.by, preview)
         });
@@ -30,6 +42,9 @@ impl Engine {
         self.take_restarts(time, stepped, &mut errands, changes);
         self.errands.extend(errands);
         let incident = restart.and_then(|id| self.restarts.get(id)?.incident);
+        if done {
+            changes.extend(reason(time, incident, word));
+        }
         let job = Some(key.0);
         Ok(Reply { said, changed: done, job, restart, holds, incident, ..Reply::default() })
     }
@@ -52,9 +67,9 @@ impl Engine {
             return Err(Refusal::Conflict(error));
         }
         if approve {
-            self.restart_by_hand(time, &job, None, word, false, changes)
+            self.restart_job(time, JobKey(job), None, word, false, changes)
         } else {
-            self.decline_restart(time, &job, word, changes)
+            self.decline_row(time, id, word, changes)
         }
     }
 
@@ -78,12 +93,26 @@ impl Engine {
                 row.state.as_str()
             )));
         }
+        self.decline_row(time, row.id, word, changes)
+    }
+
+    fn decline_row(
+        &mut self,
+        time: Time,
+        id: u64,
+        word: Word<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Replied {
+        let Some(row) = self.restarts.get(id).cloned() else {
+            return Err(Refusal::NotFound(format!("there is no restart {id}")));
+        };
         let stepped =
-            self.with_world(time, |restarts, world| restarts.decline(time, world, row.id, word.by));
+            self.with_world(time, |restarts, world| restarts.decline(time, world, id, word.by));
         let mut errands = Vec::new();
         self.take_restarts(time, stepped, &mut errands, changes);
-        let said = format!("restart {} of {key} is not sent", row.id);
-        let (job, restart) = (Some(key.0), Some(row.id));
+        changes.extend(reason(time, row.incident, word));
+        let said = format!("restart {id} of {} is not sent", row.job);
+        let (job, restart) = (Some(row.job.0), Some(id));
         Ok(Reply { said, changed: true, job, restart, incident: row.incident, ..Reply::default() })
     }
 
@@ -111,4 +140,10 @@ impl Engine {
         };
         Reply { said: said.to_owned(), changed: done, ..Reply::default() }
     }
+}
+
+/// What they said to it, for the timeline.
+fn reason(time: Time, incident: Option<u64>, word: Word<'_>) -> Option<Change> {
+    let incident = incident.filter(|_| !word.comment.is_empty())?;
+    Some(Change::Event { incident, at: time.wall, what: format!("{}: {}", word.by, word.comment) })
 }

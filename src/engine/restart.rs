@@ -6,7 +6,8 @@ use super::step::Engine;
 use crate::actions::{Stepped, World};
 use crate::incidents::{self, News};
 use crate::model::{
-    Change, Errand, JobKey, Labels, NoticeReason, Restart, SilenceState, Time, Told, matches_all,
+    Change, Errand, JobKey, Labels, NoticeReason, Restart, RuleId, SilenceState, Subject, Time,
+    Told, matches_all,
 };
 use crate::tracker::JobTrack;
 
@@ -33,8 +34,11 @@ impl Engine {
                 self.with_world(time, |restarts, world| restarts.told(time, world, id, told));
             self.take_restarts(time, stepped, &mut errands, changes);
         }
-        let stepped = self.with_world(time, |restarts, world| restarts.step(time, world));
-        self.take_restarts(time, stepped, &mut errands, changes);
+        // What is decided while the process ends would not be carried out.
+        if !self.closing {
+            let stepped = self.with_world(time, |restarts, world| restarts.step(time, world));
+            self.take_restarts(time, stepped, &mut errands, changes);
+        }
         errands
     }
 
@@ -55,11 +59,17 @@ impl Engine {
             });
             holds.map(|silence| silence.id)
         };
+        let rules = &self.rules;
+        let last_true = |subject: &Subject, rule: &RuleId| {
+            let of_rule = rules.alerts_of(subject).find(|alert| alert.rule == *rule);
+            of_rule.map(|alert| alert.last_true)
+        };
         let world = World {
             tracker: &self.tracker,
             incidents: &self.incidents,
             labels: &labels,
             held_by: &held_by,
+            last_true: &last_true,
         };
         look(&mut self.restarts, &world)
     }
@@ -95,7 +105,9 @@ impl Engine {
         let wanted: BTreeSet<u64> = wanted.into_iter().collect();
         let news = |incident, reason| News { incident, reason };
         taken.news.extend(wanted.into_iter().map(|id| news(id, NoticeReason::Approval)));
-        taken.news.extend(gave_up.into_iter().map(|(id, _)| news(id, NoticeReason::GaveUp)));
+        // Of many jobs of one incident it is told once a turn.
+        let gave_up: BTreeSet<u64> = gave_up.into_iter().map(|(id, _)| id).collect();
+        taken.news.extend(gave_up.into_iter().map(|id| news(id, NoticeReason::GaveUp)));
         errands.extend(more);
         self.take(time, taken, changes);
     }

@@ -450,6 +450,7 @@ impl Shell {
     /// Lets sends on the wire end and keeps their results.
     async fn drain(&mut self) {
         self.sends.close();
+        self.parts.engine.close();
         let until = tokio::time::sleep(DRAIN);
         tokio::pin!(until);
         while !self.sends.is_empty() || !self.deliveries.1.is_empty() {

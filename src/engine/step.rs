@@ -116,6 +116,8 @@ pub struct Engine {
     pub(super) restarts: Restarts,
     /// What restarts want done, of a command.
     pub(super) errands: Vec<Errand>,
+    /// The process is about to end: nothing new is begun.
+    pub(super) closing: bool,
     /// Nobody looks at the picture.
     unseen: bool,
     started: Option<Time>,
@@ -159,6 +161,7 @@ impl Engine {
             taken: Taken::restore(loaded),
             restarts: Restarts::restore(settings.restarts.clone(), loaded),
             errands: Vec::new(),
+            closing: false,
             unseen: false,
             tracker,
             rules,
@@ -176,6 +179,11 @@ impl Engine {
     pub fn unseen(mut self) -> Engine {
         self.unseen = true;
         self
+    }
+
+    /// The process is about to end: from now on no restart is begun.
+    pub fn close(&mut self) {
+        self.closing = true;
     }
 
     /// How often the guard on the wire had to step in, for the metrics.
@@ -293,6 +301,7 @@ impl Engine {
             }
         }
         self.incidents.keep(self.pipeline.untold());
+        self.tracker.set_in_work(self.restarts.in_work(&self.incidents));
         let stepped = self.incidents.step(time, &judged.subjects, &self.rules, &self.tracker);
         self.take(time, stepped, changes);
         let labels = |job: &JobTrack| self.rules.book().of_job(job);

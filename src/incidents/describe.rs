@@ -17,6 +17,8 @@ pub(super) fn health(time: Time, subject: &Subject, aspect: &Aspect, tracker: &T
         Subject::Source(name) | Subject::Cluster(name, _) => match tracker.source(name) {
             None => Health::Gone,
             Some(source) if !source.is_up() => Health::NotYet,
+            // Some of its jobs are still being restarted.
+            Some(_) if tracker.is_in_work(subject) => Health::NotYet,
             // Its jobs did not come back: their hours are over.
             Some(_) if tracker.are_excused(subject, time) => Health::Ended,
             Some(_) => Health::Well,

@@ -15,8 +15,10 @@ const MAX_PERIODIC: usize = 6;
 const MAX_SAVEPOINTS: usize = 4;
 /// Runs remembered of one job.
 const MAX_RUNS: usize = 8;
-/// An unchanged row is written at most this often; the end of a run at once.
+/// A row is written at most this often; the end of a run at once.
 const ROW_EVERY_MS: i64 = 30_000;
+/// The same where checkpoints come faster: what such a row names is soon deleted either way.
+const FAST_ROW_EVERY_MS: i64 = 120_000;
 
 /// Whether one can be restored from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -465,9 +467,18 @@ impl Ledger {
         self.entries.iter().filter_map(|entry| entry.completed_at).max()
     }
 
+    /// Its checkpoints come faster than rows are written.
+    fn is_fast(&self) -> bool {
+        let periodic = self.entries.iter().rev().filter(|entry| !entry.savepoint);
+        let mut times = periodic.filter_map(|entry| entry.completed_at);
+        let newest = times.next().zip(times.next());
+        newest.is_some_and(|(last, before)| (last.0 - before.0) < ROW_EVERY_MS)
+    }
+
     /// The row, if it is time to write it.
     pub(super) fn take_row(&mut self, now: Ts) -> Option<String> {
-        let due = self.written.is_none_or(|at| now.since(at).as_millis() as i64 >= ROW_EVERY_MS);
+        let every = if self.is_fast() { FAST_ROW_EVERY_MS } else { ROW_EVERY_MS };
+        let due = self.written.is_none_or(|at| now.since(at).as_millis() as i64 >= every);
         if !self.dirty || self.is_empty() || !(due || self.urgent) {
             return None;
         }

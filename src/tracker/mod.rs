@@ -53,7 +53,9 @@ use retired::Retired;
 use twins::{Group, Twins};
 use whose::InTrouble;
 
-use crate::model::{Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Time};
+use crate::model::{
+    Change, Completeness, Demand, JobKey, Loaded, RunObservation, Snapshot, Subject, Time,
+};
 
 /// Everything that is known.
 #[derive(Debug, Default)]
@@ -75,6 +77,8 @@ pub struct Tracker {
     twins: Twins,
     /// What they could be restored from.
     ledgers: Ledgers,
+    /// Subjects somebody is at work on.
+    in_work: BTreeSet<Subject>,
 }
 
 /// What one snapshot changed.
@@ -325,6 +329,16 @@ impl Tracker {
                     .map(|(cluster, (missing, _))| (cluster.to_owned(), missing)),
             );
         }
+    }
+
+    /// Subjects somebody is at work on: they are not well before that is over.
+    pub fn set_in_work(&mut self, subjects: BTreeSet<Subject>) {
+        self.in_work = subjects;
+    }
+
+    /// Somebody is at work on it.
+    pub fn is_in_work(&self, subject: &Subject) -> bool {
+        self.in_work.contains(subject)
     }
 
     /// Forgets sources that left the configuration, and their jobs.

@@ -6,7 +6,8 @@
 //! same rate: this machine's speed, and what else runs on it, drop out. The fleet, Weir and the
 //! peer are processes of their own, so that their CPU times are separable. `--quick` takes a
 //! minute, `history` measures the journal alone, `rules` the judging alone, `opening` ten thousand
-//! incidents at once, `platforms` a ResourceManager with 5,000 applications, `stories [PART OF A
+//! incidents at once, `platforms` a ResourceManager with 5,000 applications, `restarts` how soon a job
+//! runs again on a real Flink and what remembering checkpoints costs, `stories [PART OF A
 //! TITLE]` what people get to read beside what Alertmanager
 //! would send them; `--numbers FILE` writes that down. The fleet and the peer end when their stdin,
 //! which this process holds, closes.
@@ -25,6 +26,7 @@ mod pack;
 mod pack_jobs;
 mod peer;
 mod platforms;
+mod restarts;
 mod rounds;
 mod scenario;
 mod server;
@@ -62,6 +64,9 @@ fn main() -> Result<()> {
                 Some("platforms") => {
                     return runtime.block_on(platforms::tell(numbers(&args).as_deref()));
                 }
+                Some("restarts") => {
+                    return runtime.block_on(restarts::tell(numbers(&args).as_deref()));
+                }
                 Some("opening") => drop(runtime.block_on(opening::measure(&mut table))?),
                 Some("stories") => {
                     let only = args.get(1).filter(|arg| !arg.starts_with("--"));
@@ -97,6 +102,7 @@ fn bench_all(
             return Ok(());
         }
         platforms::tell(page).await?;
+        restarts::tell(page).await?;
         match page {
             Some(page) => tell(None, Some(page)).await,
             None => Ok(()),

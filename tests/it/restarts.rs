@@ -88,7 +88,7 @@ restarts: [{entry}]
 
     /// Restarts so far, oldest first.
     async fn restarts(&self) -> Result<Vec<Value>> {
-        let mut all = story::list(&self.weir, "restarts").await?;
+        let mut all = story::list(&self.weir, "restarts?limit=1000").await?;
         all.reverse();
         Ok(all)
     }

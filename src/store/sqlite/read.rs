@@ -76,7 +76,8 @@ async fn everything(conn: &mut SqliteConnection, recent: i64) -> Result<Loaded, 
         .collect();
     let bodies = sqlx::query_scalar(
         "SELECT body FROM restarts WHERE state IN ('planned', 'approval', 'stopping', 'submitted', \
-         'running') OR id IN (SELECT id FROM restarts ORDER BY id DESC LIMIT ?1) ORDER BY id",
+         'running') OR id IN (SELECT id FROM restarts ORDER BY id DESC LIMIT ?1) OR id IN (SELECT id FROM \
+         restarts WHERE state <> 'dropped' ORDER BY id DESC LIMIT ?1) ORDER BY id",
     )
     .bind(i64::from(RESTARTS))
     .fetch_all(&mut *conn)

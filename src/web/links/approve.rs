@@ -67,8 +67,14 @@ pub(super) async fn act(shared: &Shared, opened: &Opened, id: u64, body: &Bytes)
     let what = |comment| Action::DecideRestart { restart: id, approve, comment };
     let (status, text) = match give(shared, &caller, order, what).await {
         Ok(done) if done.repeated => (StatusCode::CONFLICT, OVER.to_owned()),
-        Ok(_) if approve => {
-            (StatusCode::OK, format!("Approved by {name}: it is restarted. / 已批准：{name}。"))
+        Ok(done) if approve => {
+            let text = match done.holds.first() {
+                None => format!("Approved by {name}: it is restarted. / 已批准：{name}。"),
+                Some((_, why)) => format!(
+                    "Approved by {name}; it waits, at most 10 minutes: {why}. / 已批准：{name}，暂时等待。"
+                ),
+            };
+            (StatusCode::OK, text)
         }
         Ok(_) => {
             (StatusCode::OK, format!("Declined by {name}: not restarted. / 已取消重启：{name}。"))

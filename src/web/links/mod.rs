@@ -27,10 +27,10 @@ use crate::notify::{About, Link, name_of};
 
 /// Where links are.
 pub(super) const PATH: &str = "/l/";
-/// Requests a minute, of all links together.
+/// Requests a minute with links that are none.
 const PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 
-/// How many requests come.
+/// How many guesses come.
 pub(super) struct Gate(DefaultDirectRateLimiter);
 
 impl Gate {
@@ -93,17 +93,20 @@ pub(super) async fn act(
 
 /// What a token is for, or the answer to who may not know.
 fn find(shared: &Shared, token: &str) -> Result<Opened, Box<Response>> {
-    if shared.gate.0.check().is_err() {
-        let text = "Too many requests; try again in a minute. / 请求过于频繁，请稍后再试。";
-        return Err(Box::new(Page::saying(text).answer(StatusCode::TOO_MANY_REQUESTS)));
-    }
     let view = shared.view();
     let receivers = view.channels.keys().map(|id| id.receiver.as_str());
     let link = shared.web.links.as_ref().and_then(|key| key.read(token, receivers));
-    link.map(|link| Opened { link, view: Arc::clone(&view) }).ok_or_else(|| {
-        let text = "This link is none of this Weir's. / 链接无效。";
-        Box::new(Page::saying(text).answer(StatusCode::NOT_FOUND))
-    })
+    if let Some(link) = link {
+        return Ok(Opened { link, view: Arc::clone(&view) });
+    }
+    // Only guesses are counted: nobody else can keep those out who hold a link.
+    let (status, text) = if shared.gate.0.check().is_err() {
+        let text = "Too many requests; try again in a minute. / 请求过于频繁，请稍后再试。";
+        (StatusCode::TOO_MANY_REQUESTS, text)
+    } else {
+        (StatusCode::NOT_FOUND, "This link is none of this Weir's. / 链接无效。")
+    };
+    Err(Box::new(Page::saying(text).answer(status)))
 }
 
 /// Title and first line of a page about an incident.
