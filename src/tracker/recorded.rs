@@ -11,6 +11,7 @@ use super::{By, JobTrack, Tracker};
 use crate::model::{Change, InventoryCheckpoint, JobKey, Time, Ts};
 
 const QUARTER_MS: i64 = 15 * 60_000;
+const DAY_MS: i64 = 96 * QUARTER_MS;
 /// Clocks may be apart by this.
 const SLACK_MS: i64 = 60_000;
 /// Zones there are, in ms before and after UTC.
@@ -65,12 +66,16 @@ impl Tracker {
 }
 
 /// The zone, from times in the table beside Flink's own of the same checkpoint, and from the newest row.
+/// Each of them is a lower bound: what completed was triggered before, and what was first seen later
+/// than it completed seems to be younger. Of a clock that is put forward and back with the seasons the
+/// last day counts.
 fn zone(both: impl Iterator<Item = (i64, Ts)>, newest: Option<i64>, now: Ts) -> Zone {
     let least = newest.map_or(0, |newest| at_least(newest, now));
-    match both.max_by_key(|(local, _)| *local) {
-        // It is triggered before it completes: by less than a quarter of an hour, or the time is later
-        // than it was.
-        Some((local, completed)) => Zone { ms: at_least(local, completed).max(least), sure: true },
+    let both: Vec<(i64, Ts)> = both.collect();
+    let since = both.iter().map(|(local, _)| local.saturating_sub(DAY_MS)).max();
+    let recent = both.iter().filter(|(local, _)| Some(*local) >= since);
+    match recent.map(|(local, completed)| at_least(*local, *completed)).max() {
+        Some(shown) => Zone { ms: shown.max(least), sure: true },
         None => Zone { ms: least, sure: false },
     }
 }

@@ -109,6 +109,11 @@ fn the_zone_of_a_table_shows() {
         let found = zone([(local, wall)].into_iter(), Some(newest), now);
         assert_eq!(found, Zone { ms: expected, sure: true }, "{local} {newest}");
     }
+    // One of several took half an hour; one is of the time before the clock was put back.
+    let several =
+        [(local(10, -1_800_000), hours(2)), (local(9, 0), hours(1)), (local(-40, 0), hours(-49))];
+    let found = zone(several.into_iter(), Some(local(10, 0)), hours(5));
+    assert_eq!(found, Zone { ms: 8 * HOUR, sure: true });
     // Without Flink's word: no row is of the future, and that is all that is known.
     let none = || std::iter::empty();
     let found = zone(none(), Some(local(10, -40_000)), hours(2));

@@ -91,7 +91,10 @@ impl Ledger {
         if is_deleted || !self.has_room(row.savepoint, at, is_newest) || !is_free(row.path) {
             return;
         }
-        self.note_run(&run, at);
+        // One that may be older than it seems is not put before others.
+        if row.sure {
+            self.note_run(&run, at);
+        }
         self.dirty = true;
         self.entries.push(Recorded {
             id: row.id,

@@ -151,6 +151,19 @@ fn a_run_nobody_saw_finds_its_place_by_its_time() {
 }
 
 #[test]
+fn what_may_be_older_than_it_seems_is_offered_last() {
+    let mut ledger = Ledger::default();
+    hear(&mut ledger, &shown(A, 10, &[(1, 100)], None));
+    if let Some(wrote) = ledger.runs.first_mut() {
+        wrote.origin = super::super::Origin::Unknown;
+    }
+    let path = path(C, 9);
+    let row = Told { id: Some(9), path: &path, savepoint: false, at: Ts(300), sure: false };
+    ledger.told("sp", &[row], &mut |_| true);
+    assert_eq!(offered(&ledger), [self::path(A, 1), path]);
+}
+
+#[test]
 fn a_lower_number_of_a_run_is_older_whatever_its_time_seems() {
     let mut ledger = Ledger::default();
     hear(&mut ledger, &shown(A, 10, &[(5, 500)], None));
