@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 
-use crate::actions::drivers::{ApiAccess, FlinkAccess, Parts};
+use crate::actions::drivers::{ApiAccess, Driver, DriverConfig, FlinkAccess, Parts};
 use crate::actions::stores::Stores;
 use crate::actions::{Drivers, Performer};
 use crate::config::{Config, SourceConfig};
@@ -25,6 +25,19 @@ pub(super) fn drivers(config: &Config) -> Result<Arc<dyn Performer>> {
         built.drivers.insert(name.clone(), running);
     }
     Ok(Arc::new(built))
+}
+
+/// A driver, or why it cannot be built.
+pub type Built = Result<Arc<dyn Driver>, String>;
+
+/// Each driver with the name of its entry and its kind.
+pub fn each_driver(config: &Config) -> Vec<(String, &'static str, Built)> {
+    let parts = parts(config);
+    let one = |(name, driver): &(String, DriverConfig)| {
+        let built = driver.build(&parts).map_err(|error| error.to_string());
+        (name.clone(), driver.kind(), built)
+    };
+    config.restarts.drivers.iter().map(one).collect()
 }
 
 /// How the sources are reached.

@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use drivers::{Built, each_driver};
 use pollers::Pollers;
 pub use read::{Checked, read};
 pub use reload::ReloadHandle;

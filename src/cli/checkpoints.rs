@@ -5,11 +5,12 @@ use super::{Failure, output};
 use crate::notify::render::escape::line;
 use crate::web::checkpoints::Item;
 
-/// Lists the checkpoints and savepoints of a job that Weir has seen complete.
+/// Lists the checkpoints and savepoints of a job that Weir has seen complete, or was told of.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A `*` stands before the one a restart would take. `restorable`: it was there \
-when Weir last heard of it, and nothing deletes it; `maybe`: nobody knows; `gone`: it was deleted."
+when Weir last heard of it, and nothing deletes it; `maybe`: nobody knows; `gone`: it was deleted. `told by`: an inventory \
+recorded it, Flink itself never showed it; its time is when it was triggered."
 )]
 pub(super) struct Args {
     /// Any unambiguous part of the job's key.
@@ -42,7 +43,10 @@ fn row(item: &Item) -> String {
     let next = if item.next { '*' } else { ' ' };
     let at = item.completed_at.as_deref().unwrap_or("-");
     let size = item.size_bytes.map_or_else(|| "-".to_owned(), bytes);
-    format!("{next} {:<10} {:<10} {at:<24} {size:>9}  {}", item.kind, item.state, line(&item.path))
+    let told = item.told_by.as_deref();
+    let told = told.map(|by| format!("  (told by {})", line(by))).unwrap_or_default();
+    let (kind, state, path) = (&item.kind, &item.state, line(&item.path));
+    format!("{next} {kind:<10} {state:<10} {at:<24} {size:>9}  {path}{told}")
 }
 
 fn bytes(size: u64) -> String {

@@ -1,4 +1,8 @@
-//! `weir doctor`: reaches every source once, as `run` would, changes nothing, and says what is wrong.
+//! `weir doctor`: reaches every source once, as `run` would, then whoever restarts and keeps checkpoints;
+//! changes nothing, and says what is wrong.
+
+mod fits;
+mod restarts;
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -15,15 +19,19 @@ use crate::sources::{Allowance, Shows};
 /// Clusters that do not answer are named up to this many.
 const MOST_NAMED: usize = 5;
 
-/// Looks at every source once; nothing is changed, nobody is told.
+/// Looks at every source once, and at what restarts need; nothing is changed, nobody is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   weir doctor
   weir doctor --source emr --source tke
   weir doctor --output json
 
-Exit code 1 when a source cannot be seen, or not wholly. Channels are tried by
-`weir test-message RECEIVER`, which sends.")]
+With `restarts`, also whether each entry could start its jobs (its cluster, jar, script, program,
+token or rights), whether each of `checkpoint_stores` takes its keys, and which of the jobs that
+are seen fit no entry, or several; not with --source.
+
+Exit code 1 when a source cannot be seen, or not wholly, or when a restart or store would fail; a
+`note` is none. Channels are tried by `weir test-message RECEIVER`, which sends.")]
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
@@ -45,6 +53,23 @@ enum Health {
     Partly,
     /// It could not be seen.
     Failed,
+    /// Nothing is wrong, and there is something to be known.
+    Note,
+}
+
+impl Health {
+    fn word(self) -> &'static str {
+        match self {
+            Health::Ok => "ok",
+            Health::Partly => "partly",
+            Health::Failed => "FAILED",
+            Health::Note => "note",
+        }
+    }
+
+    fn is_wrong(self) -> bool {
+        matches!(self, Health::Partly | Health::Failed)
+    }
 }
 
 /// What was found at a source.
@@ -57,6 +82,9 @@ struct Finding {
     says: String,
     /// Clusters of it that do not answer, with the reason.
     unseen: Vec<String>,
+    /// What may not be read though all else was seen, with the way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
     took_ms: u32,
     requests: u32,
 }
@@ -76,48 +104,96 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
     let settings = app::engine_settings(&config);
     let rules = checked.rules.set;
-    let demand = Engine::new(settings, rules, Composers::new(), &Loaded::default()).demand();
+    let mut engine = Engine::new(settings, rules, Composers::new(), &Loaded::default());
+    let demand = engine.demand();
     let wanted = |source: &&SourceConfig| {
         args.source.is_empty() || args.source.iter().any(|name| name == source.name())
     };
     let sources: Vec<&SourceConfig> = config.sources.iter().filter(wanted).collect();
     output::progress(&format!("looking at {} sources …", sources.len()));
     let looks = sources.iter().map(|source| look(source, config.poll.allowance(), &demand));
-    let found = join_all(looks).await;
+    let (found, snapshots): (Vec<Finding>, Vec<Option<Snapshot>>) =
+        join_all(looks).await.into_iter().unzip();
+    let checkups = if args.source.is_empty() && !config.restarts.policies.is_empty() {
+        output::progress("looking at what restarts need …");
+        let view = restarts::view(&mut engine, snapshots.into_iter().flatten());
+        let wholly = found.iter().all(|finding| !finding.health.is_wrong());
+        restarts::look_over(&config, &view, wholly).await
+    } else {
+        Vec::new()
+    };
     output::end_progress();
     match args.output {
-        output::Format::Json => output::say(&serde_json::to_string_pretty(&found)?),
+        output::Format::Json => {
+            let all: Result<Vec<_>, _> = found.iter().map(serde_json::to_value).collect();
+            let mut all = all?;
+            for checkup in &checkups {
+                all.push(serde_json::to_value(checkup)?);
+            }
+            output::say(&serde_json::to_string_pretty(&all)?);
+        }
         output::Format::Text => {
-            for finding in &found {
-                for line in lines(finding) {
-                    output::say(&line);
-                }
+            let lines = found.iter().flat_map(lines);
+            for line in lines.chain(checkups.iter().map(Checkup::line)) {
+                output::say(&line);
             }
         }
     }
-    if found.iter().all(|finding| finding.health == Health::Ok) {
-        Ok(())
-    } else {
-        Err(Failure::Found)
+    let mut healths = found.iter().map(|f| f.health).chain(checkups.iter().map(|c| c.health));
+    if healths.any(Health::is_wrong) { Err(Failure::Found) } else { Ok(()) }
+}
+
+/// One thing that was looked at beside the sources.
+#[derive(Debug, PartialEq, Serialize)]
+struct Checkup {
+    /// `restart`, `checkpoint_store` or `restarts`, which is all of them.
+    about: &'static str,
+    /// Name of the entry, or prefix of the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Kind of the driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    health: Health,
+    /// What was found, or what is wrong with the way out.
+    says: String,
+}
+
+impl Checkup {
+    fn line(&self) -> String {
+        let Checkup { about, name, kind, health, says } = self;
+        let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        let kind = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
+        format!("{:<7} {about}{name}{kind}: {says}", health.word())
     }
 }
 
-async fn look(source: &SourceConfig, allowance: Allowance, demand: &Demand) -> Finding {
+async fn look(
+    source: &SourceConfig,
+    allowance: Allowance,
+    demand: &Demand,
+) -> (Finding, Option<Snapshot>) {
     let clock = SystemClock::anchored(None);
     match source.build(allowance, "doctor") {
         Ok(mut built) => {
             let snapshot = built.poll(demand, clock.now()).await;
-            finding(source.kind(), built.shows(), &snapshot)
+            let lacks = built.lacks().map(str::to_owned);
+            let found = finding(source.kind(), built.shows(), &snapshot);
+            (Finding { lacks, ..found }, Some(snapshot))
         }
-        Err(error) => Finding {
-            source: source.name().to_owned(),
-            kind: source.kind(),
-            health: Health::Failed,
-            says: error.to_string(),
-            unseen: Vec::new(),
-            took_ms: 0,
-            requests: 0,
-        },
+        Err(error) => {
+            let found = Finding {
+                source: source.name().to_owned(),
+                kind: source.kind(),
+                health: Health::Failed,
+                says: error.to_string(),
+                unseen: Vec::new(),
+                lacks: None,
+                took_ms: 0,
+                requests: 0,
+            };
+            (found, None)
+        }
     }
 }
 
@@ -145,6 +221,7 @@ fn finding(kind: &'static str, shows: Shows, snapshot: &Snapshot) -> Finding {
         health,
         says,
         unseen,
+        lacks: None,
         took_ms: snapshot.took_ms,
         requests: snapshot.requests,
     }
@@ -173,12 +250,8 @@ fn shown(shows: Shows, snapshot: &Snapshot) -> String {
 }
 
 fn lines(finding: &Finding) -> Vec<String> {
-    let word = match finding.health {
-        Health::Ok => "ok",
-        Health::Partly => "partly",
-        Health::Failed => "FAILED",
-    };
-    let Finding { source, kind, says, unseen, took_ms, requests, .. } = finding;
+    let word = finding.health.word();
+    let Finding { source, kind, says, unseen, lacks, took_ms, requests, .. } = finding;
     let mut lines = vec![format!(
         "{word:<7} {source} ({kind}): {says} [{:.1} s, {requests} requests]",
         f64::from(*took_ms) / 1_000.0
@@ -188,6 +261,7 @@ fn lines(finding: &Finding) -> Vec<String> {
     if more > 0 {
         lines.push(format!("        and {more} more that do not answer"));
     }
+    lines.extend(lacks.iter().map(|lack| format!("note    {source} ({kind}): {lack}")));
     lines
 }
 

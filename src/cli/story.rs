@@ -77,6 +77,7 @@ impl Story {
             }],
             runs,
             inventory: Vec::new(),
+            recorded: Vec::new(),
             took_ms: 12,
             requests: 6,
             bytes: 3_400,

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::model::{
-    Completeness, InventoryEntry, JobKey, JobState, Loaded, RunId, RunObservation, Says, Severity,
-    Snapshot, TaskCounts, Time,
+    Completeness, InventoryCheckpoint, InventoryEntry, JobKey, JobState, Loaded, RunId,
+    RunObservation, Says, Severity, Snapshot, TaskCounts, Time,
 };
 use crate::notify::Composers;
 use crate::rules::{RuleSource, SHIPPED};
+use crate::tracker::Standing;
 
 const CONFIG: &str = "
 sources:
@@ -63,6 +64,31 @@ fn inventory() -> Snapshot {
         inventory: vec![entry],
         ..Snapshot::failed("sp", "t", String::new(), false)
     }
+}
+
+/// Weir comes when it is all over: what only the inventory has recorded is what there is.
+#[test]
+fn a_dead_job_goes_on_from_what_only_the_inventory_has_recorded() {
+    let mut engine = engine();
+    let path = "hdfs://nn/ck/5fb8c1a2d3e4f5061728394a5b6c7d8e/chk-9";
+    let row = InventoryCheckpoint {
+        entry: "100001".to_owned(),
+        id: Some(9),
+        path: path.to_owned(),
+        savepoint: false,
+        local_ms: Some(1_000),
+    };
+    let mut known = inventory();
+    known.inventory[0].job_id = Some("a".to_owned());
+    known.recorded = vec![row];
+    let mut dead = platform();
+    dead.runs[0].state = JobState::Failed;
+    look(&mut engine, 60, known);
+    look(&mut engine, 61, dead);
+    let found = engine.checkpoints("orders").unwrap();
+    assert_eq!(found.next.as_deref(), Some(path));
+    let [told] = &found.entries[..] else { panic!("{found:?}") };
+    assert_eq!((told.told_by.as_deref(), told.standing), (Some("sp"), Standing::Maybe));
 }
 
 #[test]

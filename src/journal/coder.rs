@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::bytes::{Bytes, Damaged, put_bytes, put_i64, put_u64};
 use super::delta::Delta;
 use super::event::{Base, DemandNote, Event, SentNote};
-use super::inventory::EntryMemory;
+use super::inventory::{EntryMemory, RecordedMemory};
 use super::list::List;
 use super::observed::{ClusterMemory, RunMemory};
 use crate::model::{
-    ClusterObservation, Command, Completeness, Demand, InventoryEntry, RunObservation, SendOutcome,
-    Snapshot, SourceClock, Time, Told, Ts,
+    ClusterObservation, Command, Completeness, Demand, InventoryCheckpoint, InventoryEntry,
+    RunObservation, SendOutcome, Snapshot, SourceClock, Time, Told, Ts,
 };
 
 const BASE: u8 = 1;
@@ -46,6 +46,7 @@ struct SourceMemory {
     clusters: List<ClusterMemory>,
     runs: List<RunMemory>,
     inventory: List<EntryMemory>,
+    recorded: List<RecordedMemory>,
     offset: i64,
 }
 
@@ -59,7 +60,8 @@ const CLOCK: u64 = 64;
 /// A look that took a second or longer.
 const SLOW: u64 = 128;
 const INVENTORY: u64 = 256;
-const LIMIT: u64 = 512;
+const RECORDED: u64 = 512;
+const LIMIT: u64 = 1024;
 
 impl Coder {
     fn put_head(&mut self, kind: u8, time: Time, out: &mut Vec<u8>) {
@@ -91,7 +93,7 @@ impl Coder {
         // The cost of the look (requests, bytes) moves at each look and is judged by nothing; of its
         // time, only whole seconds are.
         let Snapshot { source: _, poller, completeness, clock, version, .. } = snapshot;
-        let Snapshot { metrics_frozen, clusters, runs, inventory, .. } = snapshot;
+        let Snapshot { metrics_frozen, clusters, runs, inventory, recorded, .. } = snapshot;
         let took = snapshot.took_s();
         let bit = |differs: bool, bit: u64| if differs { bit } else { 0 };
         let changed = bit(!poller.same(&memory.poller), POLLER)
@@ -102,7 +104,8 @@ impl Coder {
             | bit(!runs.same(&memory.runs), RUNS)
             | bit(clock.is_some(), CLOCK)
             | bit(took > 0, SLOW)
-            | bit(!inventory.same(&memory.inventory), INVENTORY);
+            | bit(!inventory.same(&memory.inventory), INVENTORY)
+            | bit(!recorded.same(&memory.recorded), RECORDED);
         put_u64(changed, out);
         if changed & POLLER != 0 {
             poller.put(&mut memory.poller, out);
@@ -133,6 +136,9 @@ impl Coder {
         }
         if changed & INVENTORY != 0 {
             inventory.put(&mut memory.inventory, out);
+        }
+        if changed & RECORDED != 0 {
+            recorded.put(&mut memory.recorded, out);
         }
     }
 
@@ -267,6 +273,9 @@ impl Coder {
         if changed & INVENTORY != 0 {
             Vec::<InventoryEntry>::take(&mut memory.inventory, from)?;
         }
+        if changed & RECORDED != 0 {
+            Vec::<InventoryCheckpoint>::take(&mut memory.recorded, from)?;
+        }
         Ok(Snapshot {
             source,
             poller: memory.poller.clone(),
@@ -277,6 +286,7 @@ impl Coder {
             clusters: Vec::<ClusterObservation>::get(&memory.clusters),
             runs: Vec::<RunObservation>::get(&memory.runs),
             inventory: Vec::<InventoryEntry>::get(&memory.inventory),
+            recorded: Vec::<InventoryCheckpoint>::get(&memory.recorded),
             took_ms: u32::try_from(took_s.saturating_mul(1_000)).unwrap_or(u32::MAX),
             requests: 0,
             bytes: 0,

@@ -2,7 +2,7 @@
 
 use super::bytes::{Bytes, Damaged, put_bytes, put_u64};
 use super::delta::{Delta, Identified, fields};
-use crate::model::{DeployMode, InventoryEntry, Says};
+use crate::model::{DeployMode, InventoryCheckpoint, InventoryEntry, Says};
 
 fields!(InventoryEntry as EntryMemory {
     id: String,
@@ -29,6 +29,20 @@ fields!(InventoryEntry as EntryMemory {
 impl Identified for InventoryEntry {
     fn is(&self, memory: &EntryMemory) -> bool {
         self.id == memory.id
+    }
+}
+
+fields!(InventoryCheckpoint as RecordedMemory {
+    entry: String,
+    id: Option<u64>,
+    path: String,
+    savepoint: bool,
+    local_ms: Option<i64>,
+});
+
+impl Identified for InventoryCheckpoint {
+    fn is(&self, memory: &RecordedMemory) -> bool {
+        self.entry == memory.entry && self.path == memory.path
     }
 }
 
@@ -82,6 +96,32 @@ mod tests {
             own_restarts: 3,
             ..InventoryEntry::default()
         }
+    }
+
+    #[test]
+    fn recorded_checkpoints_read_back_and_cost_what_changed() {
+        let (mut writer, mut reader) = (Coder::default(), Coder::default());
+        let row = |n: u64| InventoryCheckpoint {
+            entry: (n / 2).to_string(),
+            id: Some(n),
+            path: format!("s3://b/ck/chk-{n}"),
+            savepoint: n.is_multiple_of(2),
+            local_ms: Some(1_700_000_000_000 + n.cast_signed()),
+        };
+        let first: Vec<_> = (0..100).map(row).collect();
+        let mut changed = first.clone();
+        changed.remove(7);
+        changed.insert(0, InventoryCheckpoint { id: None, local_ms: None, ..row(500) });
+        let mut sizes = Vec::new();
+        for recorded in [first.clone(), first, changed, Vec::new()] {
+            let mut out = Vec::new();
+            let snapshot = Snapshot { recorded, ..look(Vec::new()) };
+            writer.put_snapshot(Time::at(5), &snapshot, &mut out);
+            sizes.push(out.len());
+            let (_, event) = reader.take(&mut Bytes(&out)).unwrap();
+            assert_eq!(event, Event::Snapshot(Box::new(snapshot)));
+        }
+        assert!(sizes[1] < 16 && sizes[2] < 300, "{sizes:?}");
     }
 
     #[test]

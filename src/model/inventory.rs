@@ -50,6 +50,22 @@ pub struct InventoryEntry {
     pub own_restarts: u32,
 }
 
+/// A checkpoint or savepoint of a job, as an inventory keeps it in a table of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InventoryCheckpoint {
+    /// Number of the job there.
+    pub entry: String,
+    /// Flink's number of it.
+    pub id: Option<u64>,
+    /// External path.
+    pub path: String,
+    /// A savepoint.
+    pub savepoint: bool,
+    /// When it was triggered, by a clock whose zone the table does not tell: ms as if it were UTC's.
+    pub local_ms: Option<i64>,
+}
+
 /// Declares an enum with the word for each, by which it is written down.
 macro_rules! words {
     ($(#[doc = $doc:literal])* $name:ident { $($(#[$attr:meta])* $variant:ident => $word:literal),* $(,)? }) => {

@@ -46,7 +46,7 @@ pub use hours::Hours;
 pub use incident::{
     Acknowledgement, CheckpointRef, EndReason, Incident, IncidentState, Member, RootCause,
 };
-pub use inventory::{DeployMode, InventoryEntry, Says};
+pub use inventory::{DeployMode, InventoryCheckpoint, InventoryEntry, Says};
 pub use job::{JobKey, JobState, RunId, TaskCounts};
 pub use labels::{Labels, Matcher, MatcherError, matches_all};
 pub use message::{

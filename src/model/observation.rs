@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InventoryEntry, JobKey, JobState, Labels, MetricKey, RunId, TaskCounts, Ts};
+use super::{
+    InventoryCheckpoint, InventoryEntry, JobKey, JobState, Labels, MetricKey, RunId, TaskCounts, Ts,
+};
 
 /// A fact as this poll saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -93,6 +95,9 @@ pub struct Snapshot {
     /// Jobs as an inventory knows them; a platform has none.
     #[serde(default)]
     pub inventory: Vec<InventoryEntry>,
+    /// Checkpoints and savepoints an inventory has recorded, those of one job newest first.
+    #[serde(default)]
+    pub recorded: Vec<InventoryCheckpoint>,
     /// Time the poll took, in ms.
     pub took_ms: u32,
     /// Requests made.
@@ -339,6 +344,7 @@ impl Snapshot {
             clusters: Vec::new(),
             runs: Vec::new(),
             inventory: Vec::new(),
+            recorded: Vec::new(),
             took_ms: 0,
             requests: 0,
             bytes: 0,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -214,18 +214,21 @@ async fn listen(from: Option<impl AsyncRead + Unpin>, kept: &mut Kept) {
     }
 }
 
+/// The file of a program.
+pub fn place(program: &str, path: Option<&OsStr>) -> Option<PathBuf> {
+    let file = |file: PathBuf| file.is_file().then_some(file);
+    if program.contains('/') {
+        return file(PathBuf::from(program));
+    }
+    std::env::split_paths(path.unwrap_or_default()).find_map(|folder| file(folder.join(program)))
+}
+
 /// Looks for a program, so that a slip of the pen is found before the night it is needed.
 ///
 /// # Errors
 /// When it is not there; the text says what and the way out.
 pub fn check_exists(program: &str, path: Option<&OsStr>) -> Result<(), String> {
-    let mut folders = std::env::split_paths(path.unwrap_or_default());
-    let found = if program.contains('/') {
-        Path::new(program).is_file()
-    } else {
-        folders.any(|folder| folder.join(program).is_file())
-    };
-    if found {
+    if place(program, path).is_some() {
         return Ok(());
     }
     let hint = "give its whole path, and make it executable";

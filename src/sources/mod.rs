@@ -41,6 +41,11 @@ pub trait Source: Send {
         Shows::Jobs
     }
 
+    /// What it was not allowed to read at its last look though all else was seen, with the way out.
+    fn lacks(&self) -> Option<&str> {
+        None
+    }
+
     /// Looks once. Never fails: what went wrong is in the snapshot. Bounded in time and memory.
     fn poll<'a>(&'a mut self, demand: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot>;
 }

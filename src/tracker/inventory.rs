@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::matching::{self, By, Candidate};
 use super::{JobTrack, Tracker};
-use crate::model::{Change, Completeness, InventoryEntry, JobKey, Says, Snapshot, Time, Ts};
+use crate::model::{
+    Change, Completeness, InventoryCheckpoint, InventoryEntry, JobKey, Says, Snapshot, Time, Ts,
+};
 
 /// Conflicts and jobs nobody shows are told up to this many.
 const MOST_TOLD: usize = 20;
@@ -42,6 +44,8 @@ pub struct InventoryTrack {
     pub matched: usize,
     /// Entries that should run and that no platform shows, up to a few, by name.
     pub unseen: Vec<String>,
+    /// Checkpoints and savepoints it has recorded.
+    pub(super) recorded: Vec<InventoryCheckpoint>,
     /// What could not be joined, or looks strange, in words, up to a few.
     pub conflicts: Vec<String>,
     /// It had more entries than were taken: one that is missing may be there.
@@ -79,13 +83,21 @@ impl Tracker {
         if speaks {
             let track = self.inventories.entry(name.clone()).or_default();
             track.take(&snapshot.inventory);
+            let recorded = track.recorded != snapshot.recorded;
+            if recorded {
+                track.recorded.clone_from(&snapshot.recorded);
+            }
             track.partial = snapshot.completeness != Completeness::Complete;
             track.heard = time.steady;
-            self.join(name, changes);
+            let joined = self.join(name, changes);
+            if recorded || joined {
+                self.tell_ledgers(time, name, changes);
+            }
         } else if is_new {
             let names: Vec<String> = self.inventories.keys().cloned().collect();
             for name in names {
                 self.join(&name, changes);
+                self.tell_ledgers(time, &name, changes);
             }
         }
     }
@@ -110,9 +122,11 @@ impl Tracker {
         self.jobs.values().any(|job| of(job))
     }
 
-    /// Joins the entries of one inventory to the jobs there are.
-    fn join(&mut self, name: &str, changes: &mut Vec<Change>) {
-        let Some(mut track) = self.inventories.remove(name) else { return };
+    /// Joins the entries of one inventory to the jobs there are; whether that changed what is known
+    /// of any.
+    fn join(&mut self, name: &str, changes: &mut Vec<Change>) -> bool {
+        let Some(mut track) = self.inventories.remove(name) else { return false };
+        let known = changes.len();
         let found = {
             let keyed: Vec<(&JobKey, &JobTrack)> = self.jobs().collect();
             let candidates: Vec<Candidate<'_>> =
@@ -154,6 +168,7 @@ impl Tracker {
         track.unseen = unseen.map(|(_, entry)| entry.name.clone()).take(MOST_TOLD).collect();
         bound(&mut track.conflicts);
         self.inventories.insert(name.to_owned(), track);
+        changes.len() > known
     }
 
     /// An inventory as of its last look.

@@ -1,6 +1,9 @@
 //! Which checkpoints and savepoints of a job were seen to complete, and what one could be restored
 //! from: kept when its runs, its `JobManager` and its whole cluster are long gone.
 
+mod path;
+mod told;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     CheckpointStats, CheckpointSummary, Counters, JobState, RunId, RunObservation, Ts,
 };
+
+pub(super) use path::plain_path;
+pub use path::same_path;
+pub(super) use told::Told;
+
+use path::number_in;
 
 /// Periodic checkpoints remembered of one job: a cluster retains one, seldom more than a few.
 const MAX_PERIODIC: usize = 6;
@@ -53,6 +62,7 @@ pub struct Recorded {
     /// A savepoint.
     pub savepoint: bool,
     /// Wall time of its completion; none: it was never seen to complete, a run was restored from it.
+    /// Of one that an inventory told of: when it was triggered, as far as that can be known.
     pub completed_at: Option<Ts>,
     /// Bytes of state it refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +72,9 @@ pub struct Recorded {
     pub run: String,
     /// Whether one can be restored from it.
     pub standing: Standing,
+    /// The inventory that told of it, where Flink itself never showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
 }
 
 /// What a run began with.
@@ -81,12 +94,39 @@ enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Wrote {
     run: String,
+    /// Wall time of its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<Ts>,
     origin: Origin,
     /// All its tasks ran at some time.
     ran: bool,
     on_failure: Option<bool>,
     on_cancel: Option<bool>,
     ended: Option<JobState>,
+}
+
+impl Wrote {
+    fn new(run: &str, began: Option<Ts>) -> Wrote {
+        Wrote {
+            run: run.to_owned(),
+            began,
+            origin: Origin::Unknown,
+            ran: false,
+            on_failure: None,
+            on_cancel: None,
+            ended: None,
+        }
+    }
+
+    /// Whether its checkpoints stay when it ends like this (`CheckpointProperties`,
+    /// `CompletedCheckpointStore.shutdown`).
+    fn keeps(&self, state: JobState) -> Option<bool> {
+        match state {
+            JobState::Failed => self.on_failure,
+            JobState::Canceled => self.on_cancel,
+            _ => Some(false),
+        }
+    }
 }
 
 /// What one answer says of one of them.
@@ -100,11 +140,6 @@ struct Word<'a> {
     /// It is the history that says so, which knows the time and what was deleted.
     from_history: bool,
     discarded: bool,
-}
-
-/// The number in `…/chk-42`.
-fn number_in(path: &str) -> Option<u64> {
-    path.trim_end_matches('/').rsplit('/').next()?.strip_prefix("chk-")?.parse().ok()
 }
 
 /// What is known of one job's checkpoints.
@@ -128,7 +163,7 @@ impl Ledger {
         if seen.run.job_id.is_empty() {
             return;
         }
-        self.hear_run(seen);
+        self.hear_run(seen, to_wall);
         if let Some(counters) = seen.counters.fresh() {
             self.hear_counters(&seen.run, counters, now, to_wall);
         }
@@ -142,24 +177,19 @@ impl Ledger {
     fn run(&mut self, id: &RunId) -> Option<&mut Wrote> {
         let place = self.runs.iter().position(|wrote| wrote.run == id.job_id);
         let place = place.unwrap_or_else(|| {
-            self.runs.push(Wrote {
-                run: id.job_id.clone(),
-                origin: Origin::Unknown,
-                ran: false,
-                on_failure: None,
-                on_cancel: None,
-                ended: None,
-            });
+            self.runs.push(Wrote::new(&id.job_id, None));
             self.runs.len() - 1
         });
         self.runs.get_mut(place)
     }
 
-    fn hear_run(&mut self, seen: &RunObservation) {
+    fn hear_run(&mut self, seen: &RunObservation, to_wall: &dyn Fn(i64) -> Ts) {
         let known = self.runs.len();
         let healthy = seen.state == JobState::Running && seen.tasks.all_running();
         let Some(wrote) = self.run(&seen.run) else { return };
         let before = wrote.clone();
+        let start = seen.run.start_time;
+        wrote.began = wrote.began.or_else(|| (start > 0).then(|| to_wall(start)));
         wrote.ran |= healthy;
         if !seen.state.is_terminal() {
             wrote.ended = None;
@@ -226,6 +256,7 @@ impl Ledger {
                 size: None,
                 run: run.job_id.clone(),
                 standing: Standing::Maybe,
+                told_by: None,
             });
         }
         let mut done: Vec<&CheckpointSummary> = stats.recent_completed.iter().collect();
@@ -248,6 +279,7 @@ impl Ledger {
 
     /// Takes in one; of those of its run that are older, only the history knows whether they stay.
     fn record(&mut self, run: &RunId, word: &Word<'_>) {
+        self.replace_hearsay(word.path, word.discarded);
         if let Some(known) = self.entries.iter_mut().find(|known| known.path == word.path) {
             let before = known.clone();
             if known.completed_at.is_none() {
@@ -288,10 +320,11 @@ impl Ledger {
             size: word.size,
             run: run.job_id.clone(),
             standing: Standing::Restorable,
+            told_by: None,
         });
     }
 
-    /// What Flink deletes when a run ends (`CheckpointProperties`, `CompletedCheckpointStore.shutdown`).
+    /// What Flink deletes when a run ends.
     fn hear_end(&mut self, seen: &RunObservation) {
         if !seen.state.is_terminal() {
             return;
@@ -299,11 +332,7 @@ impl Ledger {
         let Some(wrote) = self.run(&seen.run) else { return };
         let first = wrote.ended != Some(seen.state);
         wrote.ended = Some(seen.state);
-        let kept = match seen.state {
-            JobState::Failed => wrote.on_failure,
-            JobState::Canceled => wrote.on_cancel,
-            _ => Some(false),
-        };
+        let kept = wrote.keeps(seen.state);
         let newest = |entry: &&mut Recorded| entry.run == seen.run.job_id && !entry.savepoint;
         for entry in self.entries.iter_mut().filter(newest) {
             let after = match kept {
@@ -316,22 +345,6 @@ impl Ledger {
         }
         self.dirty |= first;
         self.urgent |= first;
-    }
-
-    fn trim(&mut self) {
-        for (savepoint, most) in [(false, MAX_PERIODIC), (true, MAX_SAVEPOINTS)] {
-            while self.entries.iter().filter(|entry| entry.savepoint == savepoint).count() > most {
-                let mut places = self.entries.iter().enumerate();
-                let of_kind = |(_, entry): &(usize, &Recorded)| entry.savepoint == savepoint;
-                let gone =
-                    places.clone().filter(of_kind).find(|(_, e)| e.standing == Standing::Gone);
-                let Some((victim, _)) = gone.or_else(|| places.find(of_kind)) else { break };
-                self.entries.remove(victim);
-            }
-        }
-        while self.runs.len() > MAX_RUNS {
-            self.runs.remove(0);
-        }
     }
 
     /// Somebody looked: it is there, or it is not.
@@ -361,6 +374,7 @@ impl Ledger {
                 size: None,
                 run: run.to_owned(),
                 standing: Standing::Maybe,
+                told_by: None,
             });
         }
         self.trim();
@@ -484,25 +498,6 @@ impl Ledger {
         }
         (self.dirty, self.urgent, self.written) = (false, false, Some(now));
         serde_json::to_string(self).ok()
-    }
-}
-
-/// Whether two paths are the same place: `file:/x`, `file:///x` and `/x` are, and so are `s3:` and
-/// `s3a:`; a slash at the end says nothing.
-pub fn same_path(a: &str, b: &str) -> bool {
-    plain_path(a) == plain_path(b)
-}
-
-fn plain_path(path: &str) -> String {
-    let path = path.trim().trim_end_matches('/');
-    let (scheme, rest) = path.split_once(':').unwrap_or(("file", path));
-    if scheme.contains('/') {
-        return format!("file:{path}");
-    }
-    match scheme {
-        "file" => format!("file:/{}", rest.trim_start_matches('/')),
-        "s3a" | "s3p" | "s3n" => format!("s3:{rest}"),
-        _ => path.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ledger::{Told, plain_path};
 use super::{Ledger, SourceTrack};
 use crate::model::{Change, JobKey, Loaded, RunObservation, Time};
 
@@ -72,6 +73,32 @@ impl Ledgers {
         row(key, ledger, time)
     }
 
+    /// Takes in what an inventory of this name has recorded of one job; adds its row where it is time.
+    pub(super) fn told(
+        &mut self,
+        time: Time,
+        key: &JobKey,
+        (by, rows): (&str, &[Told<'_>]),
+        owners: &mut Owners,
+        changes: &mut Vec<Change>,
+    ) {
+        if rows.is_empty() {
+            return;
+        }
+        let ledger = self.0.entry(key.clone()).or_default();
+        ledger.told(by, rows, &mut |path| owners.take(key, path));
+        changes.extend(row(key, ledger, time));
+    }
+
+    /// Whose each path is.
+    pub(super) fn owners(&self) -> Owners {
+        let of = |(key, ledger): (&JobKey, &Ledger)| {
+            let paths = ledger.entries().map(|entry| plain_path(&entry.path));
+            paths.map(|path| (path, key.clone())).collect::<Vec<_>>()
+        };
+        Owners(self.0.iter().flat_map(of).collect())
+    }
+
     /// A run was started from this path; none: from nothing.
     pub(super) fn began(&mut self, key: &JobKey, run: &str, from: Option<&str>) {
         if let Some(ledger) = self.0.get_mut(key) {
@@ -125,6 +152,16 @@ impl Ledgers {
                 changes.push(Change::Meta { key: name(&key), value: String::new() });
             }
         }
+    }
+}
+
+/// The job each path is recorded under.
+pub(super) struct Owners(BTreeMap<String, JobKey>);
+
+impl Owners {
+    /// The path is this job's, from now on if it was nobody's.
+    fn take(&mut self, key: &JobKey, path: &str) -> bool {
+        self.0.entry(plain_path(path)).or_insert_with(|| key.clone()) == key
     }
 }
 

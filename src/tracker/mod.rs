@@ -19,6 +19,7 @@ mod matching;
 mod numbers;
 mod packed;
 mod platform_words;
+mod recorded;
 mod retired;
 mod run;
 mod scheduled;

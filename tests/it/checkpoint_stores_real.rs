@@ -71,6 +71,8 @@ async fn an_s3_store_says_what_is_there_and_what_is_gone() -> Result<()> {
     let paths: Vec<String> = table.iter().map(|(path, _)| path.clone()).collect();
     let found = good.check_all(&paths).await;
     ensure!(found == table, "{found:#?}");
+    let well = Ok("it answers, and the keys may read and list".to_owned());
+    ensure!(good.examine().await == [(bucket.clone(), well)]);
 
     // Whoever cannot look never says that something is gone.
     let missing = path(&format!("{JOB}/chk-6"));
@@ -93,6 +95,8 @@ async fn an_s3_store_says_what_is_there_and_what_is_gone() -> Result<()> {
             anyhow::bail!("{what}: it is told all the same");
         };
         ensure!(why.contains(hint) && why.starts_with(prefix), "{what}: {why}");
+        let [(at, Err(said))] = &stores.examine().await[..] else { anyhow::bail!("{what}: well") };
+        ensure!(at == prefix && said.contains(hint) && !said.starts_with(prefix), "{what}: {said}");
         ensure!(!why.contains("secret") || !why.contains(keys.1), "{why}");
         rows.add(&format!("is a checkpoint still there: {what}"), &why, time::since(started));
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use weir::model::{Completeness, Demand, DeployMode, InventoryEntry, Says, Snapshot, Time};
+use weir::model::{
+    Completeness, Demand, DeployMode, InventoryCheckpoint, InventoryEntry, Says, Snapshot, Time,
+};
 use weir::sources::Source as _;
 use weir::sources::inventory::{
     Dialect, Draft, Import, InventoryConfig, InventorySource, Kind, grant, read_for_import,
@@ -18,6 +20,8 @@ use crate::testbed::mariadb::MariaDb;
 use crate::testbed::postgres::Postgres;
 use crate::testbed::table::Rows;
 use crate::testbed::time;
+
+mod recorded;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const APP: &str = "application_1700000000000_0042";
@@ -64,7 +68,11 @@ fn rows(version: &str, [yes, no]: [&str; 2]) -> String {
          INSERT INTO {log} (id, app_id, success, exception, option_name) VALUES
            (1, 100002, {yes}, NULL, 1),
            (2, 100002, {no}, 'java.lang.RuntimeException: x\nCaused by: java.io.IOException: no jar', 1),
-           (3, 100002, {yes}, NULL, 3);"
+           (3, 100002, {yes}, NULL, 3);
+         INSERT INTO t_flink_savepoint (id, app_id, chk_id, type, path, latest, trigger_time) VALUES
+           (1, 100001, 41, 1, 'hdfs://nn/ck/ab/chk-41', {no}, '2026-11-22 10:00:00'),
+           (2, 100001, NULL, 2, 'hdfs://nn/sp/savepoint-ab', {yes}, '2026-11-22 10:00:05'),
+           (3, 100009, 7, 1, 'hdfs://nn/ck/cd/chk-7', {yes}, '2026-11-22 10:00:06');"
     )
 }
 
@@ -115,6 +123,18 @@ fn check(version: &str, seen: &Snapshot) -> Result<()> {
     assert_eq!(lost.cluster_id, text("订单"), "{version}: its cluster-id is its name");
     assert_eq!(lost.start_failure, text("java.io.IOException: no jar"), "{version}");
     assert_eq!(bare.id, "100003", "{version}");
+    let recorded = |id, path: &str, savepoint, local_ms| InventoryCheckpoint {
+        entry: "100001".to_owned(),
+        id,
+        path: path.to_owned(),
+        savepoint,
+        local_ms: Some(local_ms),
+    };
+    let expected = [
+        recorded(None, "hdfs://nn/sp/savepoint-ab", true, 1_795_341_605_000),
+        recorded(Some(41), "hdfs://nn/ck/ab/chk-41", false, 1_795_341_600_000),
+    ];
+    assert_eq!(seen.recorded, expected, "{version}");
     Ok(())
 }
 
@@ -274,7 +294,7 @@ async fn many_jobs_and_a_locked_table_in_mariadb() -> Result<()> {
     let seen = look(Kind::Streampark, &url).await?;
     ensure!(seen.completeness == Completeness::Complete, "{:?}", seen.completeness);
     ensure!(seen.inventory.len() == 10_000 && seen.inventory[9_999].name == "job-110000");
-    ensure!(seen.requests == 3, "{} requests", seen.requests);
+    ensure!(seen.requests == 4, "{} requests", seen.requests);
     let lock = "LOCK TABLES t_flink_app WRITE; SELECT SLEEP(60)";
     let mut table = Rows::of("MariaDB", &server.sql("", "SELECT VERSION()").await?);
     let locked = Locked { lock, url, code: "1969" };

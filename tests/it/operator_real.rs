@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
-use weir::actions::drivers::{Driver, DriverConfig, KubernetesAccess, Parts};
+use weir::actions::drivers::{Driver, DriverConfig, Finding, KubernetesAccess, Parts, Sight};
 use weir::model::JobKey;
 use weir::model::{LookedUp, Order, Started};
 
@@ -120,6 +120,20 @@ fn order(restart: u64, session: &str, name: &str) -> Order {
     }
 }
 
+/// What is found when the driver is looked over for a job.
+async fn found(driver: &dyn Driver, order: &Order) -> Result<Finding> {
+    let sight = Sight {
+        job: order.job.clone(),
+        job_name: order.job_name.clone(),
+        cluster: order.cluster.clone(),
+        namespace: order.namespace.clone(),
+        inventory: None,
+    };
+    let mut found = driver.examine(&[sight]).await;
+    ensure!(found.len() == 1, "{found:?}");
+    Ok(found.remove(0))
+}
+
 /// A failed job, as the operator leaves it.
 fn failed(kind: &str, name: &str) -> Value {
     json!({
@@ -215,6 +229,8 @@ async fn the_operator_is_asked_once_and_with_no_more_rights_than_needed() -> Res
     // Without rights it says which, and reading is not enough.
     let first = order(1, "", "orders");
     let started = time::now();
+    let said = found(&*driver, &first).await?.err().context("it is well")?;
+    ensure!(said.contains("may not get flinkdeployments") && said.contains("read-only"), "{said}");
     let error = refused(driver.start(&first).await)?;
     ensure!(
         error.contains("may not get flinkdeployments.flink.apache.org in namespace flink (403)")
@@ -229,6 +245,8 @@ async fn the_operator_is_asked_once_and_with_no_more_rights_than_needed() -> Res
     })
     .await?;
     ensure!(error.contains("restart.yaml"), "{error}");
+    let said = found(&*driver, &first).await?.err().context("it is well")?;
+    ensure!(said.contains("may not patch") && said.contains("restart.yaml"), "{said}");
     rows.add("a restart by an account that may only read", &error, time::since(started));
     ensure!(driver.look_up(&first).await == LookedUp::Absent, "nothing was done");
 
@@ -240,6 +258,9 @@ async fn the_operator_is_asked_once_and_with_no_more_rights_than_needed() -> Res
         }
     })
     .await?;
+    let said = found(&*driver, &first).await?;
+    let may = "tke lets Weir patch flinkdeployments in namespace flink";
+    ensure!(said.as_deref() == Ok(may), "{said:?}");
     let object = kube.admin(Method::GET, &at, None).await?;
     let nonce = object["spec"]["job"]["savepointRedeployNonce"].as_u64();
     ensure!(nonce.is_some_and(|nonce| nonce > 0), "{object:#}");

@@ -81,6 +81,11 @@ async fn on(release: &str) -> Result<()> {
     let gateway = SqlGateway::start(&flink).await?;
     let driver = driver(&flink, flink.rest_urls(), gateway.url(), SCRIPT)?;
 
+    let found = driver.examine(&[]).await;
+    let well = found[0].as_ref().map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
+    ensure!(well.contains(&format!("SQL Gateway of Flink {release} answers")), "{well}");
+    ensure!(found[1].as_deref() == Ok("its script can be read (5 statements)"), "{found:?}");
+
     let first = order(1, None, None);
     ensure!(driver.look_up(&first).await == LookedUp::Absent);
     let run = Some(first.handle.clone());

@@ -40,6 +40,8 @@
 //! also when the cluster took the job and did not answer in time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +51,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::examine::{Finding, Sight};
 use super::flink_rest::{bounded, is_unreadable};
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Traits};
 use crate::program::{self, End, Keep, Program, Ran};
@@ -222,6 +225,23 @@ impl Command {
     }
 }
 
+/// Whether the program of a command line is there and may be run.
+fn runnable(
+    argv: &[String],
+    env: &BTreeMap<String, SecretString>,
+    path: Option<&OsStr>,
+) -> Finding {
+    let name = program::check(argv, env).map_err(|(what, hint)| format!("{what} ({hint})"))?;
+    program::check_exists(name, path)?;
+    let place = program::place(name, path).unwrap_or_default();
+    let shown = place.display();
+    let about = std::fs::metadata(&place).map_err(|error| format!("{shown}: {error}"))?;
+    if about.permissions().mode() & 0o111 == 0 {
+        return Err(format!("{shown} may not be run (make it executable)"));
+    }
+    Ok(format!("{shown} is there and may be run"))
+}
+
 fn how(end: &End, limit: Duration) -> String {
     match end {
         End::Code(code) => format!("exit code {code}"),
@@ -265,6 +285,14 @@ fn submitted(said: &str) -> Option<String> {
 impl Driver for Command {
     fn start<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Started> {
         self.begin(order).boxed()
+    }
+
+    fn examine<'a>(&'a self, _jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>> {
+        let path = std::env::var_os("PATH");
+        let both = [Some(&self.config.argv), self.config.look_up_argv.as_ref()];
+        let both = both.into_iter().flatten();
+        let found = both.map(|argv| runnable(argv, &self.config.env, path.as_deref())).collect();
+        std::future::ready(found).boxed()
     }
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {

@@ -338,3 +338,28 @@ fn the_examples_are_as_they_are_written() {
         assert!(!driver.traits().one_program, "{block}");
     }
 }
+
+#[tokio::test]
+async fn its_programs_are_looked_for_and_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (program, ran) = (dir.path().join("start-it"), dir.path().join("ran"));
+    std::fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+    let yaml = format!(
+        "command: {{ argv: ['{0}', '{{{{checkpoint}}}}'], look_up_argv: [sh, -c, 'exit 4', \
+         '{{{{handle}}}}'] }}",
+        program.display()
+    );
+    let driver = built(&yaml);
+    let mode = |mode| std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode));
+    mode(0o644).unwrap();
+    let found = driver.examine(&[]).await;
+    assert!(found[0].as_ref().unwrap_err().ends_with("may not be run (make it executable)"));
+    assert!(found[1].as_ref().unwrap().ends_with("/sh is there and may be run"), "{found:?}");
+    mode(0o755).unwrap();
+    let found = driver.examine(&[]).await;
+    assert!(found.iter().all(Result::is_ok), "{found:?}");
+    std::fs::remove_file(&program).unwrap();
+    let found = driver.examine(&[]).await;
+    assert!(found[0].as_ref().unwrap_err().contains("which is not there"), "{found:?}");
+    assert!(!ran.exists());
+}

@@ -11,7 +11,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
-use super::{BuildError, OfInventory, Order, Parts, Started};
+use super::{BuildError, OfInventory, Order, Parts, Sight, Started};
 use crate::http::{HttpClient, HttpConfig, HttpError, Response, one_line};
 
 /// No answer to an order is longer.
@@ -145,6 +145,21 @@ impl Console {
                  there, or check `teams` of that source)"
             ))),
         }
+    }
+
+    /// Jobs that it would be asked to start and does not know.
+    pub(super) fn strangers(&self, jobs: &[Sight]) -> Option<String> {
+        let source = &self.source;
+        let is_strange = |job: &&Sight| job.inventory.as_ref() != Some(source);
+        let strange: Vec<&Sight> = jobs.iter().filter(is_strange).collect();
+        let shown: Vec<&str> = strange.iter().take(5).map(|job| job.job.0.as_str()).collect();
+        let (count, all, shown) = (strange.len(), jobs.len(), shown.join(", "));
+        (count > 0).then(|| {
+            bounded(&format!(
+                "`{source}` does not know {count} of the {all} jobs this is about, such as {shown} \
+                 (create them there, or check `teams` of that source)"
+            ))
+        })
     }
 
     /// The token of this moment: a file is read anew, so that a renewed one is used.

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::console::{Console, Failure, Request, bounded, number, refused};
+use super::examine::{Finding, Sight};
 use super::flink_rest::cause;
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Traits};
 use crate::http::one_line;
@@ -157,6 +158,35 @@ impl Dinky {
     }
 }
 
+impl Dinky {
+    /// Asks for the run of a task that is none.
+    async fn look_over(&self) -> Finding {
+        let token = self.console.token().await.map_err(|failure| failure.error)?;
+        let path = "/openapi/getJobInstanceByTaskId?id=0".to_owned();
+        let asked =
+            self.console.ask(Request { method: Method::GET, path, body: None }, token.as_ref());
+        let answer = asked.await.map_err(|failure| failure.error)?;
+        welcome(answer.status, &answer.body, &self.console)
+    }
+}
+
+/// Whether Dinky takes whoever asks, from an answer to anything.
+fn welcome(status: u16, body: &[u8], console: &Console) -> Finding {
+    let said: Option<Answer> = serde_json::from_slice(body).ok();
+    if let Some(error) = of_token(status, said.as_ref(), &console.token_place()) {
+        return Err(error);
+    }
+    if said.as_ref().is_some_and(|said| said.code.is_some()) {
+        let how = if console.has_token() { "and takes the token" } else { "and wants no token" };
+        return Ok(format!("Dinky answers, {how}"));
+    }
+    let excerpt = one_line(&String::from_utf8_lossy(body), 120);
+    Err(format!(
+        "Dinky answered {status}, and not in its own words (check `api_url`: its open interface came \
+         with 1.0): {excerpt}"
+    ))
+}
+
 /// What speaks against a start: a run of the task that is not over. What Dinky has lost sight of
 /// (`RECONNECTING`, `UNKNOWN`) says nothing about a run that is known to be dead.
 fn alive(newest: &Value, dead: Option<&str>) -> Option<String> {
@@ -214,6 +244,15 @@ fn unclear(what: &str) -> Started {
 impl Driver for Dinky {
     fn start<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Started> {
         self.begin(order).map(|begun| begun.unwrap_or_else(|ended| ended)).boxed()
+    }
+
+    fn examine<'a>(&'a self, jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>> {
+        async move {
+            let mut found = vec![self.look_over().await];
+            found.extend(self.console.strangers(jobs).map(Err));
+            found
+        }
+        .boxed()
     }
 
     /// A run of Dinky's bears no mark of who has ordered it.

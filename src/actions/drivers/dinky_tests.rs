@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::*;
 use crate::actions::drivers::testing::{
-    LOGIN_PAGE, answer, config, known, order, parts, rude, serve, told,
+    LOGIN_PAGE, answer, config, known, order, parts, rude, serve, sight, told,
 };
 
 const PATH: &str = "hdfs://nn/ck/orders 1/3f/chk-42";
@@ -220,6 +220,29 @@ async fn a_token_is_read_for_each_order_and_named_when_it_is_refused() {
     let without = crate::actions::drivers::testing::parts("dinky", Some(&url), None);
     let driver = config("dinky: { source: inv }").build(&without).unwrap();
     assert!(matches!(driver.start(&this_one()).await, Started::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn it_is_looked_over_and_nothing_is_submitted() {
+    let (stand_in, url) = stand_in().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = token_file(dir.path());
+    let config = config("dinky: { source: inv }");
+    let built = |url: &str, file| config.build(&parts("dinky", Some(url), file)).unwrap();
+    let found = built(&url, Some(file.clone())).examine(&[sight("orders", Some("inv"))]).await;
+    assert_eq!(found, [Ok("Dinky answers, and takes the token".to_owned())]);
+    let found = built(&url, Some(file.clone())).examine(&[sight("orders", None)]).await;
+    assert!(found[1].as_ref().unwrap_err().contains("does not know 1 of the 1 jobs"), "{found:?}");
+    let found = built(&url, None).examine(&[]).await;
+    let said = found[0].as_ref().unwrap_err();
+    assert!(said.contains("refuses the token") && said.contains("`token_file`"), "{said}");
+    *stand_in.token.lock().unwrap() = None;
+    let found = built(&url, None).examine(&[]).await;
+    assert_eq!(found, [Ok("Dinky answers, and wants no token".to_owned())]);
+    let (url, _) = rude(LOOK, answer("200 OK", "text/html", LOGIN_PAGE)).await;
+    let found = built(&url, Some(file)).examine(&[]).await;
+    assert!(found[0].as_ref().unwrap_err().contains("check `api_url`"), "{found:?}");
+    assert!(stand_in.asked().iter().all(|path| path == LOOK) && stand_in.taken().is_empty());
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::examine::{Finding, Reached, Sight, reach, readable};
 use super::flink_rest::{Cluster, Clusters, bounded, failure, is_unreadable};
 use crate::clock::{Clock as _, SystemClock};
 use crate::http::HttpError;
@@ -212,9 +213,7 @@ impl FlinkJar {
         }
         let name = &self.config.jar;
         let Some(file) = &self.config.jar_file else {
-            return Err(format!(
-                "the cluster has no jar named {name} (upload it, or name its file under `jar_file`)"
-            ));
+            return Err(no_jar(name));
         };
         let said =
             |error: std::io::Error| format!("the jar cannot be read: {}: {error}", file.display());
@@ -232,6 +231,34 @@ impl FlinkJar {
         let said: Value = answer.json().unwrap_or_default();
         let id = said["filename"].as_str().and_then(|path| path.rsplit('/').next());
         id.map(str::to_owned).ok_or_else(|| "Flink took the jar and did not name it".to_owned())
+    }
+
+    /// Whether it is on this cluster, or could be brought there.
+    async fn jar_at(&self, there: &Reached<'_>) -> Finding {
+        let name = &self.config.jar;
+        if there.config["features"]["web-submit"] == false {
+            return Err("this cluster takes no jars (set `web.submit.enable: true` in its \
+                        configuration)"
+                .to_owned());
+        }
+        let listed = there.cluster.get(&there.base, "jars").await;
+        let listed = listed.map_err(|error| bounded(&error.explain()))?;
+        match (newest(&listed, name), &self.config.jar_file) {
+            (Some(_), _) => Ok(format!("the cluster has {name}")),
+            (None, Some(_)) => Ok(format!("the cluster has no {name} yet: it would be uploaded")),
+            (None, None) => Err(no_jar(name)),
+        }
+    }
+
+    async fn look_over(&self, jobs: &[Sight]) -> Vec<Finding> {
+        let (reached, mut found) = reach(&self.clusters, jobs).await;
+        for there in &reached {
+            found.push(self.jar_at(there).await);
+        }
+        if let Some(file) = &self.config.jar_file {
+            found.push(readable(file, LARGEST_JAR).await);
+        }
+        found
     }
 
     /// Body of `/jars/:id/run`. Unknown fields are ignored, a known one by another name is not
@@ -259,6 +286,10 @@ impl FlinkJar {
         }
         body
     }
+}
+
+fn no_jar(name: &str) -> String {
+    format!("the cluster has no jar named {name} (upload it, or name its file under `jar_file`)")
 }
 
 /// Whether a version is older than this one; what cannot be read is new.
@@ -302,6 +333,10 @@ impl Driver for FlinkJar {
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {
         self.clusters.look_up(order).boxed()
+    }
+
+    fn examine<'a>(&'a self, jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>> {
+        self.look_over(jobs).boxed()
     }
 
     fn stop<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Stopped> {

@@ -96,3 +96,66 @@ fn mistakes_are_told_with_the_way_out() {
     assert!(problems("{ jar: orders.jar }").is_empty());
     assert_eq!(problems("{ jar: /opt/orders.jar, parallelism: 0, timeout: 0s }").len(), 3);
 }
+
+/// A cluster that lists these jars, and takes some or none.
+async fn cluster(jars: Value, takes: bool) -> String {
+    let config = json!({ "flink-version": "1.20.5", "features": { "web-submit": takes } });
+    let router = axum::Router::new()
+        .route("/jobs/overview", axum::routing::get(async || axum::Json(json!({ "jobs": [] }))))
+        .route("/config", axum::routing::get(async move || axum::Json(config)))
+        .route("/jars", axum::routing::get(async move || axum::Json(jars)));
+    super::super::testing::serve(router).await
+}
+
+#[tokio::test]
+async fn it_is_looked_over_and_nothing_is_uploaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("orders.jar");
+    std::fs::write(&file, "a jar").unwrap();
+    let with_file = format!("{{ jar: orders.jar, jar_file: '{}' }}", file.display());
+    let away = "{ jar: orders.jar, jar_file: /nowhere/orders.jar }";
+    let jars = json!({ "files": [{ "id": "a_orders.jar", "name": "orders.jar", "uploaded": 5 }] });
+    let none = json!({ "files": [] });
+    let plain = "{ jar: orders.jar }";
+    let has = "ok the cluster has orders.jar";
+    let sights = [super::super::testing::sight("orders", None)];
+    let table = [
+        (plain, &jars, true, vec![has]),
+        (with_file.as_str(), &jars, true, vec![has, "ok "]),
+        (with_file.as_str(), &none, true, vec!["ok the cluster has no orders.jar yet", "ok "]),
+        (away, &none, true, vec!["ok the cluster has no orders.jar yet", "wrong /nowhere/orders"]),
+        (plain, &none, true, vec!["wrong the cluster has no jar named orders.jar (upload it"]),
+        (plain, &jars, false, vec!["wrong this cluster takes no jars (set `web.submit.enable"]),
+    ];
+    let said = |found: Vec<Finding>| -> Vec<String> {
+        let word = |finding: Finding| match finding {
+            Ok(well) => format!("ok {well}"),
+            Err(wrong) => format!("wrong {wrong}"),
+        };
+        found.into_iter().map(word).collect()
+    };
+    for (config, jars, takes, expected) in table {
+        let url = cluster(jars.clone(), takes).await;
+        let mut parts = Parts::default();
+        let http = crate::http::HttpConfig::default();
+        let access = super::super::FlinkAccess { urls: vec![url], http };
+        parts.flink.insert("emr".to_owned(), access);
+        let config: Config = serde_saphyr::from_str(config).unwrap();
+        let driver = config.build(&parts).unwrap();
+        let found = said(driver.examine(&sights).await);
+        assert!(found[0].starts_with("ok Flink 1.20.5 answers at http://127.0.0.1"), "{found:?}");
+        assert_eq!(found.len(), expected.len() + 1, "{found:?}");
+        for (said, expected) in found[1..].iter().zip(expected) {
+            assert!(said.starts_with(expected), "{found:?}");
+        }
+        // The same cluster, away; jobs of no cluster of Flink's; no jobs.
+        let elsewhere = Sight { cluster: "tke".to_owned(), ..sights[0].clone() };
+        let found = said(driver.examine(&[elsewhere]).await);
+        assert!(found[0].starts_with("wrong its jobs are shown by `tke`"), "{found:?}");
+        let found = said(driver.examine(&[]).await);
+        assert!(found[0].starts_with("ok no job that it is about is seen"), "{found:?}");
+        parts.flink.get_mut("emr").unwrap().urls = vec!["http://127.0.0.1:1".to_owned()];
+        let found = said(config.build(&parts).unwrap().examine(&sights).await);
+        assert!(found[0].starts_with("wrong cannot connect to"), "{found:?}");
+    }
+}

@@ -13,9 +13,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::operator_examine;
 use super::operator_guard::{self as guard, Kind, Verdict};
 use super::{
-    BuildError, Driver, KubernetesAccess, LookedUp, Order, Parts, Settings, Started, Traits,
+    BuildError, Driver, Finding, KubernetesAccess, LookedUp, Order, Parts, Settings, Sight,
+    Started, Traits,
 };
 use crate::http::one_line;
 
@@ -250,6 +252,11 @@ fn explain(kind: Kind, order: &Order, verb: &str, failed: &Failed) -> String {
 impl Driver for FlinkOperator {
     fn start<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Started> {
         self.begin(order).map(|begun| begun.unwrap_or_else(|ended| ended)).boxed()
+    }
+
+    fn examine<'a>(&'a self, jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>> {
+        let source = self.source.as_deref();
+        operator_examine::examine(&self.servers, source, self.timeout, jobs).boxed()
     }
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {

@@ -313,6 +313,16 @@ impl Clusters {
         self.of(order)?.cancel(job_id).await
     }
 
+    /// The source that is named for all jobs.
+    pub(super) fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// The cluster of this source.
+    pub(super) fn named(&self, source: &str) -> Option<&Cluster> {
+        self.by_name.get(source)
+    }
+
     /// The cluster that runs this job.
     pub(super) fn of(&self, order: &Order) -> Result<&Cluster, String> {
         let name = self.source.as_ref().unwrap_or(&order.cluster);

@@ -15,10 +15,12 @@ use super::{LookedUp, OfInventory, Order, Started, Stopped};
 mod command;
 mod console;
 mod dinky;
+mod examine;
 mod flink_jar;
 mod flink_operator;
 mod flink_rest;
 mod gateway;
+mod operator_examine;
 mod operator_guard;
 mod parts;
 mod sql_gateway;
@@ -27,6 +29,7 @@ mod streampark;
 #[cfg(test)]
 mod testing;
 
+pub use examine::{Finding, Sight};
 pub use parts::{ApiAccess, FlinkAccess, KubernetesAccess, Parts};
 
 /// How a job is started again. Bounded in time; a dropped future may have sent its order.
@@ -36,6 +39,9 @@ pub trait Driver: Send + Sync {
 
     /// Whether a former `start` with the same handle came to something.
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp>;
+
+    /// Looks whether it could start jobs such as these; nothing is changed.
+    fn examine<'a>(&'a self, jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>>;
 
     /// Stops the run `order.dead`, with a savepoint if that can be had in time, else without one.
     /// Called again with the same order, it does not begin anew.

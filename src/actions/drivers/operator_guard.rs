@@ -47,8 +47,13 @@ pub(super) enum Kind {
 impl Kind {
     /// By its key: an application has no session in it.
     pub(super) fn of(order: &Order) -> Kind {
-        let application = JobKey::new(&order.cluster, &order.namespace, "", &order.job_name);
-        if order.job == application { Kind::Deployment } else { Kind::SessionJob }
+        Kind::of_job(&order.job, &order.cluster, &order.namespace, &order.job_name)
+    }
+
+    /// The same of a job with this key, shown by this source under this name.
+    pub(super) fn of_job(job: &JobKey, cluster: &str, namespace: &str, name: &str) -> Kind {
+        let application = JobKey::new(cluster, namespace, "", name);
+        if *job == application { Kind::Deployment } else { Kind::SessionJob }
     }
 
     pub(super) fn name(self) -> &'static str {

@@ -17,12 +17,13 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::examine::{Finding, Sight, reach};
 use super::flink_jar::{ClaimMode, is_before};
 use super::flink_rest::{Cluster, Clusters, Row, bounded, failure, is_unreadable};
 use super::gateway::{Gateway, Outcome};
 use super::sql_script::{Script, chosen};
 use super::{BuildError, Driver, LookedUp, Order, Parts, Settings, Started, Stopped, Traits};
-use crate::http::{AuthConfig, HttpClient, HttpConfig, TlsConfig};
+use crate::http::{AuthConfig, HttpClient, HttpConfig, TlsConfig, redact_url};
 
 /// Longest time of one request; none of them waits for a job.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -240,6 +241,21 @@ impl SqlGateway {
         Err(Started::Refused { error, unreadable })
     }
 
+    async fn look_over(&self, jobs: &[Sight]) -> Vec<Finding> {
+        let gateway = self.gateway.api().await;
+        let at = redact_url(&self.config.url);
+        let gateway =
+            gateway.map(|api| format!("the SQL Gateway of Flink {} answers at {at}", api.version));
+        let script = self.script().await;
+        let script = script.map(|script| {
+            let count = script.before.len() + 1;
+            format!("its script can be read ({count} statements)")
+        });
+        let mut found = vec![gateway, script];
+        found.extend(reach(&self.clusters, jobs).await.1);
+        found
+    }
+
     async fn script(&self) -> Result<Script, String> {
         let Some(file) = &self.config.file else { return self.config.script() };
         let said = |error: &dyn std::fmt::Display| {
@@ -344,6 +360,10 @@ impl Driver for SqlGateway {
 
     fn look_up<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, LookedUp> {
         self.clusters.look_up(order).boxed()
+    }
+
+    fn examine<'a>(&'a self, jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>> {
+        self.look_over(jobs).boxed()
     }
 
     fn stop<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Stopped> {

@@ -97,3 +97,29 @@ fn mistakes_are_told_with_the_way_out() {
     );
     assert!(!format!("{shown:?}").contains("hunter2"));
 }
+
+#[tokio::test]
+async fn it_is_looked_over_and_no_session_is_opened() {
+    let versions = async || axum::Json(serde_json::json!({ "versions": ["V1", "V2"] }));
+    let info =
+        async || axum::Json(serde_json::json!({ "productName": "Flink", "version": "1.20.5" }));
+    let router = axum::Router::new()
+        .route("/api_versions", axum::routing::get(versions))
+        .route("/v1/info", axum::routing::get(info));
+    let url = super::super::testing::serve(router).await;
+    let build = |text: &str| {
+        let config: Config = serde_saphyr::from_str(text).unwrap();
+        config.build(&Parts::default()).unwrap()
+    };
+    let driver =
+        build(&format!("{{ url: '{url}', statements: ['SET a = 1', 'INSERT INTO t SELECT 1'] }}"));
+    let found = driver.examine(&[]).await;
+    let expected = format!("the SQL Gateway of Flink 1.20.5 answers at {url}");
+    assert_eq!(found[0].as_ref().unwrap().trim_end_matches('/'), expected);
+    assert_eq!(found[1], Ok("its script can be read (2 statements)".to_owned()));
+    let driver = build("{ url: 'http://127.0.0.1:1', file: /nowhere/job.sql }");
+    let found = driver.examine(&[]).await;
+    assert!(found[0].as_ref().unwrap_err().starts_with("the SQL Gateway: cannot connect"));
+    let said = found[1].as_ref().unwrap_err();
+    assert!(said.starts_with("the statements cannot be used: /nowhere/job.sql"), "{said}");
+}

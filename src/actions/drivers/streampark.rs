@@ -21,9 +21,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::console::{Console, Failure, Request, bounded, number, refused};
+use super::examine::{Finding, Sight};
 use super::flink_rest::cause;
 use super::{BuildError, Driver, LookedUp, OfInventory, Order, Parts, Settings, Started, Traits};
 
+const FORM: &str = "application/x-www-form-urlencoded";
 /// StreamPark asks YARN before it takes an order.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -149,9 +151,20 @@ impl Streampark {
         }
     }
 
+    /// Asks for a list that no token of the API may see in newer versions: the refusal is in
+    /// StreamPark's own words, and comes after it has looked at the token.
+    async fn look_over(&self) -> Finding {
+        let token = self.console.token().await.map_err(|failure| failure.error)?;
+        let body = Some((FORM, "pageNum=1&pageSize=1".to_owned()));
+        let path = "/flink/app/list".to_owned();
+        let asked = self.console.ask(Request { method: Method::POST, path, body }, token.as_ref());
+        let answer = asked.await.map_err(|failure| failure.error)?;
+        welcome(answer.status, &answer.body, &self.console.token_place())
+    }
+
     async fn send(&self, call: Call, body: String) -> Result<Heard, Started> {
         let token = self.console.token().await.map_err(Failure::started)?;
-        let body = Some(("application/x-www-form-urlencoded", body));
+        let body = Some((FORM, body));
         let request = Request { method: Method::POST, path: call.path().to_owned(), body };
         let asked = self.console.ask(request, token.as_ref()).await;
         let answer = asked.map_err(Failure::started)?;
@@ -203,8 +216,7 @@ fn judge(status: u16, body: &[u8], token_place: &str) -> Heard {
     let said = answer.as_ref().and_then(|a| a.message.as_deref()).unwrap_or_default();
     let code = answer.as_ref().and_then(|a| a.code);
     if status == 401 || code == Some(401) {
-        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        return ended(refused(&format!("StreamPark refuses the token{said} ({token_place})")));
+        return ended(refused(&of_token(said, token_place)));
     }
     if matches!(status, 404 | 405) || is_of_no_handler(said) {
         return Heard::Nobody;
@@ -230,6 +242,30 @@ fn judge(status: u16, body: &[u8], token_place: &str) -> Heard {
             ))
         }
     }
+}
+
+fn of_token(said: &str, token_place: &str) -> String {
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    bounded(&format!("StreamPark refuses the token{said} ({token_place})"))
+}
+
+/// Whether StreamPark knows who asks, from an answer to anything.
+fn welcome(status: u16, body: &[u8], token_place: &str) -> Finding {
+    let answer: Option<Answer> = serde_json::from_slice(body).ok();
+    let said = answer.as_ref().and_then(|a| a.message.as_deref()).unwrap_or_default();
+    let code = answer.as_ref().and_then(|a| a.code);
+    if status == 401 || code == Some(401) {
+        return Err(of_token(said, token_place));
+    }
+    let word = answer.as_ref().and_then(|answer| answer.status.as_str());
+    if matches!(word, Some("success" | "error")) {
+        return Ok("StreamPark answers, and takes the token".to_owned());
+    }
+    let said = bounded(&String::from_utf8_lossy(body));
+    Err(bounded(&format!(
+        "StreamPark answered {status}, and not in its own words (check `api_url`, and whether it is a \
+         login page or a proxy): {said}"
+    )))
 }
 
 fn ended(started: Started) -> Heard {
@@ -294,6 +330,15 @@ fn is_thrown_by_start(trace: &str) -> bool {
 impl Driver for Streampark {
     fn start<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Started> {
         self.begin(order).map(|begun| begun.unwrap_or_else(|ended| ended)).boxed()
+    }
+
+    fn examine<'a>(&'a self, jobs: &'a [Sight]) -> BoxFuture<'a, Vec<Finding>> {
+        async move {
+            let mut found = vec![self.look_over().await];
+            found.extend(self.console.strangers(jobs).map(Err));
+            found
+        }
+        .boxed()
     }
 
     /// StreamPark chooses the id of a run, and shows it to no token of its API.

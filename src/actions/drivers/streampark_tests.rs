@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::*;
 use crate::actions::drivers::testing::{
-    LOGIN_PAGE, answer, config, known, order, parts, rude, serve, told,
+    LOGIN_PAGE, answer, config, known, order, parts, rude, serve, sight, told,
 };
 
 const PATH: &str = "hdfs://nn/ck/orders 1/3f/chk-42";
 const NEW: &str = "/openapi/app/start";
+const LIST: &str = "/flink/app/list";
 const OLD: &str = "/flink/app/start";
 /// All fields of a start that any version has heard of.
 const FIELDS: &[&str] = &[
@@ -74,6 +75,23 @@ impl StandIn {
         }
         let new = matches!(self.version, Version::V217 | Version::V22);
         match path {
+            // The page of jobs: its own token may see it, one of the API only in 2.0 to 2.1.3.
+            LIST => {
+                let words = match (new, of_api) {
+                    (true, true) => "java.lang.UnsupportedOperationException: Openapi unsupported",
+                    (false, true) if self.version == Version::V214 => {
+                        "api accessToken authentication failed!"
+                    }
+                    _ => {
+                        let page = serde_json::json!({"records": [], "total": "0"});
+                        return axum::Json(serde_json::json!({
+                            "status": "success", "code": "200", "data": page
+                        }))
+                        .into_response();
+                    }
+                };
+                return envelope(500, 500, words);
+            }
             OLD if new && of_api => {
                 return envelope(
                     500,
@@ -350,6 +368,50 @@ async fn a_job_it_does_not_know_is_not_ordered() {
     let started = start_at(&url, "", &without_team).await;
     assert!(matches!(&started, Started::Refused { .. }), "{started:?}");
     assert!(told(&started).contains("may not start"), "{started:?}");
+}
+
+#[tokio::test]
+async fn it_is_looked_over_and_nothing_is_ordered() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = token_file(dir.path(), "a-token");
+    let config = config("streampark: { source: inv }");
+    let jobs = [sight("orders", Some("inv")), sight("clicks", None), sight("views", Some("sp"))];
+    for version in [Version::V210, Version::V214, Version::V217, Version::V22] {
+        for of_api in [true, false] {
+            let (stand_in, url) = stand_in(version).await;
+            "a-token".clone_into(&mut stand_in.token.lock().unwrap().0);
+            stand_in.token.lock().unwrap().1 = of_api;
+            let built = |file| config.build(&parts("streampark", Some(&url), Some(file))).unwrap();
+            let found = built(file.clone()).examine(&jobs).await;
+            let expected = Ok("StreamPark answers, and takes the token".to_owned());
+            assert_eq!(found[0], expected, "{version:?} {of_api}");
+            let strangers = found[1].as_ref().unwrap_err();
+            assert!(strangers.contains("`inv` does not know 2 of the 3 jobs"), "{strangers}");
+            assert!(strangers.contains("emr/clicks, emr/views (create"), "{strangers}");
+            assert_eq!(built(file.clone()).examine(&jobs[..1]).await.len(), 1);
+            "renewed".clone_into(&mut stand_in.token.lock().unwrap().0);
+            let found = built(file.clone()).examine(&jobs[..1]).await;
+            let said = found[0].as_ref().unwrap_err();
+            assert!(said.contains("refuses the token (renew the token in"), "{said}");
+            assert!(!said.contains("a-token") && stand_in.taken().is_empty(), "{said}");
+            assert!(stand_in.asked().iter().all(|path| path == LIST));
+        }
+    }
+    for (answer, words) in [
+        (answer("200 OK", "text/html", LOGIN_PAGE), "not in its own words (check `api_url`"),
+        (answer("404 Not Found", "application/json", r#"{"status":404}"#), "answered 404"),
+        (Vec::new(), "127.0.0.1"),
+    ] {
+        let (url, _) = rude(LIST, answer).await;
+        let driver = config.build(&parts("streampark", Some(&url), Some(file.clone()))).unwrap();
+        let found = driver.examine(&[]).await;
+        let said = found[0].as_ref().unwrap_err();
+        assert!(said.contains(words) && found.len() == 1, "{said}");
+    }
+    let away = dir.path().join("away");
+    let driver = config.build(&parts("streampark", Some("http://127.0.0.1:1"), Some(away)));
+    let found = driver.unwrap().examine(&[]).await;
+    assert!(found[0].as_ref().unwrap_err().contains("the token cannot be read"), "{found:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{ApiAccess, DriverConfig, OfInventory, Order, Parts, Started};
+use super::{ApiAccess, DriverConfig, OfInventory, Order, Parts, Sight, Started};
 use crate::http::HttpConfig;
 use crate::model::{JobKey, Labels};
 
@@ -36,6 +36,17 @@ pub(super) fn known(source: &str, id: &str, from: Option<&str>) -> Order {
     let team_id = Some("100000".to_owned());
     let inventory = OfInventory { source: source.to_owned(), id: id.to_owned(), team_id };
     Order { inventory: Some(inventory), ..order(from) }
+}
+
+/// The job of this name, shown by `emr`.
+pub(super) fn sight(name: &str, inventory: Option<&str>) -> Sight {
+    Sight {
+        job: JobKey::new("emr", "", "", name),
+        job_name: name.to_owned(),
+        cluster: "emr".to_owned(),
+        namespace: String::new(),
+        inventory: inventory.map(str::to_owned),
+    }
 }
 
 /// An inventory of this kind, reached like this.

@@ -74,6 +74,15 @@ impl Stores {
         }
     }
 
+    /// Each entry by its prefix: whether it answers and takes the keys; nothing is changed.
+    pub async fn examine(&self) -> Vec<(String, Result<String, String>)> {
+        let mut found = Vec::new();
+        for store in &self.s3 {
+            found.push((store.prefix().to_owned(), store.examine().await));
+        }
+        found
+    }
+
     async fn look_here(&self, paths: Vec<PathBuf>) -> Look {
         let mut first = None;
         for path in paths {

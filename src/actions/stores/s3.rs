@@ -110,6 +110,11 @@ impl Store {
         })
     }
 
+    /// Its prefix, as it is written.
+    pub(super) fn prefix(&self) -> &str {
+        &self.shown
+    }
+
     /// How long its prefix is, if this key is below it.
     pub(super) fn fits(&self, scheme: &str, bucket: &str, key: &str) -> Option<usize> {
         let is_ours = scheme == self.scheme && bucket == self.bucket.name();
@@ -129,6 +134,20 @@ impl Store {
             }
         }
         first.unwrap_or_else(|| Look::Unknown("it has no key".to_owned()))
+    }
+
+    /// Whether it answers and takes the keys: what nobody writes is asked for.
+    pub(super) async fn examine(&self) -> Result<String, String> {
+        let key = format!("{}/weir-doctor", self.below);
+        match self.object(key.trim_start_matches('/')).await {
+            Object::Unknown(why) => {
+                let own = format!("{}: ", self.shown);
+                Err(why.strip_prefix(&own).unwrap_or(&why).to_owned())
+            }
+            Object::There | Object::Empty | Object::Missing => {
+                Ok("it answers, and the keys may read and list".to_owned())
+            }
+        }
     }
 
     async fn look_at(&self, key: &str) -> Look {

@@ -379,6 +379,7 @@ impl FlinkSource {
             clusters: vec![cluster],
             runs,
             inventory: Vec::new(),
+            recorded: Vec::new(),
             took_ms: 0,
             requests: 0,
             bytes: 0,

@@ -8,6 +8,8 @@ use crate::model::InventoryEntry;
 
 /// More jobs than this are not taken from one inventory.
 pub(super) const MAX_JOBS: usize = 20_000;
+/// Checkpoints and savepoints that are looked at, the newest.
+const MAX_RECORDED: usize = 20_000;
 /// Starts that are looked at, the newest.
 const MAX_STARTS: usize = 500;
 
@@ -109,6 +111,20 @@ impl Kind {
             ..Wanted::default()
         };
         plan::select(dialect, known, &[table], &wanted).ok()
+    }
+
+    /// Asks for the newest checkpoints and savepoints it has recorded, where it does; the error says
+    /// what may not be read.
+    pub(super) fn recorded(
+        self,
+        dialect: Dialect,
+        known: &Known,
+    ) -> Result<Option<Query>, Missing> {
+        let Kind::Streampark = self else { return Ok(None) };
+        let is_it = |table: &&Table| table.name == streampark::SAVEPOINTS;
+        let Some(table) = self.tables().iter().find(is_it) else { return Ok(None) };
+        let wanted = Wanted { newest_by: Some("id"), limit: MAX_RECORDED, ..Wanted::default() };
+        plan::select(dialect, known, &[table], &wanted).map(Some)
     }
 
     /// What a row of a job says.

@@ -10,14 +10,14 @@ use super::plan::{self, Dialect, Known, Query, Wanted};
 use super::row::Row;
 use super::session::{Rows, Session};
 use super::table::Table;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, without_recorded};
 use super::url::Address;
 use super::ways::Way;
 use super::{dinky, streampark};
-use crate::model::InventoryEntry;
+use crate::model::{InventoryCheckpoint, InventoryEntry};
 
 /// A look takes at most so many times what one statement may.
-const LOOK_TIMEOUTS: u32 = 4;
+const LOOK_TIMEOUTS: u32 = 5;
 /// Alert configurations that are imported.
 const MAX_WAYS: usize = 1_000;
 
@@ -25,6 +25,10 @@ const MAX_WAYS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) entries: Vec<InventoryEntry>,
+    /// Checkpoints and savepoints it has recorded; none: they were not asked for, or not told.
+    pub(super) recorded: Option<Vec<InventoryCheckpoint>>,
+    /// What could not be read of them, with the way out.
+    pub(super) lacks: Option<String>,
     /// There were more than are taken.
     pub(super) more: bool,
     pub(super) requests: u32,
@@ -40,16 +44,17 @@ pub struct Import {
     pub ways: Vec<Way>,
 }
 
-/// Looks at all jobs.
+/// Looks at all jobs, and at what was recorded of their checkpoints if that is wanted too.
 pub(super) async fn look(
     kind: Kind,
     config: &InventoryConfig,
     timeout: Duration,
+    recorded: bool,
 ) -> Result<Seen, String> {
     let (address, timeout) = (config.place()?.read()?, config.timeout.unwrap_or(timeout));
     let work = async {
         let mut session = Session::open(&address, config.tls.as_ref(), timeout).await?;
-        let seen = see(&mut session, kind, &address, config).await;
+        let seen = see(&mut session, kind, &address, config, recorded).await;
         session.close().await;
         seen
     };
@@ -93,9 +98,33 @@ async fn see(
     kind: Kind,
     address: &Address,
     config: &InventoryConfig,
+    recorded: bool,
 ) -> Result<Seen, Trouble> {
     let known = columns(session, address.dialect, kind.tables()).await?;
-    jobs(session, kind, address.dialect, &known, &config.teams).await
+    let mut seen = jobs(session, kind, address.dialect, &known, &config.teams).await?;
+    if recorded {
+        // Without it all else is as good as with it.
+        match recorded_of(session, kind, address.dialect, &known, &seen.entries).await {
+            Ok(recorded) => seen.recorded = Some(recorded),
+            Err(trouble) => seen.lacks = Some(without_recorded(kind, &address.shown, &trouble)),
+        }
+        (seen.requests, seen.bytes) = (session.requests, session.bytes);
+    }
+    Ok(seen)
+}
+
+async fn recorded_of(
+    session: &mut Session,
+    kind: Kind,
+    dialect: Dialect,
+    known: &Known,
+    entries: &[InventoryEntry],
+) -> Result<Vec<InventoryCheckpoint>, Trouble> {
+    let Some(query) = kind.recorded(dialect, known).map_err(Trouble::Missing)? else {
+        return Ok(Vec::new());
+    };
+    let rows = session.rows(&query).await?;
+    Ok(streampark::recorded(each(&query, &rows), entries))
 }
 
 async fn import(
@@ -160,7 +189,7 @@ async fn jobs(
             entry.start_failure = failures.get(&entry.id).cloned();
         }
     }
-    Ok(Seen { entries, more, requests: session.requests, bytes: session.bytes })
+    Ok(Seen { entries, more, requests: session.requests, bytes: session.bytes, ..Seen::default() })
 }
 
 /// The entries of rows, each id once, in order: the order of a database is nobody's promise.

@@ -55,6 +55,26 @@ fn start_logs_are_found_under_either_name() {
 }
 
 #[test]
+fn recorded_checkpoints_are_read_newest_first_and_bounded() {
+    for version in ["2.0.0", "2.1.2", "2.1.7", "2.2"] {
+        let known = known(Kind::Streampark, vintage(version));
+        let query = Kind::Streampark.recorded(Dialect::MySql, &known).unwrap().unwrap();
+        let end = "FROM `t_flink_savepoint` p ORDER BY p.`id` DESC LIMIT 20000";
+        assert!(query.sql.ends_with(end), "{}", query.sql);
+    }
+    // Rights of an older Weir, or a table of a version to come.
+    let mut known = known(Kind::Streampark, vintage("2.1.7"));
+    known.0.get_mut("t_flink_savepoint").unwrap().remove("trigger_time");
+    let ask = |known: &Known| Kind::Streampark.recorded(Dialect::Postgres, known).unwrap_err();
+    let missing = |column| Missing { table: "t_flink_savepoint", column };
+    assert_eq!(ask(&known), missing(Some("trigger_time")));
+    known.0.remove("t_flink_savepoint");
+    assert_eq!(ask(&known), missing(None));
+    assert!(Kind::Streampark.jobs(Dialect::MySql, &known, &[]).is_ok());
+    assert_eq!(Kind::Dinky.recorded(Dialect::MySql, &known), Ok(None));
+}
+
+#[test]
 fn a_whole_query_as_each_database_wants_it() {
     let mut known = Known::default();
     let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

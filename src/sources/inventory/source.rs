@@ -9,8 +9,12 @@ use super::config::InventoryConfig;
 use super::kind::{Kind, MAX_JOBS};
 use super::look::{self, Seen};
 use crate::clock::{Clock, SystemClock};
-use crate::model::{Completeness, Demand, Snapshot, Time};
+use crate::model::{Completeness, Demand, InventoryCheckpoint, Snapshot, Time, Ts};
 use crate::sources::{BuildError, Shows, Source};
+
+/// What is recorded of checkpoints is read at most this often: Flink tells of them too, and there may
+/// be many.
+const RECORDED_EVERY: Duration = Duration::from_mins(2);
 
 /// The database of an inventory.
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub struct InventorySource {
     timeout: Duration,
     poller: String,
     stopwatch: SystemClock,
+    recorded: Vec<InventoryCheckpoint>,
+    /// Steady time at which they were read.
+    recorded_at: Option<Ts>,
+    lacks: Option<String>,
 }
 
 impl InventorySource {
@@ -44,15 +52,34 @@ impl InventorySource {
             timeout,
             poller: poller.to_owned(),
             stopwatch: SystemClock::anchored(None),
+            recorded: Vec::new(),
+            recorded_at: None,
+            lacks: None,
         })
     }
 
-    async fn look(&self) -> Snapshot {
+    async fn look(&mut self, now: Time) -> Snapshot {
         let started = self.stopwatch.now().steady;
-        let seen = look::look(self.kind, &self.config, self.timeout).await;
+        let due = self.recorded_at.is_none_or(|at| now.steady.since(at) >= RECORDED_EVERY);
+        let mut seen = look::look(self.kind, &self.config, self.timeout, due).await;
         let took = self.stopwatch.now().steady.since(started);
+        if let Ok(seen) = &mut seen
+            && due
+        {
+            self.recorded_at = Some(now.steady);
+            self.note_lack(seen.lacks.take());
+            self.recorded = seen.recorded.take().unwrap_or(std::mem::take(&mut self.recorded));
+        }
         let snapshot = self.snapshot(seen);
         Snapshot { took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX), ..snapshot }
+    }
+
+    /// What is lacking is logged once.
+    fn note_lack(&mut self, lacks: Option<String>) {
+        if let Some(lack) = lacks.as_ref().filter(|_| lacks != self.lacks) {
+            tracing::warn!("{lack}");
+        }
+        self.lacks = lacks;
     }
 
     fn snapshot(&self, seen: Result<Seen, String>) -> Snapshot {
@@ -73,6 +100,7 @@ impl InventorySource {
         Snapshot {
             completeness,
             inventory: seen.entries,
+            recorded: self.recorded.clone(),
             requests: seen.requests,
             bytes: seen.bytes,
             ..Snapshot::failed(name, &self.poller, String::new(), false)
@@ -93,8 +121,12 @@ impl Source for InventorySource {
         Shows::Inventory
     }
 
-    fn poll<'a>(&'a mut self, _: &'a Demand, _: Time) -> BoxFuture<'a, Snapshot> {
-        self.look().boxed()
+    fn lacks(&self) -> Option<&str> {
+        self.lacks.as_deref()
+    }
+
+    fn poll<'a>(&'a mut self, _: &'a Demand, now: Time) -> BoxFuture<'a, Snapshot> {
+        self.look(now).boxed()
     }
 }
 

@@ -73,6 +73,28 @@ impl Trouble {
     }
 }
 
+/// That recorded checkpoints may not be read while all else is, with the way out.
+pub(super) fn without_recorded(kind: Kind, shown: &str, trouble: &Trouble) -> String {
+    let name = kind.name();
+    match trouble {
+        Trouble::Missing(Missing { table, column }) => {
+            let what = match column {
+                Some(column) => format!("column {column} of {table}"),
+                None => (*table).to_owned(),
+            };
+            let rights = rights(kind, *column, table);
+            format!(
+                "{name} at {shown}: {what} may not be read: no job can be restored from what only \
+                 {name} has recorded ({rights})"
+            )
+        }
+        other => {
+            let why = other.explain(kind, shown);
+            format!("{why}; its recorded checkpoints are those of the last look, all else is new")
+        }
+    }
+}
+
 /// What to have whoever runs the database type.
 fn rights(kind: Kind, column: Option<&str>, table: &str) -> String {
     let (column, word) = (column.unwrap_or("…"), kind.word());
@@ -108,6 +130,24 @@ fn refused(kind: Kind, code: &str, words: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lacking_for_restarts_names_the_right() {
+        let said = |trouble| without_recorded(Kind::Streampark, "mysql://db/sp", &trouble);
+        let missing = |column| Trouble::Missing(Missing { table: "t_flink_savepoint", column });
+        for (trouble, words) in [
+            (missing(None), "mysql://db/sp: t_flink_savepoint may not be read: no job can be"),
+            (
+                missing(None),
+                "`GRANT SELECT (…) ON t_flink_savepoint TO …`; all of it: `weir import",
+            ),
+            (missing(Some("path")), "column path of t_flink_savepoint may not be read"),
+            (Trouble::TooSlow(5), "did not answer within 5 s"),
+        ] {
+            let said = said(trouble);
+            assert!(said.contains(words), "{said}");
+        }
+    }
 
     #[test]
     fn each_error_names_the_way_out() {

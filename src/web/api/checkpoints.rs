@@ -29,6 +29,9 @@ pub struct Item {
     pub job_id: String,
     /// `restorable`, `maybe` or `gone`.
     pub state: String,
+    /// The inventory that told of it, where Flink itself never showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
     /// A restart would take this one now.
     pub next: bool,
 }
@@ -43,6 +46,7 @@ impl Item {
             size_bytes: entry.size,
             job_id: entry.run,
             state: entry.standing.as_str().to_owned(),
+            told_by: entry.told_by,
             next: next == Some(&entry.path),
             path: entry.path,
         }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod params;
+mod savepoints;
 mod starts;
 mod state;
 
@@ -9,6 +10,7 @@ use super::table::{ALL, Column, FIRST, MIDDLE, NEW, OLD, Table, column};
 
 pub(super) use entry::entry;
 pub(super) use params::ways;
+pub(super) use savepoints::recorded;
 pub(super) use starts::failures;
 
 /// `option_name` of a start (2 is a savepoint, 3 a cancel).
@@ -28,6 +30,9 @@ pub(super) const MAIL: [&str; 6] = [
 ];
 /// The log of starts, by the name it has had since when.
 pub(super) const LOGS: [&str; 2] = ["t_app_log", "t_flink_log"];
+/// Checkpoints and savepoints it has seen, with their paths; older checkpoints than Flink keeps are
+/// deleted from it.
+pub(super) const SAVEPOINTS: &str = "t_flink_savepoint";
 /// Aliases of what a job is put together of.
 pub(super) const JOBS: [&str; 4] = ["a", "c", "u", "t"];
 /// By what a team is named.
@@ -96,6 +101,20 @@ pub(super) const TABLES: &[Table] = &[
         vintages: ALL,
         join: Some(("id", ("a", "team_id"))),
         columns: &[column("id"), column("team_name")],
+    },
+    Table {
+        name: SAVEPOINTS,
+        alias: "p",
+        vintages: ALL,
+        join: None,
+        columns: &[
+            column("id").must(),
+            column("app_id").must(),
+            column("chk_id"),
+            column("type").must(),
+            column("path").must(),
+            column("trigger_time").must(),
+        ],
     },
     Table { name: "t_app_log", alias: "l", vintages: NEW, join: None, columns: LOG },
     // That of 2.0 has no `option_name`: starts cannot be told from cancels.
