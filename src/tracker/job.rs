@@ -425,7 +425,12 @@ impl JobTrack {
             !run.listed && listed.iter().any(newer)
         };
         self.failed_over = self.runs.iter().any(|run| taken_over(run) && run.state.is_live());
-        self.runs.retain(|run| !taken_over(run));
+        // What a platform had a name of its own for is one of those its Flink shows by now.
+        let heard = |run: &Run| {
+            let since = |l: &RunId| !l.is_platforms() && l.start_time >= run.id.start_time;
+            !run.listed && run.id.is_platforms() && listed.iter().any(since)
+        };
+        self.runs.retain(|run| !taken_over(run) && !heard(run));
         if complete {
             self.drop_forgotten(listed.iter().max());
         }

@@ -287,6 +287,18 @@ fn runs_follow_each_other_under_one_key() {
     let tracker = watch(vec![look(0, vec![run("a", 1, Restarting)]), (time, partial)]);
     assert_eq!(orders(&tracker).state(), Running);
     assert_eq!(orders(&tracker).runs.len(), 1);
+    // What a platform had a name of its own for is what its Flink shows later, even in a partial look.
+    let partly = |at, runs| {
+        let (time, mut seen) = look(at, runs);
+        seen.completeness = Completeness::Partial { reason: String::new() };
+        (time, seen)
+    };
+    let named = || run("application_17_2", 1, JobState::Created);
+    let looks = [partly(0, vec![named()]), partly(10, vec![run("a", 3, Failed)])];
+    let tracker = watch(looks.to_vec());
+    assert_eq!((orders(&tracker).state(), orders(&tracker).runs.len()), (Failed, 1));
+    let looks = [partly(0, vec![named()]), partly(10, vec![run("a", 0, Failed)])];
+    assert_eq!(orders(&watch(looks.to_vec())).state(), JobState::Created, "an older one is not it");
     // Two at once: the worse state counts; a failed restore beside a live run is an event.
     let tracker = watch(vec![look(0, vec![run("a", 1, Running), run("b", 2, Restarting)])]);
     assert_eq!((orders(&tracker).state(), orders(&tracker).live_runs), (Restarting, 2));

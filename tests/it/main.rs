@@ -55,6 +55,7 @@ mod readme;
 mod reload;
 mod replay;
 mod reports;
+mod restart_bed;
 mod restart_flink_real;
 mod restart_real;
 mod restarts;
@@ -75,6 +76,7 @@ mod twins;
 mod vendor_faults;
 mod web_api;
 mod yarn_real;
+mod yarn_restart_real;
 mod yarn_testbed;
 
 /// The program under test.
