@@ -57,6 +57,7 @@ mod replay;
 mod reports;
 mod restart_bed;
 mod restart_flink_real;
+mod restart_proxy_real;
 mod restart_real;
 mod restarts;
 mod robots;
