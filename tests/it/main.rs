@@ -56,6 +56,7 @@ mod reload;
 mod replay;
 mod reports;
 mod restart_bed;
+mod restart_faults_real;
 mod restart_flink_real;
 mod restart_proxy_real;
 mod restart_real;
