@@ -278,6 +278,36 @@ fn a_flink_nobody_could_look_into_has_lost_no_job() {
     }
 }
 
+/// A platform that has just begun may list more later: what it shows to have ended has ended.
+#[test]
+fn the_jobmanager_of_the_next_application_is_no_successor() {
+    use JobState::{Failed, Running};
+    let noticed = |between: Vec<RunObservation>| {
+        let mut looks = vec![(0, vec![run("a", 0, Running)], Some(50)), (10, between, None)];
+        looks.extend((2..6).map(|n| (n * 10, vec![run("b", 15, Running)], Some(n))));
+        let tracker = watch(
+            looks
+                .into_iter()
+                .map(|(at, runs, cpu)| {
+                    let (time, mut seen) = look(at, runs);
+                    seen.completeness = Completeness::Partial { reason: String::new() };
+                    let cluster = |cpu: i64| crate::model::ClusterObservation {
+                        flink_cluster: "s".to_owned(),
+                        jobmanager_cpu: Some(cpu * 1_000_000_000),
+                        ..Default::default()
+                    };
+                    seen.clusters = cpu.map(cluster).into_iter().collect();
+                    (time, seen)
+                })
+                .collect(),
+        );
+        let source = tracker.source("s").unwrap();
+        source.jobmanagers.get("s").is_some_and(|known| known.restarted.is_some())
+    };
+    assert!(!noticed(vec![run("a", 0, Failed)]), "it ended");
+    assert!(noticed(Vec::new()), "it was not listed for once");
+}
+
 #[test]
 fn runs_follow_each_other_under_one_key() {
     use JobState::{Failed, Restarting, Running};

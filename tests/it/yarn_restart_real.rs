@@ -285,6 +285,10 @@ async fn an_application_that_died_is_started_again_by_its_command() -> Result<()
     ensure!(bed.look_for(&mark).await? == Some(0) && bed.look_for("weir-0").await? == Some(4));
     bed.yarn.stop_resource_manager(0).await?;
     ensure!(bed.look_for(&mark).await? == Some(75));
+    // Another application has another JobManager: that is no news.
+    let incidents = story::list(&bed.weir, "incidents").await?;
+    let of_jobmanager = |i: &Value| i["rule"] == "JobManagerRestarted";
+    ensure!(!incidents.iter().any(of_jobmanager), "{incidents:#?}");
     // Of all this each incident was opened once.
     let told: Vec<_> = bed.hook.taken().iter().flat_map(story::told).collect();
     let mut opened: Vec<u64> = told.iter().filter(|t| t.1 == "opened").map(|t| t.0).collect();
