@@ -48,14 +48,12 @@ impl Restarts {
                 self.end(time, world, row, RestartState::Failed, Some(why), out);
             }
             Verdict::Stranger(other) => {
-                let why = format!(
-                    "somebody else started it meanwhile ({other}); the run Weir started is cancelled"
-                );
-                self.cancel_own(time, world, row, why, policy, out);
+                let why = format!("somebody else started it meanwhile ({other})");
+                self.cancel_own(time, world, row, &why, policy, out);
             }
             Verdict::Misnamed(other) => {
-                let why = format!("it started {other} instead; that run is cancelled");
-                self.cancel_own(time, world, row, why, policy, out);
+                let why = format!("it started {other} instead");
+                self.cancel_own(time, world, row, &why, policy, out);
             }
         }
     }
@@ -66,19 +64,27 @@ impl Restarts {
         time: Time,
         world: &World<'_>,
         mut row: Restart,
-        why: String,
+        why: &str,
         policy: &Policy,
         out: &mut Stepped,
     ) {
         if policy.traits.handle && row.started.as_ref() == Some(&row.handle) {
+            let why = format!("{why}; the run Weir started is cancelled");
             row.cancelling = true;
             row.taken = Some(time.steady);
             Restarts::event(&row, &why, out);
             row.note = Some(bounded(why));
+            // If the other one ends as well, somebody has to start the job again.
+            out.stops.push((row.job.clone(), row.handle.clone()));
             self.order(time, world, &row, Task::Cancel(row.handle.clone()), out);
             self.keep(row, out);
             return;
         }
+        // Its driver cannot cancel what it cannot prove to be its own.
+        let why = match &row.started {
+            Some(own) => format!("{why}; the run Weir started, {own}, goes on: cancel one by hand"),
+            None => why.to_owned(),
+        };
         self.end(time, world, row, RestartState::Failed, Some(why), out);
     }
 
@@ -220,7 +226,8 @@ impl Restarts {
             // The former order may land yet: then what it started is one too many.
             Some(hold) => self.unclear(time, row, hold.words().en, out),
             None if since > GIVE_AGAIN => {
-                let note = "it came to nothing".to_owned();
+                let said = row.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+                let note = format!("it came to nothing{said}");
                 self.end(time, world, row, RestartState::Failed, Some(note), out);
             }
             None => self.order(time, world, &row, Task::Start, out),
@@ -237,6 +244,15 @@ impl Restarts {
         self.again(row.id, time);
         let error = bounded(error);
         if row.note.as_ref() != Some(&error) {
+            // What is said of it may change every few seconds; that it is so, once.
+            if row.note.is_none() {
+                let done = if row.state == RestartState::Stopping { "stopped" } else { "taken" };
+                Restarts::event(
+                    &row,
+                    &format!("not known yet whether it was {done}: {error}"),
+                    out,
+                );
+            }
             row.note = Some(error);
             self.keep(row, out);
         }
@@ -246,3 +262,7 @@ impl Restarts {
         self.loose.entry(id).or_default().again = Some(time.steady + LOOK_AGAIN);
     }
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

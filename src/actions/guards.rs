@@ -81,11 +81,11 @@ fn of_the_job(case: &Case<'_>) -> Option<Hold> {
         let left = policy.missing_for.saturating_sub(gone);
         return (!left.is_zero()).then(|| Hold::Missing(left.as_secs().max(1)));
     }
-    let run = facts.run()?;
+    facts.run()?;
     match facts.job.state() {
         JobState::Failed => is_settling(case).then_some(Hold::Settling),
         state @ (JobState::Canceled | JobState::Finished) => {
-            if run.own_stop {
+            if facts.job.is_stopped_by_weir() {
                 return is_settling(case).then_some(Hold::Settling);
             }
             Some(Hold::Ended(state))

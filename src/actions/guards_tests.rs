@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::actions::drivers::Traits;
-use crate::actions::testing::{Scene, policy, restart};
+use crate::actions::testing::{Scene, T0, key, policy, restart, run};
 use crate::model::{Matcher, TimeInterval, TimeIntervals};
 
 /// What holds a job that failed a minute ago, with everything else as it should be.
@@ -117,6 +117,27 @@ fn weirs_own_stop_is_no_persons() {
         assert_eq!(held_in(&Scene::in_state(state), |_| {}), ["ended"]);
         assert_eq!(held_in(&Scene::in_state(state).stopped_by_weir(), |_| {}), [""; 0]);
     }
+}
+
+/// Two Weirs that know nothing of each other start it at once, and both cancel their own run.
+#[test]
+fn where_both_gave_way_the_one_whose_run_is_the_newest_starts_it_again() {
+    let gave_way = |own: &str, seconds: [i64; 2]| {
+        let (mut scene, [first, second]) = (Scene::ran(), seconds);
+        let live = |id, at| run(id, T0 + at, JobState::Running);
+        let over = |id, at| run(id, T0 + at, JobState::Canceled);
+        let dead = || run("aa", T0 - 60_000, JobState::Failed);
+        scene.look(5, vec![dead(), live("bb", 1), live("cc", 2)]);
+        scene.tracker.note_own_stop(&key(), own);
+        scene.look(first, vec![dead(), live("bb", 1), over("cc", 2)]);
+        for at in [second, second + 40] {
+            scene.look(at, vec![dead(), over("bb", 1), over("cc", 2)]);
+        }
+        held_in(Box::leak(Box::new(scene)), |_| {})
+    };
+    assert_eq!(gave_way("cc", [10, 12]), [""; 0], "its run is the newest");
+    assert_eq!(gave_way("bb", [10, 12]), ["ended"], "the other one's Weir does it");
+    assert_eq!(gave_way("cc", [10, 100]), ["ended"], "somebody cancelled the other one later");
 }
 
 #[test]

@@ -116,14 +116,14 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    fn look(&mut self, seconds: i64, runs: Vec<RunObservation>) {
+    pub(crate) fn look(&mut self, seconds: i64, runs: Vec<RunObservation>) {
         let at = T0 + seconds * 1_000;
         self.now = Time::at(at);
         self.tracker.step(self.now, &look(at, runs));
     }
 
     /// It ran with checkpoints.
-    fn ran() -> Scene {
+    pub(crate) fn ran() -> Scene {
         let last = run("aa", T0 - 60_000, JobState::Running);
         let mut scene = Scene { tracker: Tracker::default(), now: Time::at(T0), last };
         let mut healthy = scene.last.clone();

@@ -37,7 +37,8 @@ fn failed(why: impl Into<String>) -> Verdict {
 }
 
 /// Flink's id of the run that a restart has started; of a driver that cannot tell, the newest that
-/// began after the order.
+/// began after the order. A live one that a platform knows by a name of its own is not it yet: its
+/// Flink has still to be heard.
 pub(super) fn started(restart: &Restart, tracker: &Tracker) -> Option<String> {
     if restart.started.is_some() {
         return restart.started.clone();
@@ -48,6 +49,7 @@ pub(super) fn started(restart: &Restart, tracker: &Tracker) -> Option<String> {
     let after = |run: &&Run| {
         source.to_wall(run.id.start_time).0 >= ordered.0 - 1_000
             && Some(&run.id) != restart.dead.as_ref()
+            && (!run.id.is_platforms() || run.state.is_terminal())
     };
     let newest = job.runs.iter().filter(after).max_by_key(|run| run.id.start_time)?;
     Some(newest.id.job_id.clone())

@@ -100,3 +100,25 @@ fn while_nobody_looks_nothing_is_late() {
     let said = judge(later, &taken(), &policy(), FRESH, &tracker);
     assert_eq!(said, Verdict::Watch { runs: false });
 }
+
+/// What a platform calls a run before its Flink answers is nobody's id.
+#[test]
+fn a_run_is_known_once_its_flink_is_heard() {
+    const FLINKS: &str = "e8ba35e6cc1e37b48bd4d951ddcffc67";
+    let submitted = Restart { started: None, ..taken() };
+    let shown = |id: &str, state| {
+        let mut tracker = Tracker::default();
+        tracker.step(Time::at(T0), &look(T0, vec![dead()]));
+        let now = Time::at(T0 + 60_000);
+        tracker.step(now, &look(now.steady.0, vec![dead(), run(id, T0 + 1_000, state)]));
+        (started(&submitted, &tracker), judge(now, &submitted, &policy(), FRESH, &tracker))
+    };
+    let waits = shown("application_17_2", JobState::Running);
+    assert_eq!(waits, (None, Verdict::Watch { runs: false }));
+    let (id, _) = shown(FLINKS, JobState::Running);
+    assert_eq!(id.as_deref(), Some(FLINKS));
+    // It ended before anybody heard its Flink.
+    let (id, verdict) = shown("application_17_2", JobState::Failed);
+    assert_eq!(id.as_deref(), Some("application_17_2"));
+    assert!(matches!(verdict, Verdict::Failed { .. }), "{verdict:?}");
+}

@@ -140,8 +140,15 @@ impl fmt::Display for JobState {
 pub struct RunId {
     /// Raw source time in ms, as Flink reports it; first, so that runs sort by age.
     pub start_time: i64,
-    /// Flink's job id (32 hex digits).
+    /// Flink's job id (32 hex digits), or a platform's name of a run whose Flink was not heard yet.
     pub job_id: String,
+}
+
+impl RunId {
+    /// It is a platform's name (`application_17_2`, `not-submitted`): no id of Flink's has such signs.
+    pub fn is_platforms(&self) -> bool {
+        self.job_id.contains(['_', '-'])
+    }
 }
 
 /// Tasks of a run by execution state (`/jobs/overview`, `tasks`).

@@ -20,6 +20,8 @@ pub const MAX_FAILURES: usize = 64;
 const BOUT: Duration = Duration::from_mins(30);
 /// What the lag series reaches back.
 const LAG_SPAN_MS: i64 = 3_600_000;
+/// Two that each cancel their own run because of the other's do so within this.
+const BOTH_GAVE_WAY: Duration = Duration::from_mins(1);
 /// A checkpoint path alone is written at most this often; every other change at once.
 const CHECKPOINT_ROW_EVERY_MS: i64 = 30_000;
 
@@ -425,7 +427,12 @@ impl JobTrack {
             !run.listed && listed.iter().any(newer)
         };
         self.failed_over = self.runs.iter().any(|run| taken_over(run) && run.state.is_live());
-        self.runs.retain(|run| !taken_over(run));
+        // What a platform had a name of its own for is one of those its Flink shows by now.
+        let heard = |run: &Run| {
+            let since = |l: &RunId| !l.is_platforms() && l.start_time >= run.id.start_time;
+            !run.listed && run.id.is_platforms() && listed.iter().any(since)
+        };
+        self.runs.retain(|run| !taken_over(run) && !heard(run));
         if complete {
             self.drop_forgotten(listed.iter().max());
         }
@@ -469,9 +476,14 @@ impl JobTrack {
         self.state().is_deliberate_end() && !self.is_stopped_by_weir()
     }
 
-    /// Weir has stopped its last run to start it again.
+    /// Weir has stopped its last run, and nobody has ended another one since.
     pub fn is_stopped_by_weir(&self) -> bool {
-        self.current().is_some_and(|run| run.own_stop && run.state.is_deliberate_end())
+        let Some(last) = self.current().filter(|run| run.own_stop) else { return false };
+        let later = |at: Ts| last.ended.is_some_and(|own| at.since(own) > BOTH_GAVE_WAY);
+        let by_others = |run: &Run| {
+            !run.own_stop && run.state.is_deliberate_end() && run.ended.is_some_and(later)
+        };
+        last.state.is_deliberate_end() && !self.runs.iter().any(by_others)
     }
 
     pub(super) fn forget_own_stop(&mut self, job_id: &str) {

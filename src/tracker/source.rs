@@ -157,6 +157,14 @@ impl SourceTrack {
             self.answered.retain(listed);
             self.numbers.retain(|name, _| listed(name));
         }
+        // An application that is seen to have ended took its JobManager with it, also where more may
+        // come than is listed: the next one's is no successor.
+        let ended = |name: &String| {
+            let mut runs = snapshot.runs.iter().filter(|run| run.flink_cluster == *name).peekable();
+            runs.peek().is_some() && runs.all(|run| run.state.is_terminal())
+        };
+        let listed = |name: &String| self.clusters.iter().any(|c| c.flink_cluster == *name);
+        self.jobmanagers.retain(|name, _| listed(name) || !ended(name));
         for cluster in &snapshot.clusters {
             if cluster.unseen.is_none() && !self.answered.contains(&cluster.flink_cluster) {
                 self.dirty |= self.answered.insert(cluster.flink_cluster.clone());

@@ -278,6 +278,36 @@ fn a_flink_nobody_could_look_into_has_lost_no_job() {
     }
 }
 
+/// A platform that has just begun may list more later: what it shows to have ended has ended.
+#[test]
+fn the_jobmanager_of_the_next_application_is_no_successor() {
+    use JobState::{Failed, Running};
+    let noticed = |between: Vec<RunObservation>| {
+        let mut looks = vec![(0, vec![run("a", 0, Running)], Some(50)), (10, between, None)];
+        looks.extend((2..6).map(|n| (n * 10, vec![run("b", 15, Running)], Some(n))));
+        let tracker = watch(
+            looks
+                .into_iter()
+                .map(|(at, runs, cpu)| {
+                    let (time, mut seen) = look(at, runs);
+                    seen.completeness = Completeness::Partial { reason: String::new() };
+                    let cluster = |cpu: i64| crate::model::ClusterObservation {
+                        flink_cluster: "s".to_owned(),
+                        jobmanager_cpu: Some(cpu * 1_000_000_000),
+                        ..Default::default()
+                    };
+                    seen.clusters = cpu.map(cluster).into_iter().collect();
+                    (time, seen)
+                })
+                .collect(),
+        );
+        let source = tracker.source("s").unwrap();
+        source.jobmanagers.get("s").is_some_and(|known| known.restarted.is_some())
+    };
+    assert!(!noticed(vec![run("a", 0, Failed)]), "it ended");
+    assert!(noticed(Vec::new()), "it was not listed for once");
+}
+
 #[test]
 fn runs_follow_each_other_under_one_key() {
     use JobState::{Failed, Restarting, Running};
@@ -287,6 +317,18 @@ fn runs_follow_each_other_under_one_key() {
     let tracker = watch(vec![look(0, vec![run("a", 1, Restarting)]), (time, partial)]);
     assert_eq!(orders(&tracker).state(), Running);
     assert_eq!(orders(&tracker).runs.len(), 1);
+    // What a platform had a name of its own for is what its Flink shows later, even in a partial look.
+    let partly = |at, runs| {
+        let (time, mut seen) = look(at, runs);
+        seen.completeness = Completeness::Partial { reason: String::new() };
+        (time, seen)
+    };
+    let named = || run("application_17_2", 1, JobState::Created);
+    let looks = [partly(0, vec![named()]), partly(10, vec![run("a", 3, Failed)])];
+    let tracker = watch(looks.to_vec());
+    assert_eq!((orders(&tracker).state(), orders(&tracker).runs.len()), (Failed, 1));
+    let looks = [partly(0, vec![named()]), partly(10, vec![run("a", 0, Failed)])];
+    assert_eq!(orders(&watch(looks.to_vec())).state(), JobState::Created, "an older one is not it");
     // Two at once: the worse state counts; a failed restore beside a live run is an event.
     let tracker = watch(vec![look(0, vec![run("a", 1, Running), run("b", 2, Restarting)])]);
     assert_eq!((orders(&tracker).state(), orders(&tracker).live_runs), (Restarting, 2));

@@ -55,7 +55,10 @@ mod readme;
 mod reload;
 mod replay;
 mod reports;
+mod restart_bed;
+mod restart_faults_real;
 mod restart_flink_real;
+mod restart_proxy_real;
 mod restart_real;
 mod restarts;
 mod robots;
@@ -75,6 +78,7 @@ mod twins;
 mod vendor_faults;
 mod web_api;
 mod yarn_real;
+mod yarn_restart_real;
 mod yarn_testbed;
 
 /// The program under test.

@@ -6,30 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::testbed::control::Control;
-use crate::testbed::flink::{Flink, FlinkOptions};
-use crate::testbed::job::{self, JobSpec, RestartStrategy};
+use crate::restart_bed::{Bed, state_of};
 use crate::testbed::story::{self, SOON};
-use crate::testbed::table::Rows;
 use crate::testbed::time;
-use crate::testbed::webhook::{Webhook, WebhookOptions};
-use crate::testbed::weir::Weir;
-
-/// One job and its entry under `restarts`.
-struct Job {
-    name: &'static str,
-    control: Control,
-    id: String,
-}
-
-struct Bed {
-    flink: Flink,
-    weir: Weir,
-    hook: Webhook,
-    jobs: Vec<Job>,
-    rows: Rows,
-    _dir: tempfile::TempDir,
-}
 
 /// The jobs of the cluster, and what differs in their entries.
 fn entries() -> Vec<(&'static str, Value)> {
@@ -37,7 +16,13 @@ fn entries() -> Vec<(&'static str, Value)> {
         ("dies", json!({})),
         ("falls-back", json!({ "attempts": { "max": 6, "per": "1h" }, "same_cause": 6 })),
         ("all-gone", json!({})),
-        ("bad-jar", json!({ "attempts": { "max": 2, "per": "1h" } })),
+        (
+            "bad-jar",
+            json!({
+                "attempts": { "max": 2, "per": "1h" },
+                "driver": { "jar": "nowhere.jar" },
+            }),
+        ),
         ("loops", json!({ "same_cause": 2, "attempts": { "max": 9, "per": "1h" } })),
         ("declined", json!({ "backoff": { "initial": "10m", "max": "10m" } })),
         ("approved", json!({ "mode": "approve" })),
@@ -47,213 +32,35 @@ fn entries() -> Vec<(&'static str, Value)> {
     ]
 }
 
-impl Bed {
-    async fn new(version: &str) -> Result<Bed> {
-        let dir = tempfile::tempdir()?;
-        let mut options = FlinkOptions::version(version);
-        options.slots = 20;
-        options.conf = vec![
-            ("state.checkpoints.num-retained".to_owned(), "3".to_owned()),
-            ("metrics.fetcher.update-interval".to_owned(), "1000".to_owned()),
-        ];
-        let flink = Flink::start(options).await?;
-        let hook = Webhook::start(WebhookOptions::default()).await?;
-        let jar = job::jar(version).await?.display().to_string();
-        let (mut jobs, mut written) = (Vec::new(), Vec::new());
-        for (name, more) in entries() {
-            let control = Control::new(&flink.dir().join(format!("control-{name}")))?;
-            let spec = JobSpec { restart: RestartStrategy::None, ..JobSpec::new(name, &control) };
-            let id = flink.submit(&spec).await?;
-            let conf: serde_json::Map<String, Value> =
-                spec.conf(flink.release()).into_iter().map(|(k, v)| (k, Value::from(v))).collect();
-            let bad = name == "bad-jar";
-            let mut entry = json!({
-                "name": name,
-                "matchers": [format!("job_name=\"{name}\"")],
-                "mode": "automatic",
-                "backoff": { "initial": "0s", "max": "1s" },
-                "missing_for": "3s",
-                "driver": { "flink_jar": {
-                    "jar": if bad { "nowhere.jar" } else { "orders.jar" },
-                    "entry_class": job::ENTRY_CLASS,
-                    "args": spec.args(),
-                    "configuration": conf,
-                } },
-            });
-            if !bad {
-                entry["driver"]["flink_jar"]["jar_file"] = Value::from(jar.clone());
-            }
-            for (key, value) in more.as_object().into_iter().flatten() {
-                entry[key] = value.clone();
-            }
-            written.push(entry.to_string());
-            jobs.push(Job { name, control, id });
-        }
-        for job in &jobs {
-            flink.rest().wait_for_checkpoints(&job.id, 3, 2 * SOON).await?;
-        }
-        let config = format!(
-            r#"
-poll: {{ interval: 1s, timeout: 5s }}
-sources:
-  - flink: {{ name: prod, urls: {:?} }}
-incidents: {{ resolve_after: 3s }}
-storm: {{ incidents: 100 }}
-route: {{ receiver: team, group_by: [cluster, job_name], group_wait: 1s, group_interval: 2s }}
-receivers:
-  - name: team
-    channels:
-      - webhook: {{ url: "{}" }}
-restart_limits: {{ concurrent: 20, per_cluster: 20 }}
-restarts:
-  - {}
-"#,
-            flink.rest_urls(),
-            hook.url(),
-            written.join("\n  - ")
-        );
-        let weir = Weir::start(crate::binary(), dir.path(), &config).await?;
-        story::ready(&weir).await?;
-        story::after_polls(&weir, 3).await?;
-        Ok(Bed { flink, weir, hook, jobs, rows: Rows::of("Flink, restarts", version), _dir: dir })
+/// Makes it fail after its checkpoints were deleted: the newest, or all.
+async fn fail_without(bed: &Bed, name: &str, all: bool) -> Result<()> {
+    let job = bed.job(name);
+    // From here on none completes.
+    job.control.fail_checkpoints(true)?;
+    let failed = |stats: &Value| stats["counts"]["failed"].as_u64().unwrap_or(0) >= 2;
+    time::wait_for("failing checkpoints", SOON, || async {
+        Ok(failed(&bed.flink.rest().checkpoints(&job.id).await?).then_some(()))
+    })
+    .await?;
+    story::after_polls(&bed.weir, 2).await?;
+    let folder = bed.flink.dir().join("checkpoints").join(&job.id);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        found.extend(name.strip_prefix("chk-").and_then(|n| n.parse::<u64>().ok()));
     }
-
-    fn job(&self, name: &str) -> &Job {
-        self.jobs.iter().find(|job| job.name == name).unwrap()
+    found.sort_unstable();
+    let kept = if all { 0 } else { found.len() - 1 };
+    for number in &found[kept..] {
+        std::fs::remove_dir_all(folder.join(format!("chk-{number}")))?;
     }
-
-    /// Restarts of a job, oldest first.
-    async fn restarts(&self, name: &str) -> Result<Vec<Value>> {
-        let mut all = story::list(&self.weir, &format!("restarts?job=prod/{name}")).await?;
-        all.reverse();
-        Ok(all)
-    }
-
-    async fn until(
-        &self,
-        name: &str,
-        what: &str,
-        wanted: impl Fn(&[Value]) -> bool,
-    ) -> Result<Vec<Value>> {
-        let what = format!("{name}: {what}");
-        let found = time::wait_for(&what, 2 * SOON, || async {
-            let all = self.restarts(name).await?;
-            Ok(wanted(&all).then_some(all))
-        });
-        match found.await {
-            Ok(found) => Ok(found),
-            Err(error) => {
-                let rows = serde_json::to_string_pretty(&self.restarts(name).await?)?;
-                let tail = self.weir.log_tail();
-                Err(error.context(format!("{rows}\n{:#}\n{tail}", self.incident(name).await?)))
-            }
-        }
-    }
-
-    async fn incident(&self, name: &str) -> Result<Value> {
-        let all = story::list(&self.weir, "incidents").await?;
-        let of_job = |i: &&Value| i["labels"]["job_name"] == name;
-        Ok(all.iter().find(of_job).cloned().unwrap_or_default())
-    }
-
-    /// What the incident of a job says is being done.
-    async fn until_doing(&self, name: &str, words: &str) -> Result<String> {
-        time::wait_for(&format!("{name}: {words}"), 2 * SOON, || async {
-            let incident = self.incident(name).await?;
-            let said = incident["action"].as_str().unwrap_or_default();
-            Ok(said.contains(words).then(|| said.to_owned()))
-        })
-        .await
-        .with_context(|| self.weir.log_tail())
-    }
-
-    async fn order(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
-        let answer = crate::testbed::http::client()
-            .post(self.weir.url(&format!("/api/v1/{path}")))
-            .json(body)
-            .send()
-            .await?;
-        let status = answer.status().as_u16();
-        Ok((status, answer.json().await?))
-    }
-
-    /// Live runs of a job, by Flink's own account.
-    async fn live(&self, name: &str) -> Result<Vec<String>> {
-        let overview = self.flink.rest().get("/jobs/overview").await?;
-        let jobs = overview["jobs"].as_array().cloned().unwrap_or_default();
-        let dead = ["FAILED", "CANCELED", "FINISHED"];
-        let lives = |job: &&Value| {
-            job["name"] == name && !dead.contains(&job["state"].as_str().unwrap_or_default())
-        };
-        let id = |job: &Value| job["jid"].as_str().unwrap_or_default().to_owned();
-        Ok(jobs.iter().filter(lives).map(id).collect())
-    }
-
-    /// Makes one attempt of a job fail.
-    async fn fail_once(&self, name: &str) -> Result<()> {
-        let control = &self.job(name).control;
-        let before = control.failures()?;
-        control.crash_times(1, Duration::ZERO)?;
-        time::wait_for("the failure", SOON, || async {
-            Ok((control.failures()? > before).then_some(()))
-        })
-        .await?;
-        control.crash_off()
-    }
-
-    /// Makes it fail after its checkpoints were deleted: the newest, or all.
-    async fn fail_without(&self, name: &str, all: bool) -> Result<()> {
-        let job = self.job(name);
-        // From here on none completes.
-        job.control.fail_checkpoints(true)?;
-        let failed = |stats: &Value| stats["counts"]["failed"].as_u64().unwrap_or(0) >= 2;
-        time::wait_for("failing checkpoints", SOON, || async {
-            Ok(failed(&self.flink.rest().checkpoints(&job.id).await?).then_some(()))
-        })
-        .await?;
-        story::after_polls(&self.weir, 2).await?;
-        let folder = self.flink.dir().join("checkpoints").join(&job.id);
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let name = entry?.file_name().into_string().unwrap_or_default();
-            found.extend(name.strip_prefix("chk-").and_then(|n| n.parse::<u64>().ok()));
-        }
-        found.sort_unstable();
-        let kept = if all { 0 } else { found.len() - 1 };
-        for number in &found[kept..] {
-            std::fs::remove_dir_all(folder.join(format!("chk-{number}")))?;
-        }
-        ensure!(all || kept > 0, "only {found:?} were retained");
-        self.fail_once(name).await?;
-        job.control.fail_checkpoints(false)
-    }
-
-    /// It was restarted once, runs once, and has counted on where it was.
-    async fn is_back(&mut self, name: &str, scenario: &str) -> Result<()> {
-        let began = time::now();
-        let done =
-            self.until(name, "a verified restart", |all| state_of(all) == "verified").await?;
-        let last = done.last().context("no restart")?.clone();
-        ensure!(self.live(name).await? == [last["job_id"].as_str().unwrap_or_default()]);
-        let counted = self.job(name).control.restored()?;
-        ensure!(counted.last().is_some_and(|n| *n > 0), "{name}: {counted:?}");
-        let miscounts = self.job(name).control.miscounts()?;
-        ensure!(miscounts.is_empty(), "{name}: {miscounts:?}");
-        let path = last["from"].as_str().unwrap_or_default();
-        let from = path.rsplit('/').next().unwrap_or_default();
-        let (attempt, of) = (&last["attempt"], &last["of"]);
-        let said = format!("restarted from {from}, attempt {attempt} of {of}; the count goes on");
-        self.rows.add(scenario, &said, time::since(began));
-        Ok(())
-    }
-}
-
-fn state_of(all: &[Value]) -> &str {
-    all.last().and_then(|row| row["state"].as_str()).unwrap_or_default()
+    ensure!(all || kept > 0, "only {found:?} were retained");
+    bed.fail_once(name).await?;
+    job.control.fail_checkpoints(false)
 }
 
 async fn every_way(version: &str) -> Result<()> {
-    let mut bed = Bed::new(version).await?;
+    let mut bed = Bed::new(version, entries()).await?;
     // All at once, as it is after a bad night.
     for name in ["dies", "loops", "declined", "approved", "rehearsed", "never", "bad-jar"] {
         bed.fail_once(name).await?;
@@ -305,11 +112,11 @@ async fn every_way(version: &str) -> Result<()> {
     loops.crash_off()?;
 
     // What it could be restored from is deleted by somebody.
-    bed.fail_without("all-gone", true).await?;
+    fail_without(&bed, "all-gone", true).await?;
     let said = bed.until_doing("all-gone", "a person has to act").await?;
     bed.rows.add("all its checkpoints are deleted", &said, Duration::ZERO);
     ensure!(bed.live("all-gone").await?.is_empty());
-    bed.fail_without("falls-back", false).await?;
+    fail_without(&bed, "falls-back", false).await?;
     bed.is_back("falls-back", "its newest checkpoint is deleted").await?;
 
     // It runs, and its checkpoints fail.

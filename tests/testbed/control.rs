@@ -189,6 +189,22 @@ impl Control {
         self.write("connector.missing", "")
     }
 
+    /// From now on every attempt that has state to begin with throws this.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn fail_restores(&self, message: &str) -> Result<()> {
+        self.write("restore.fail", message)
+    }
+
+    /// Whether its state is of another type than what was written before.
+    ///
+    /// # Errors
+    /// When the order cannot be written.
+    pub(crate) fn change_state(&self, other: bool) -> Result<()> {
+        if other { self.write("state.other", "") } else { self.remove("state.other") }
+    }
+
     /// The program throws before it has a job.
     ///
     /// # Errors

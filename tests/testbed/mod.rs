@@ -31,6 +31,7 @@ pub(crate) mod pagerduty;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod redis;
 pub(crate) mod rest;

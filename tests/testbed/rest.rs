@@ -48,6 +48,14 @@ impl FlinkRest {
         self.send(path, self.client.put(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// DELETE a path.
+    ///
+    /// # Errors
+    /// When there is no answer, or not a good one.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
+        self.send(path, self.client.delete(format!("{}{path}", self.base))).await
+    }
+
     async fn send(&self, path: &str, request: reqwest::RequestBuilder) -> Result<Value> {
         let response = request.send().await.with_context(|| format!("no answer for {path}"))?;
         let status = response.status();

@@ -57,6 +57,7 @@ fn how_to_get(program: &str) -> &'static str {
         "mvn" => "e.g. `apt-get install maven`",
         "apt-get" | "dpkg-deb" => "it comes with Debian and what is made of it",
         "setpriv" => "e.g. `apt-get install util-linux`",
+        "curl" => "e.g. `apt-get install curl`",
         "kill" => "e.g. `apt-get install procps`",
         _ => "install it with your package manager",
     }

@@ -7,6 +7,7 @@
 pub(crate) mod conf;
 mod containers;
 pub(crate) mod flink;
+pub(crate) mod launcher;
 pub(crate) mod rest;
 pub(crate) mod unmanaged;
 

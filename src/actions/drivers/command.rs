@@ -11,7 +11,7 @@
 //!            "/opt/jobs/{{job_name}}.jar"]
 //!     checkpoint_args: [-s, "{{checkpoint}}"]
 //!     look_up_argv: [/opt/weir/find-yarn-tag, "weir-{{handle}}"]
-//!     env: { HADOOP_CONF_DIR: /etc/hadoop/conf }
+//!     env: { HADOOP_CONF_DIR: /etc/hadoop/conf, HADOOP_CLASSPATH: "/opt/hadoop/share/hadoop/yarn/*" }
 //! ```
 //!
 //! On Kubernetes, where the name of the cluster makes a second start fail:

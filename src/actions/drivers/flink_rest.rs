@@ -339,15 +339,19 @@ impl Clusters {
 /// An answer that is no success, as Flink words it: the innermost cause of its stack trace.
 pub(super) fn failure(status: u16, body: &[u8]) -> Failure {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let is_flinks = answer["errors"].is_array();
     let errors: Vec<&str> =
         answer["errors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let text = match errors.last() {
         Some(text) => cause(text),
         None => one_line(&String::from_utf8_lossy(body), LONGEST),
     };
-    // Without a leader, or from a proxy before it: nobody knows how far it came.
-    let unclear = matches!(status, 502..=504);
-    Failure { unclear, error: bounded(&format!("Flink answered {status}: {text}")) }
+    // Without a leader, or from a proxy before it: nobody knows how far it came. Only where a proxy
+    // asks who it is, or has no such way, it has surely passed nothing on.
+    let stopped_short = matches!(status, 401 | 403..=405 | 407 | 413);
+    let unclear = matches!(status, 502..=504) || !(is_flinks || stopped_short);
+    let who = if is_flinks { "Flink" } else { "the way to Flink" };
+    Failure { unclear, error: bounded(&format!("{who} answered {status}: {text}")) }
 }
 
 /// The last cause of a stack trace, one line; Flink's own wrappers tell nothing.
@@ -401,6 +405,11 @@ mod tests {
         let failed = failure(503, br#"{"errors":["Service temporarily unavailable due to an ongoing leader election. Please refresh."]}"#);
         assert!(failed.unclear, "{}", failed.error);
         assert!(failure(502, b"<html>bad gateway</html>").unclear);
+        let failed = failure(400, b"request blocked by policy 17");
+        assert_eq!(failed.error, "the way to Flink answered 400: request blocked by policy 17");
+        // Whoever says so may have passed it on.
+        assert!(failed.unclear && failure(500, b"").unclear);
+        assert!(!failure(401, b"token expired").unclear && !failure(413, b"too large").unclear);
         let failed =
             failure(500, br#"{"errors":["java.lang.ClassNotFoundException: com.example.Orders"]}"#);
         assert!(!failed.unclear && !is_unreadable(&failed.error, Some("file:/ck/chk-7")));

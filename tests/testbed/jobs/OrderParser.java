@@ -17,7 +17,9 @@ import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
  * crash.limit} times, with the text of {@code crash.message}. Every failure is one line in {@code
  * failures.log} before it is thrown; only the first subtask fails, so that a line is a failure.
  * {@code checkpoint.delay_ms}: how long a snapshot blocks. {@code oom}: use up the heap. {@code
- * connector.missing}: need a class that the jar does not have, before the first record.
+ * connector.missing}: need a class that the jar does not have, before the first record. {@code
+ * restore.fail}: throw its text where there is state to begin with. {@code state.other}: the state is
+ * of another type than what was written.
  *
  * <p>Each order has a number, and the state counts orders: where the two differ, one was lost or
  * taken twice, which is a line in {@code miscounts.log}. What an attempt begins with is a line in
@@ -86,6 +88,16 @@ public final class OrderParser implements MapFunction<String, Long>, Checkpointe
         if (control.has("connector.missing")) {
             control.append("failures.log", Long.toString(startedAt));
             MissingConnector.connect();
+        }
+        if (context.isRestored() && control.has("restore.fail")) {
+            control.append("failures.log", Long.toString(startedAt));
+            throw new IllegalStateException(control.text("restore.fail", ""));
+        }
+        if (context.isRestored() && control.has("state.other")) {
+            control.append("failures.log", Long.toString(startedAt));
+            context.getOperatorStateStore()
+                    .getListState(new ListStateDescriptor<>("parsed", String.class))
+                    .get();
         }
         state =
                 context.getOperatorStateStore()

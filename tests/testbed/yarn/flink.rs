@@ -15,7 +15,7 @@ use super::super::{cache, download, time};
 use super::{Yarn, conf};
 
 const SESSION: &str = "org.apache.flink.yarn.cli.FlinkYarnSessionCli";
-const CLIENT: &str = "org.apache.flink.client.cli.CliFrontend";
+pub(super) const CLIENT: &str = "org.apache.flink.client.cli.CliFrontend";
 
 /// Upload, localisation and two JVMs on cores shared with a compiler.
 const DEPLOYED_WITHIN: Duration = Duration::from_mins(5);
@@ -84,6 +84,28 @@ impl FlinkApp {
         Ok(self)
     }
 
+    /// Writes Flink's configuration folder, and makes those for what the cluster writes.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub(super) fn write_settings(
+        &self,
+        version: Version,
+        lib: &Path,
+        folder: &Path,
+    ) -> Result<PathBuf> {
+        for name in ["checkpoints", "savepoints", "staging"] {
+            cache::create_dir(&folder.join(name))?;
+        }
+        let mut all = self.all_conf(version, lib, folder);
+        let ship = [log_jars(lib)?, self.ship.clone()].concat();
+        let ship: Vec<String> = ship.iter().map(|jar| jar.display().to_string()).collect();
+        all.push(("yarn.ship-files".to_owned(), ship.join(";")));
+        let settings = folder.join("conf");
+        flink_conf::write(&settings, version, &all)?;
+        Ok(settings)
+    }
+
     /// `folder` is for what the cluster writes and may outlive.
     fn all_conf(&self, version: Version, lib: &Path, folder: &Path) -> Vec<(String, String)> {
         let mut all = flink_conf::cluster(version, folder, 0, 0);
@@ -142,16 +164,7 @@ impl Yarn {
         let lib = download::flink_lib(&app.version).await?;
         let number = self.submitted.fetch_add(1, Ordering::SeqCst);
         let folder = self.dir().join("flink").join(number.to_string());
-        for name in ["checkpoints", "savepoints", "staging"] {
-            cache::create_dir(&folder.join(name))?;
-        }
-        let mut all = app.all_conf(version, &lib, &folder);
-        let ship = [log_jars(&lib)?, app.ship.clone()].concat();
-        let ship: Vec<String> = ship.iter().map(|jar| jar.display().to_string()).collect();
-        all.push(("yarn.ship-files".to_owned(), ship.join(";")));
-        let settings = folder.join("conf");
-        flink_conf::write(&settings, version, &all)?;
-
+        let settings = app.write_settings(version, &lib, &folder)?;
         let argv = self.client(app, version, &lib, &settings).await?;
         let mut env = self.env(conf::CLIENT)?;
         env.push(("FLINK_CONF_DIR".to_owned(), settings.display().to_string()));
