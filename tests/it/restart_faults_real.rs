@@ -114,6 +114,8 @@ async fn two_jobs_of_one_name(bed: &mut Bed) -> Result<()> {
     bed.flink.rest().wait_for_checkpoints(&copy, 2, 2 * SOON).await?;
     let two = |all: &[Value]| all.iter().any(|j| j["name"] == "twice" && j["live_runs"] == 2);
     story::until(&bed.weir, "both runs", "jobs", two).await?;
+    let of_copy = |all: &[Value]| all.iter().any(|entry| entry["job_id"] == copy.as_str());
+    story::until(&bed.weir, "the copy's checkpoint", "checkpoints?job=prod/twice", of_copy).await?;
     // Nobody may start a third.
     let asked = restart(bed, &["twice"]).await?;
     ensure!(asked.contains("it waits: 2 runs of it are alive at once"), "{asked}");
