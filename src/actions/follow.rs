@@ -209,7 +209,11 @@ impl Restarts {
         row: Restart,
         out: &mut Stepped,
     ) {
-        let Some(policy) = self.policy_of(world, &row) else { return };
+        let policy = self.policy_of(world, &row);
+        let Some(policy) = policy.filter(|policy| world.is_about(policy, &row.job)) else {
+            let why = format!("`{}` is about another job by now", row.policy);
+            return self.unclear(time, row, why, out);
+        };
         let incident = row.incident.and_then(|id| world.incidents.get(id));
         let key = row.job.clone();
         let holds = self.holds(time, world, &key, &policy, incident, row.by_person(), Some(&row));

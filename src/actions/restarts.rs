@@ -325,13 +325,14 @@ impl Restarts {
     }
 
     /// The entry a row goes by, as it is now: it may have another name, and its driver goes by that.
+    /// One of its name that is about another job by now starts nothing, and is only asked what became
+    /// of an order.
     pub(super) fn policy_of(&self, world: &World<'_>, row: &Restart) -> Option<Arc<Policy>> {
-        let labels = world.tracker.job(&row.job).map(|job| world.labels(job));
         let same = |policy: &Arc<Policy>| policy.driver == row.driver;
-        // One of this name may be about another job by now.
-        let named = self.settings.named(&row.policy).cloned();
-        let named = named.filter(|of| labels.as_ref().is_none_or(|labels| of.is_about(labels)));
-        named.filter(same).or_else(|| world.policy(&self.settings, &row.job).filter(same))
+        let named = || self.settings.named(&row.policy).cloned().filter(same);
+        let about = named().filter(|policy| world.is_about(policy, &row.job));
+        let about = about.or_else(|| world.policy(&self.settings, &row.job).filter(same));
+        about.or_else(|| named().filter(|_| row.state.was_sent()))
     }
 
     pub(super) fn was_stopped(&self, id: u64) -> bool {

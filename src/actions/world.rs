@@ -122,6 +122,11 @@ impl<'a> World<'a> {
         settings.policy(&(self.labels)(job)).cloned()
     }
 
+    /// The entry is about this job; of one that is not known any more nobody can tell.
+    pub(super) fn is_about(&self, policy: &Policy, key: &JobKey) -> bool {
+        self.tracker.job(key).is_none_or(|job| policy.is_about(&(self.labels)(job)))
+    }
+
     pub(super) fn labels(&self, job: &JobTrack) -> Labels {
         (self.labels)(job)
     }

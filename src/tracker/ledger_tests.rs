@@ -193,13 +193,13 @@ fn rows_are_written_when_something_changed_now_and_then_and_at_an_end() {
     running(&mut ledger, "a", &[1], None);
     assert!(ledger.take_row(Ts(0)).is_some());
     assert!(ledger.take_row(Ts(60_000)).is_none(), "nothing is new");
-    running(&mut ledger, "a", &[61], None);
+    running(&mut ledger, "a", &[60_001], None);
     assert!(ledger.take_row(Ts(29_999)).is_none());
     assert!(ledger.take_row(Ts(30_000)).is_some());
-    running(&mut ledger, "a", &[71], None);
+    running(&mut ledger, "a", &[70_001], None);
     assert!(ledger.take_row(Ts(149_999)).is_none(), "they come each ten seconds");
     assert!(ledger.take_row(Ts(150_000)).is_some());
-    running(&mut ledger, "a", &[81], None);
+    running(&mut ledger, "a", &[80_001], None);
     hear(&mut ledger, &seen("a", JobState::Failed, None));
     assert!(ledger.take_row(Ts(150_001)).is_some(), "the end of a run");
     hear(&mut ledger, &seen("a", JobState::Failed, None));
