@@ -120,7 +120,7 @@ impl Restarts {
             state: if approval { RestartState::Approval } else { RestartState::Planned },
             handle: handle(&self.installation, id, time),
             dead: facts.run().map(|run| run.id.clone()),
-            replaces: incident.is_some_and(|of| self.replaces(world, key, policy, of, by_person)),
+            replaces: incident.is_some_and(|of| world.gives_way(key, policy, of, by_person)),
             from: None,
             wanted: wanted.map(|from| from.path),
             from_nothing: false,

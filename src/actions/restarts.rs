@@ -292,7 +292,7 @@ impl Restarts {
         let newest = self.of_job(key).last();
         let said = newest.filter(|row| row.declined.is_some() && row.dead == world.current(key));
         let declined = said.and_then(|row| row.declined.as_deref());
-        let sick = incident.is_some_and(|of| self.replaces(world, key, policy, of, by_person));
+        let sick = incident.is_some_and(|of| world.gives_way(key, policy, of, by_person));
         let case = Case {
             time,
             policy,
@@ -309,19 +309,6 @@ impl Restarts {
             replaces: row.map_or(sick, |row| row.replaces),
         };
         guards::holds(&case)
-    }
-
-    /// A live run is to give way to another: because it is sick, or because a person says so.
-    pub(super) fn replaces(
-        &self,
-        world: &World<'_>,
-        key: &JobKey,
-        policy: &Policy,
-        incident: &Incident,
-        by_person: bool,
-    ) -> bool {
-        let sick = || by_person || world.is_sick(key, policy, incident);
-        policy.replace && world.is_live(key) && sick()
     }
 
     /// The entry a row goes by, as it is now: it may have another name, and its driver goes by that.

@@ -122,6 +122,18 @@ impl<'a> World<'a> {
         settings.policy(&(self.labels)(job)).cloned()
     }
 
+    /// A live run is to give way to another: because it is sick, or because a person says so.
+    pub(super) fn gives_way(
+        &self,
+        key: &JobKey,
+        policy: &Policy,
+        incident: &Incident,
+        by_person: bool,
+    ) -> bool {
+        let sick = || by_person || self.is_sick(key, policy, incident);
+        policy.replace && self.is_live(key) && sick()
+    }
+
     /// The entry is about this job; of one that is not known any more nobody can tell.
     pub(super) fn is_about(&self, policy: &Policy, key: &JobKey) -> bool {
         self.tracker.job(key).is_none_or(|job| policy.is_about(&(self.labels)(job)))
