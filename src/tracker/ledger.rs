@@ -466,6 +466,16 @@ impl Ledger {
         self.entries.iter().any(|entry| same_path(&entry.path, path))
     }
 
+    /// It recorded this path, or one of its runs wrote it: Flink names the folder by the run's id. Runs
+    /// that share one id (zeros, with high availability on Kubernetes) cannot be told apart by it.
+    pub(super) fn owns(&self, path: &str) -> bool {
+        let wrote = |run: &str| {
+            let tells = run.len() == 32 && run.chars().any(|c| c != '0');
+            tells && path.split('/').any(|folder| folder == run)
+        };
+        self.has(path) || self.runs.iter().any(|known| wrote(&known.run))
+    }
+
     /// Of its newest run it is known that a cancel leaves its checkpoints.
     pub fn survives_cancel(&self) -> bool {
         self.runs.last().is_some_and(|wrote| wrote.on_cancel == Some(true))

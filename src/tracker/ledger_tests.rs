@@ -237,3 +237,21 @@ fn one_place_has_many_names() {
         assert_eq!(same_path(a, b), same, "{a} {b}");
     }
 }
+
+#[test]
+fn a_path_is_a_jobs_by_what_it_recorded_and_by_the_run_it_names() {
+    let (run, zeros) = ("ab".repeat(16), "0".repeat(32));
+    let mut ledger = Ledger::default();
+    running(&mut ledger, &run, &[1], None);
+    running(&mut ledger, &zeros, &[2], None);
+    for (path, owned) in [
+        (format!("file:/ck/{run}/chk-1"), true),
+        // Between two looks nobody saw it.
+        (format!("s3://b/prod/{run}/chk-9"), true),
+        (format!("s3://b/prod/{run}1/chk-9"), false),
+        (format!("file:/ck/{zeros}/chk-2"), true),
+        (format!("file:/ck/{zeros}/chk-9"), false),
+    ] {
+        assert_eq!(ledger.owns(&path), owned, "{path}");
+    }
+}

@@ -34,10 +34,10 @@ impl Ledgers {
         self.0.get(key)
     }
 
-    /// Jobs that have recorded a path.
+    /// Jobs that have recorded a path, or wrote it by its name.
     pub(super) fn whose<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a JobKey> {
-        let has = move |(_, ledger): &(&JobKey, &Ledger)| ledger.has(path);
-        self.0.iter().filter(has).map(|(key, _)| key)
+        let owns = move |(_, ledger): &(&JobKey, &Ledger)| ledger.owns(path);
+        self.0.iter().filter(owns).map(|(key, _)| key)
     }
 
     /// Takes in what a look says of the runs of one job; adds its row where it is time.
