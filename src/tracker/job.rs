@@ -20,8 +20,6 @@ pub const MAX_FAILURES: usize = 64;
 const BOUT: Duration = Duration::from_mins(30);
 /// What the lag series reaches back.
 const LAG_SPAN_MS: i64 = 3_600_000;
-/// Two that each cancel their own run because of the other's do so within this.
-const BOTH_GAVE_WAY: Duration = Duration::from_mins(1);
 /// A checkpoint path alone is written at most this often; every other change at once.
 const CHECKPOINT_ROW_EVERY_MS: i64 = 30_000;
 
@@ -469,35 +467,6 @@ impl JobTrack {
             .or_else(|| live().map(|r| r.state).max_by_key(|s| s.badness()))
             .or_else(|| self.runs.last().map(|r| r.state))
             .unwrap_or(JobState::Unknown)
-    }
-
-    /// Its last run was cancelled or finished.
-    pub fn ended_on_purpose(&self) -> bool {
-        self.state().is_deliberate_end() && !self.is_stopped_by_weir()
-    }
-
-    /// Weir has stopped its last run, and nobody has ended another one since.
-    pub fn is_stopped_by_weir(&self) -> bool {
-        let Some(last) = self.current().filter(|run| run.own_stop) else { return false };
-        let later = |at: Ts| last.ended.is_some_and(|own| at.since(own) > BOTH_GAVE_WAY);
-        let by_others = |run: &Run| {
-            !run.own_stop && run.state.is_deliberate_end() && run.ended.is_some_and(later)
-        };
-        last.state.is_deliberate_end() && !self.runs.iter().any(by_others)
-    }
-
-    pub(super) fn forget_own_stop(&mut self, job_id: &str) {
-        for run in self.runs.iter_mut().filter(|run| run.id.job_id == job_id) {
-            self.dirty |= run.own_stop;
-            run.own_stop = false;
-        }
-    }
-
-    pub(super) fn note_own_stop(&mut self, job_id: &str) {
-        for run in self.runs.iter_mut().filter(|run| run.id.job_id == job_id) {
-            self.dirty |= !run.own_stop;
-            run.own_stop = true;
-        }
     }
 
     /// Labels of the inventory, where the platform has none of that name.

@@ -17,6 +17,7 @@ mod ledgers;
 mod life;
 mod matching;
 mod numbers;
+mod own_stop;
 mod packed;
 mod platform_words;
 mod recorded;
