@@ -196,6 +196,7 @@ async fn killed_in_the_middle_of_restarts_real() -> Result<()> {
     let mut dice = story::Dice(7);
     let mut verified = 0;
     for round in 0..kills {
+        let before = bed.restarts().await?.len();
         bed.fail_once().await?;
         // A restart takes about five seconds, most of which it waits for what the run left.
         let after = Duration::from_millis(500 + dice.below(9_000));
@@ -213,11 +214,13 @@ async fn killed_in_the_middle_of_restarts_real() -> Result<()> {
         let done = time::wait_for(&what, 2 * SOON, || async {
             ensure!(bed.live().await?.len() <= 1, "round {round}: two live runs");
             let rows = bed.restarts().await?;
+            // What is shown may be of before the failure.
+            let begun = rows.len() > before;
             let open = ["planned", "approval", "stopping", "submitted", "running"];
             let on_way = rows.iter().any(|row| open.iter().any(|state| row["state"] == *state));
             let jobs = story::list(&bed.weir, "jobs").await?;
             let runs = jobs.iter().any(|job| job["state"] == "RUNNING" && job["stale"] == false);
-            Ok((runs && !on_way).then_some(rows))
+            Ok((runs && begun && !on_way).then_some(rows))
         })
         .await
         .with_context(|| bed.weir.log_tail())?;
