@@ -259,12 +259,17 @@ impl Restarts {
         }
     }
 
-    /// How many are on their way: of all jobs, and of one source.
-    pub(super) fn on_way(&self, cluster: &str, but: u64) -> (usize, usize) {
+    /// How many are on their way: of all jobs, and of one source. A run that does not end, whatever it
+    /// was told, keeps no other job waiting.
+    pub(super) fn on_way(&self, now: Ts, cluster: &str, but: u64) -> (usize, usize) {
         let busy = |row: &&Restart| {
-            let starts = row.state == RestartState::Running && !row.ran;
-            let sent = matches!(row.state, RestartState::Stopping | RestartState::Submitted);
-            row.id != but && (starts || sent)
+            let on_way = match row.state {
+                RestartState::Submitted => true,
+                RestartState::Stopping => !row.is_overdue(now),
+                RestartState::Running => !row.ran,
+                _ => false,
+            };
+            row.id != but && on_way
         };
         let on_way = || self.rows.values().filter(busy);
         (on_way().count(), on_way().filter(|row| row.cluster == cluster).count())
@@ -300,7 +305,7 @@ impl Restarts {
             incident,
             by_person,
             past,
-            on_way: self.on_way(&facts.job.cluster, row.map_or(0, |row| row.id)),
+            on_way: self.on_way(time.steady, &facts.job.cluster, row.map_or(0, |row| row.id)),
             limits: self.settings.limits,
             fresh_for: self.settings.fresh_for,
             paused: self.paused.as_ref().map(|paused| paused.by.as_str()),

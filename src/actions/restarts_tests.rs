@@ -261,6 +261,9 @@ fn what_was_told_to_stop_is_waited_for_and_a_person_told() {
     assert_eq!(restarts.get(1).unwrap().state, RestartState::Stopping, "it may end yet");
     assert!(stepped.goes_on.is_empty(), "{stepped:?}");
     assert_eq!(stepped.gave_up, [(5, key())]);
+    // It keeps no other job of its cluster waiting; one that was told just now does.
+    assert_eq!(restarts.on_way(scene.now.steady, "prod", 0), (0, 0));
+    assert_eq!(restarts.on_way(scene.now.steady.shifted(-2 * 60_000), "prod", 0), (1, 1));
 }
 
 #[test]
@@ -312,5 +315,31 @@ fn a_persons_no_holds_whatever_incident_speaks_of_the_same_death() {
         let mut restarts = restarts(policy(), vec![row]);
         turn(&scene, &other, &mut restarts);
         assert_eq!(restarts.rows().count(), rows);
+    }
+}
+
+#[test]
+fn the_incident_of_a_cluster_stays_open_while_one_of_its_jobs_is_restarted() {
+    use crate::rules::{RuleSource, Rules, SHIPPED};
+    let files: Vec<_> = SHIPPED.iter().map(|(file, text)| RuleSource { file, text }).collect();
+    let mut rules = Rules::default();
+    rules.set = crate::rules::parse(&files).unwrap();
+    let mut known = rules.set.rules.iter().flat_map(crate::rules::Rule::ids);
+    let failed = known.find(|id| id.alert == "JobFailed").unwrap();
+    for at_work in [true, false] {
+        let mut scene = Scene::failed();
+        let mut cluster = incident();
+        cluster.subject = Subject::Cluster("prod".to_owned(), "prod".to_owned());
+        cluster.members[0].firing = false;
+        cluster.members[0].rule = failed.clone();
+        let loaded = Loaded { incidents: vec![cluster.clone()], ..Loaded::default() };
+        let mut incidents = Incidents::restore(crate::incidents::Settings::default(), &loaded);
+        let rows = if at_work { vec![waiting(&scene)] } else { Vec::new() };
+        scene.tracker.set_in_work(restarts(policy(), rows).in_work(&incidents));
+        for minute in 0..10 {
+            let time = Time::at(scene.now.steady.0 + minute * 60_000);
+            incidents.step(time, std::slice::from_ref(&cluster.subject), &rules, &scene.tracker);
+        }
+        assert_eq!(incidents.get(5).is_some_and(Incident::is_open), at_work);
     }
 }

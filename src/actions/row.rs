@@ -1,13 +1,20 @@
 //! What every step of a restart does with its row: keep it, end it, give its driver something to do.
 
 use super::holds::Hold;
-use super::restarts::{Restarts, Stepped};
+use super::restarts::{GIVE_AGAIN, Restarts, Stepped};
 use super::words::bounded;
 use super::world::World;
 use crate::model::{
-    Both, Change, Doing, Errand, OfInventory, Order, Restart, RestartState, Task, Time,
+    Both, Change, Doing, Errand, OfInventory, Order, Restart, RestartState, Task, Time, Ts,
 };
 use crate::tracker::Ledger;
+
+impl Restart {
+    /// Its sick run was told to stop long ago.
+    pub(super) fn is_overdue(&self, now: Ts) -> bool {
+        now.since(self.stopping.unwrap_or(self.due)) > GIVE_AGAIN
+    }
+}
 
 impl Restarts {
     /// Gives a driver something to do; nothing else happens to this restart until it tells.

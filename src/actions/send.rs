@@ -264,7 +264,7 @@ impl Restarts {
             }
             return;
         }
-        if time.steady.since(row.stopping.unwrap_or(row.due)) > GIVE_AGAIN {
+        if row.is_overdue(time.steady) {
             // It may end yet, and must not stay so: only what says that it goes on ends this.
             let incident = row.incident.and_then(|id| world.incidents.get(id));
             self.give_up(incident, &row.job, &Hold::StillEnding, out);
